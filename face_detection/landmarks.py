@@ -1,0 +1,125 @@
+"""Sixty-eight points on a face, and the one definition of a face box that everything else shares.
+
+The points are those of the iBUG 300-W scheme (Sagonas et al., 2013): jaw 0-16, brows 17-26, nose
+27-35, eyes 36-47, outer lips 48-59, inner lips 60-67. dlib's regression trees (Kazemi and Sullivan,
+CVPR 2014) place them; their file ships in the `face_recognition_models` package.
+"""
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+
+# A face is measured at one scale, so that a large face and a small one get the same jitter.
+MEASURED_HEIGHT = 192
+MARGIN = 0.5
+
+# Where dlib's own detector would put its square, in heights of a fitted box. The regression trees
+# were trained on that square and lean towards it.
+DLIB_SIDE = 0.84
+DLIB_TOP = 0.02
+
+BROW_MARGIN = 0.18
+CHIN_MARGIN = 0.10
+
+
+def landmarks(frame: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+    """The 68 points of the face in `box`, (68, 2) float32, x then y in pixels of `frame`.
+
+    `frame` is RGB uint8 (height, width, 3); `box` is x1, y1, x2, y2 of any face detector, may reach
+    outside the frame and need not fit well: a first look gives the fitted box, a second look,
+    inside that, gives the points, so that two detectors agree on them.
+    """
+    rough = _points_in_square(frame, _square_of(box))
+    return _points_in_square(frame, _dlib_square(fit_box(rough)))
+
+
+def landmarks_in_fitted(frame: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+    """Like `landmarks`, for a box that is already fitted: one look, half the time."""
+    return _points_in_square(frame, _dlib_square(box))
+
+
+def fit_box(points: np.ndarray) -> tuple[float, float, float, float]:
+    """The face box x1, y1, x2, y2 of 68 points, whatever detector found the face.
+
+    Brow to chin is one unit: the box starts 0.18 above the brow line and ends 0.10 below the chin;
+    its sides are the ends of the jaw.
+    """
+    brow = float(points[17:27, 1].mean())
+    chin = float(points[8, 1])
+    unit = chin - brow
+    jaw = points[:17, 0]
+    return (
+        float(jaw.min()),
+        brow - BROW_MARGIN * unit,
+        float(jaw.max()),
+        chin + CHIN_MARGIN * unit,
+    )
+
+
+@lru_cache(maxsize=1)
+def _predictor() -> dlib.shape_predictor:
+    # Importing face_recognition_models needs pkg_resources, which current setuptools lacks.
+    spec = find_spec("face_recognition_models")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("face_recognition_models is not installed: run `make setup`")
+    folder = Path(spec.origin).parent / "models"
+    return dlib.shape_predictor(str(folder / "shape_predictor_68_face_landmarks.dat"))
+
+
+def _square_of(box: tuple[float, float, float, float]) -> tuple[float, float, float]:
+    """Left, top and side of the square with the centre and the area of `box`."""
+    x1, y1, x2, y2 = box
+    side = max(((x2 - x1) * (y2 - y1)) ** 0.5, 1.0)
+    return (x1 + x2 - side) / 2, (y1 + y2 - side) / 2, side
+
+
+def _dlib_square(box: tuple[float, float, float, float]) -> tuple[float, float, float]:
+    x1, y1, x2, y2 = box
+    height = max(y2 - y1, 1.0)
+    side = DLIB_SIDE * height
+    return (x1 + x2 - side) / 2, y1 + DLIB_TOP * height, side
+
+
+def _points_in_square(frame: np.ndarray, square: tuple[float, float, float]) -> np.ndarray:
+    left, top, side = square
+    measured = round(DLIB_SIDE * MEASURED_HEIGHT)
+    margin = round(MARGIN * measured)
+    patch, scale, x0, y0 = _patch(frame, left, top, side, measured, margin)
+    shape = _predictor()(
+        patch, dlib.rectangle(margin, margin, margin + measured, margin + measured)
+    )
+    points = np.array([(p.x, p.y) for p in shape.parts()], np.float32)
+    # dlib counts from the centre of a pixel; frames here count from its corner.
+    return ((points + 0.5) / scale + (x0, y0)).astype(np.float32)
+
+
+def _patch(
+    frame: np.ndarray, left: float, top: float, side: float, measured: int, margin: int
+) -> tuple[np.ndarray, float, float, float]:
+    """The square and a margin around it at the measured scale: patch, scale, origin x, origin y."""
+    scale = measured / side
+    x0, y0 = left - margin / scale, top - margin / scale
+    width = measured + 2 * margin
+    if scale < 0.5:
+        # Warping alone would skip pixels; averaging first keeps large faces as steady as small.
+        reduced = 2 * scale
+        reach = width / scale
+        xa, ya = max(int(x0), 0), max(int(y0), 0)
+        part = frame[ya : max(int(y0 + reach) + 1, ya + 1), xa : max(int(x0 + reach) + 1, xa + 1)]
+        if part.size:
+            size = tuple(max(round(n * reduced), 1) for n in part.shape[1::-1])
+            frame = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+            inner, ox, oy = 0.5, (xa - x0) * scale, (ya - y0) * scale
+        else:
+            inner, ox, oy = scale, -x0 * scale, -y0 * scale
+    else:
+        inner, ox, oy = scale, -x0 * scale, -y0 * scale
+    # Maps pixel centres, hence the half pixels.
+    shift = (inner - 1) / 2
+    matrix = np.array([[inner, 0, ox + shift], [0, inner, oy + shift]], np.float64)
+    patch = cv2.warpAffine(frame, matrix, (width, width), borderMode=cv2.BORDER_REPLICATE)
+    return patch, scale, x0, y0
