@@ -1,0 +1,104 @@
+"""The sound features of Wav2Lip: an 80-band log-mel spectrogram and the window of it a frame hears.
+
+The numbers are those of the original, so that its checkpoints hear what they were trained on
+(Prajwal et al., "A Lip Sync Expert Is All You Need for Speech to Lip Generation In the Wild",
+ACM MM 2020). Only numpy is used: the filter bank is a constant, and librosa takes a second to import.
+"""
+
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 16_000
+N_FFT = 800
+HOP = 200
+MEL_RATE = SAMPLE_RATE // HOP  # 80 mel columns in a second
+N_MELS = 80
+MEL_MIN_HZ, MEL_MAX_HZ = 55.0, 7600.0
+MEL_WINDOW = 16  # columns: 0.2 s, the sound of one frame
+PRE_EMPHASIS = 0.97
+REFERENCE_DB = 20.0
+FLOOR_DB = -100.0
+SILENCE = -4.0  # the value of a silent cell; the loudest is +4
+
+_BLOCK = 4096  # columns transformed at once: 50 s of sound, so that an hour stays in bounded memory
+
+
+def mel_spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log-mel spectrogram of `samples` (n,), mono 16 kHz in -1..1.
+
+    Returns (80, 1 + n // 200) in -4..4: column t is centred on sample 200 * t. Outside the sound
+    there is digital silence. Raises ValueError for anything that is not one channel of sound.
+    """
+    if samples.ndim != 1:
+        raise ValueError(f"mono sound expected, got an array of shape {samples.shape}")
+    emphasised = np.array(samples, dtype=np.float64)
+    emphasised[1:] -= PRE_EMPHASIS * emphasised[:-1]
+    padded = np.pad(emphasised, N_FFT // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
+    blocks = [_log_mel(frames[i : i + _BLOCK]) for i in range(0, len(frames), _BLOCK)]
+    return np.concatenate(blocks, axis=1)
+
+
+def mel_windows(
+    mel: NDArray[np.float32], start: int, stop: int, fps: Fraction
+) -> NDArray[np.float32]:
+    """What the frames start..stop of a video of `fps` hear, as (stop - start, 80, 16).
+
+    The window of frame i starts at column floor(80 i / fps); past the end of `mel` (80, T) there is
+    silence, so a result may be longer than its voice.
+    """
+    first = [int(MEL_RATE * i / Fraction(fps)) for i in range(start, stop)]
+    windows = np.full((stop - start, N_MELS, MEL_WINDOW), SILENCE, dtype=np.float32)
+    for window, column in zip(windows, first, strict=True):
+        heard = mel[:, column : column + MEL_WINDOW]
+        window[:, : heard.shape[1]] = heard
+    return windows
+
+
+def _log_mel(frames: NDArray[np.float64]) -> NDArray[np.float32]:
+    magnitude = np.abs(np.fft.rfft(frames * _hann(), axis=1))
+    mel = _mel_filters() @ magnitude.T
+    decibel = 20 * np.log10(np.maximum(10 ** (FLOOR_DB / 20), mel)) - REFERENCE_DB
+    scaled = 2 * -SILENCE * (decibel - FLOOR_DB) / -FLOOR_DB + SILENCE
+    return np.clip(scaled, SILENCE, -SILENCE).astype(np.float32)
+
+
+@cache
+def _hann() -> NDArray[np.float64]:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+
+
+@cache
+def _mel_filters() -> NDArray[np.float64]:
+    """The Slaney filter bank (80, 401): triangles of equal area, evenly spaced on the mel scale
+    (M. Slaney, Auditory Toolbox, Technical Report 1998-010).
+    """
+    edges = _mel_to_hz(np.linspace(_hz_to_mel(MEL_MIN_HZ), _hz_to_mel(MEL_MAX_HZ), N_MELS + 2))
+    lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    bins = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)[None]
+    rising = (bins - lower) / (centre - lower)
+    falling = (upper - bins) / (upper - centre)
+    triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (upper - lower)
+    return triangles.astype(np.float32).astype(
+        np.float64
+    )  # the original's bank is single precision
+
+
+# Slaney's mel scale: linear, 200/3 Hz a mel, up to 1 kHz (mel 15), then 27 mels for a factor 6.4.
+_LINEAR = 200 / 3
+_KNEE_HZ, _KNEE_MEL = 1000.0, 15.0
+_LOG_STEP = np.log(6.4) / 27
+
+
+def _hz_to_mel(hz: float) -> float:
+    if hz < _KNEE_HZ:
+        return hz / _LINEAR
+    return float(_KNEE_MEL + np.log(hz / _KNEE_HZ) / _LOG_STEP)
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    curved = _KNEE_HZ * np.exp(_LOG_STEP * (mel - _KNEE_MEL))
+    return np.where(mel < _KNEE_MEL, mel * _LINEAR, curved)

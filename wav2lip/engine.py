@@ -1,0 +1,60 @@
+"""What every lip-sync engine can do, and the way to get one: `wav2lip.load(name)`."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]  # RGB (height, width, 3)
+Pads = tuple[int, int, int, int]  # top, bottom, left, right, in source pixels
+
+
+class Engine(Protocol):
+    """Turns frames, face boxes and sound into frames; knows nothing of files, people or jobs."""
+
+    name: str
+    architecture: str
+    device: str
+    pads: Pads  # how far a box is grown before `render`, where the user says nothing
+
+    def drive(
+        self, mel: NDArray[np.float32], start: int, stop: int, fps: Fraction
+    ) -> NDArray[np.float32]:
+        """What moves the mouth in result frames start..stop, as (stop - start, ...).
+
+        `mel` is the whole voice as `audio.mel_spectrogram` gives it; a slice of frames gets the
+        same values whichever other frames are asked for, so that segments join without a seam.
+        """
+        ...
+
+    def render(
+        self, frames: Sequence[Frame], boxes: NDArray[np.float64], drive: NDArray[np.float32]
+    ) -> list[Frame]:
+        """`frames` with the mouth inside `boxes` (n, 4) moved by `drive` (n, ...): new arrays."""
+        ...
+
+
+def load(
+    name_or_path: str | Path = "compact",
+    device: str | None = None,
+    batch_size: int | None = None,
+) -> Engine:
+    """The engine for a checkpoint of the manifest, or for a file of weights, ready to use.
+
+    `device` is torch's ("cpu", "cuda"); the best one when not given. Raises NamedError
+    `checkpoint-missing` or `checkpoint-corrupt`.
+    """
+    # torch takes seconds to import, and who only wants the names above should not wait for it.
+    from wav2lip import weights
+
+    path, architecture = weights.locate(name_or_path)
+    if architecture == "compact":
+        from wav2lip.compact.engine import CompactEngine
+
+        return CompactEngine.from_checkpoint(path, device=device)
+    from wav2lip.original import Wav2LipEngine
+
+    return Wav2LipEngine.from_checkpoint(path, device=device, batch_size=batch_size)
