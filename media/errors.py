@@ -1,0 +1,65 @@
+"""Errors a user can meet: each has a stable code, a message, and a remedy."""
+
+
+class NamedError(Exception):
+    """A failure to be shown to a user, the same on a page, in the API and on the command line.
+
+    `code` is a stable kebab-case name, `message` says what is wrong, `remedy` what to do next.
+    """
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(code, message, remedy)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}"
+
+    def as_dict(self) -> dict[str, str]:
+        return {"code": self.code, "message": self.message, "remedy": self.remedy}
+
+
+class MediaError(NamedError):
+    """Something is wrong with a picture, a video or a sound."""
+
+
+def unreadable(what: str = "This file") -> MediaError:
+    return MediaError(
+        "unreadable-media",
+        f"{what} cannot be read: it is empty, cut short, or not what its name says.",
+        "Open it on your own machine to see whether it plays there, then export or upload it again.",
+    )
+
+
+def unsupported() -> MediaError:
+    return MediaError(
+        "unsupported-type",
+        "This kind of file is not supported.",
+        "Faces: JPEG, PNG, WebP, GIF, MP4, MOV, WebM, MKV or AVI. "
+        "Voices: WAV, MP3, M4A, FLAC, OGG, Opus, or a video with sound.",
+    )
+
+
+def no_audio_track() -> MediaError:
+    return MediaError(
+        "no-audio-track",
+        "This video has no sound track.",
+        "Choose a file with sound in it as the voice.",
+    )
+
+
+def not_a_voice() -> MediaError:
+    return MediaError(
+        "not-a-voice",
+        "A picture was given as the voice.",
+        "Choose a sound file, or a video with sound, as the voice.",
+    )
+
+
+def not_a_face_file() -> MediaError:
+    return MediaError(
+        "not-a-face-file",
+        "A sound was given as the face.",
+        "Choose a picture or a video that shows a face.",
+    )

@@ -1,0 +1,81 @@
+"""What a file is: decided by its bytes, never by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+Kind = Literal["image", "video", "audio"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may measure at most; beyond, `probe` raises `too-large` or `too-long`."""
+
+    bytes: int = 2 * 1024**3
+    pixels: int = 50_000_000
+    side: int = 16_384
+    duration: Fraction = Fraction(3600)
+    frames: int = 250_000
+    streams: int = 32
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """The facts about a file that everything else is planned by.
+
+    Sizes are pixels of the upright picture. `fps` is the constant rate at which
+    `media.video.read_frames` reads, and `frames` is the number of frames it yields;
+    both are None for pictures and sounds. `duration` is in seconds, None for pictures.
+    """
+
+    kind: Kind
+    width: int | None = None
+    height: int | None = None
+    fps: Fraction | None = None
+    frames: int | None = None
+    duration: Fraction | None = None
+    has_audio: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; fractions are written like "30000/1001"."""
+        return {
+            "kind": self.kind,
+            "width": self.width,
+            "height": self.height,
+            "fps": None if self.fps is None else str(self.fps),
+            "frames": self.frames,
+            "duration": None if self.duration is None else str(self.duration),
+            "has_audio": self.has_audio,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> MediaInfo:
+        """The inverse of `to_dict`."""
+        return cls(
+            **{
+                **values,
+                "fps": None if values["fps"] is None else Fraction(values["fps"]),
+                "duration": None if values["duration"] is None else Fraction(values["duration"]),
+            }
+        )
+
+
+def probe(path: str | Path, limits: Limits = Limits()) -> MediaInfo:  # noqa: B008 - frozen
+    """Look into a file.
+
+    Raises MediaError: unreadable-media, unsupported-type, too-large, too-long.
+    """
+    from media.inspection import inspect
+
+    return inspect(Path(path), limits)
+
+
+def content_hash(path: str | Path) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    import hashlib
+
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
