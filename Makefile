@@ -1,0 +1,54 @@
+# `make run` is all a newcomer needs. Everything lives in .venv and var; nothing needs apt.
+
+TORCH := torch==2.13.0
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+INSTALLED := $(VENV)/installed
+INSTALLED_DEV := $(VENV)/installed-dev
+
+.PHONY: run setup setup-dev test lint format clean
+.DELETE_ON_ERROR:
+
+run: setup          ## start everything; PORT=9000 make run for another port
+	@exec $(VENV)/bin/python -m cli serve
+
+setup: $(INSTALLED) ## make the environment only
+
+setup-dev: $(INSTALLED_DEV)
+
+test: setup-dev     ## run the tests; ARGS="tests/media -k probe" for some of them
+	@exec $(VENV)/bin/python -m pytest $(ARGS)
+
+lint: setup-dev     ## style, formatting, types
+	@$(VENV)/bin/python -m ruff check .
+	@$(VENV)/bin/python -m ruff format --check .
+	@$(VENV)/bin/python -m mypy
+
+format: setup-dev
+	@$(VENV)/bin/python -m ruff check --fix .
+	@$(VENV)/bin/python -m ruff format .
+
+clean:              ## forget the environment; var (jobs and their videos) stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build
+
+# torch comes first and with its own dependencies: which ones those are depends on the machine
+# (CUDA libraries, for one). All else is locked, and --no-deps keeps pip from second thoughts.
+$(INSTALLED): requirements.txt pyproject.toml Makefile
+	@found=; \
+	for python in "$$PYTHON" python3.11 python3 python; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then \
+	    found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "Python 3.11 was not found. Install it, or name it: make PYTHON=/path/to/python3.11" >&2; \
+	  exit 1; fi; \
+	echo "Preparing the environment in $(VENV) (once; it takes a few minutes)"; \
+	"$$found" -m venv $(VENV)
+	@$(PIP) install "$(TORCH)"
+	@$(PIP) install --no-deps -r requirements.txt
+	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+	@$(PIP) install --no-deps -r requirements-dev.txt
+	@touch $@
