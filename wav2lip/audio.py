@@ -2,7 +2,7 @@
 
 The numbers are those of the original, so that its checkpoints hear what they were trained on
 (Prajwal et al., "A Lip Sync Expert Is All You Need for Speech to Lip Generation In the Wild",
-ACM MM 2020). Only numpy is used: the filter bank is a constant, and librosa takes a second to import.
+ACM MM 2020). Only numpy is used: the filter bank is a constant, and librosa is slow to import.
 """
 
 from fractions import Fraction

@@ -1,0 +1,108 @@
+"""The weights this program knows: what they are, where they lie, and whether they are whole.
+
+`manifest.json` lists them. Files lie in the folder named by the environment variable
+MOUTH_CHECKPOINTS, or beside this module; what ships with the program is found in either case.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from media.errors import NamedError
+
+SHIPPED = Path(__file__).parent
+MANIFEST = SHIPPED / "manifest.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One entry of the manifest; `bytes` and `url` are None where nobody published them."""
+
+    name: str
+    architecture: str  # compact, wav2lip, s3fd or syncnet
+    file: str
+    bytes: int | None
+    sha256: str
+    licence: str
+    url: str | None
+    note: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, or where it would be put."""
+        own = folder() / self.file
+        shipped = SHIPPED / self.file
+        return shipped if shipped.is_file() and not own.is_file() else own
+
+    @property
+    def present(self) -> bool:
+        return self.path.is_file()
+
+
+def folder() -> Path:
+    """Where weights are looked for and downloaded to."""
+    return Path(os.environ.get("MOUTH_CHECKPOINTS") or SHIPPED)
+
+
+def all() -> list[Checkpoint]:
+    """Every checkpoint of the manifest, the default first."""
+    entries = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    return [Checkpoint(name=name, **entry) for name, entry in entries.items()]
+
+
+def get(name: str) -> Checkpoint:
+    """The checkpoint of that name. Raises NamedError `checkpoint-missing` for an unknown one."""
+    known = {checkpoint.name: checkpoint for checkpoint in all()}
+    if name not in known:
+        raise NamedError(
+            "checkpoint-missing",
+            f"There is no checkpoint called “{name}”.",
+            f"Known are {', '.join(known)}; or give the path of a file of weights.",
+        )
+    return known[name]
+
+
+def require(name: str) -> Path:
+    """The file of a checkpoint, known to be whole.
+
+    Raises NamedError `checkpoint-missing` when it is not there and `checkpoint-corrupt` when its
+    sha256 is not the manifest's. A file is hashed once in a process, and again when it changes.
+    """
+    checkpoint = get(name)
+    path = checkpoint.path
+    if not path.is_file():
+        raise NamedError(
+            "checkpoint-missing", f"The weights of “{name}” are not on this machine.", obtain(name)
+        )
+    status = path.stat()
+    if _remembered_sha256(path, status.st_mtime_ns, status.st_size) != checkpoint.sha256:
+        raise NamedError(
+            "checkpoint-corrupt",
+            f"The weights in {path} are damaged: their checksum is not the published one.",
+            f"Delete the file. {obtain(name)}",
+        )
+    return path
+
+
+def obtain(name: str) -> str:
+    """The sentence that tells a user how to get a checkpoint."""
+    checkpoint = get(name)
+    if checkpoint.url:
+        return f"Run `mouth fetch {name}`."
+    if checkpoint.architecture == "compact":
+        return f"It ships with the program: restore {checkpoint.file} from there."
+    return f"{checkpoint.note} Download it by hand and put it at {folder() / checkpoint.file}."
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def _remembered_sha256(path: Path, mtime_ns: int, size: int) -> str:
+    return sha256(path)
