@@ -1,0 +1,41 @@
+"""One face in one frame."""
+
+from dataclasses import dataclass
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face box in pixels of the upright frame (x2, y2 exclusive) and how sure the detector is.
+
+    Scores compare within one detector only: S3FD's are probabilities, dlib's are margins from 0.
+    """
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    score: float
+
+    @property
+    def box(self) -> Box:
+        return self.x1, self.y1, self.x2, self.y2
+
+
+def intersection(a: Box, b: Box) -> float:
+    """The area that two boxes share, in square pixels."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def area(box: Box) -> float:
+    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union: 0 for boxes apart, 1 for equal ones."""
+    shared = intersection(a, b)
+    union = area(a) + area(b) - shared
+    return shared / union if union > 0 else 0.0

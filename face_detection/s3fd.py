@@ -1,0 +1,153 @@
+"""S3FD, the face detector of Wav2Lip (Zhang et al., ICCV 2017), by way of face-alignment.
+
+That package brings the network, the decoding of its maps and the suppression of duplicates; the
+weights are ours to give, so that nothing is ever downloaded behind a user's back.
+"""
+
+import hashlib
+import pickle
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+import checkpoints
+from face_detection.detection import Detection
+from face_detection.detectors import BOXES_VERSION, working_copy
+from face_detection.fitting import fit
+from media.errors import NamedError
+
+# It finds faces of some 16 pixels, so nothing needs enlarging; a megapixel takes about 760 MB.
+STILL_PIXELS, VIDEO_PIXELS = 2_000_000, 500_000
+# Five poolings leave nothing of a smaller picture.
+LEAST_SIDE = 64
+# Landmarks may fail on a profile; what S3FD is sure of stays.
+TRUSTED_SCORE = 0.8
+
+
+class S3fdDetector:
+    """Faces of any pose, down to a few pixels. Heavy: 390 billion operations a megapixel.
+
+    `weights` is a file with the network's state dict; by default the one in the checkpoints
+    folder. Raises `NamedError` `checkpoint-missing` or `checkpoint-corrupt`.
+    """
+
+    name = "s3fd"
+
+    def __init__(
+        self,
+        weights: Path | None = None,
+        *,
+        still: bool = False,
+        device: str | None = None,
+        batch_size: int | None = None,
+        max_pixels: int | None = None,
+    ) -> None:
+        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        # On a processor a larger batch gains nothing and costs memory.
+        self.batch_size = batch_size or (16 if self.device.startswith("cuda") else 1)
+        self.max_pixels = max_pixels or (STILL_PIXELS if still else VIDEO_PIXELS)
+        path = weights or checkpoints.require("s3fd")
+        self._sfd = _load(path, self.device)
+        dtype = _quickest_dtype(self.device)
+        self._sfd.face_detector = _InDtype(self._sfd.face_detector, dtype)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self.parameters: dict[str, str | int | float] = {
+            "boxes": BOXES_VERSION,
+            "max_pixels": self.max_pixels,
+            "precision": str(dtype),
+            "weights": digest,
+        }
+
+    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
+        found = (
+            faces for _, alike in groupby(frames, key=np.shape) for faces in self._find(list(alike))
+        )
+        return [
+            fit(frame, faces, TRUSTED_SCORE) for frame, faces in zip(frames, found, strict=True)
+        ]
+
+    def _find(self, frames: list[np.ndarray]) -> Iterator[list[Detection]]:
+        """Raw boxes of frames of one size; the batch halves for good when memory runs out."""
+        while frames:
+            try:
+                found = self._find_batch(frames[: self.batch_size])
+            except (RuntimeError, MemoryError) as error:
+                if self.batch_size == 1 or not _is_out_of_memory(error):
+                    raise
+                self.batch_size //= 2
+                continue
+            yield from found
+            frames = frames[len(found) :]
+
+    def _find_batch(self, frames: list[np.ndarray]) -> list[list[Detection]]:
+        copies, scales = zip(*(working_copy(f, self.max_pixels, 1.0) for f in frames), strict=True)
+        pixels = np.stack([_at_least(copy, LEAST_SIDE) for copy in copies])
+        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        rows = self._sfd.detect_from_batch(batch.to(self.device))
+        return [
+            [
+                Detection(x1 / scale, y1 / scale, x2 / scale, y2 / scale, score)
+                for x1, y1, x2, y2, score in np.reshape(faces, (-1, 5)).tolist()
+            ]
+            for faces, scale in zip(rows, scales, strict=True)
+        ]
+
+
+class _InDtype(torch.nn.Module):
+    """The network computed in another precision, its maps given back in float32."""
+
+    def __init__(self, network: torch.nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.network = network.to(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        pictures = pictures.to(dtype=self.dtype, memory_format=torch.channels_last)
+        return [each.float() for each in self.network(pictures)]
+
+
+def _load(path: Path, device: str) -> Any:
+    # Takes two seconds to import, and only this detector needs it.
+    from face_alignment.detection.sfd import FaceDetector
+
+    try:
+        return FaceDetector(device, path_to_detector=str(path))
+    except FileNotFoundError as error:
+        raise NamedError(
+            "checkpoint-missing",
+            f"There is no file of weights at {path}.",
+            "Run `mouth fetch s3fd`, or choose the detector dlib.",
+        ) from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as e:
+        raise NamedError(
+            "checkpoint-corrupt",
+            f"{path.name} does not hold the weights of S3FD.",
+            "Delete it and run `mouth fetch s3fd`, or choose the detector dlib.",
+        ) from e
+
+
+def _quickest_dtype(device: str) -> torch.dtype:
+    """bfloat16 where the device has it: probabilities move by up to 0.005, boxes by 0.4 pixels."""
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    quick = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if quick else torch.float32
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # On a processor torch raises a plain RuntimeError that only its words tell apart.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "memory" in str(error)
+
+
+def _at_least(picture: np.ndarray, side: int) -> np.ndarray:
+    height, width = picture.shape[:2]
+    below, right = max(side - height, 0), max(side - width, 0)
+    if not below and not right:
+        return picture
+    return cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE)
