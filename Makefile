@@ -2,7 +2,7 @@
 
 TORCH := torch==2.13.0
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+PIP := $(VENV)/bin/python -m pip -qq --disable-pip-version-check
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 
@@ -42,9 +42,11 @@ $(INSTALLED): requirements.txt pyproject.toml Makefile
 	if [ -z "$$found" ]; then \
 	  echo "Python 3.11 was not found. Install it, or name it: make PYTHON=/path/to/python3.11" >&2; \
 	  exit 1; fi; \
-	echo "Preparing the environment in $(VENV) (once; it takes a few minutes)"; \
+	echo "Preparing the environment in $(VENV): once, some minutes"; \
 	"$$found" -m venv $(VENV)
+	@echo "  1/2 $(TORCH)"
 	@$(PIP) install "$(TORCH)"
+	@echo "  2/2 everything else"
 	@$(PIP) install --no-deps -r requirements.txt
 	@$(PIP) install --no-deps --editable .
 	@touch $@

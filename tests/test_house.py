@@ -1,0 +1,201 @@
+"""The rules of the house: who may import whom, what is locked, what no file may contain."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+# Arrows run downwards only. A dotted name allows that module and nothing beside it.
+ARROWS = {
+    "media": set(),
+    "checkpoints": {"media.errors"},
+    "face_detection": {"media", "checkpoints"},
+    "wav2lip": {"media", "checkpoints"},
+    "jobs": {"media.errors", "media.probe", "checkpoints"},
+    "workers": {"jobs", "face_detection", "wav2lip", "media", "checkpoints"},
+    "app": {"jobs", "media", "checkpoints"},
+}
+EXTRA_ARROWS = {"wav2lip/training": {"face_detection"}}
+BANNED = {
+    "media": {"torch", "flask", "celery", "sqlalchemy"},
+    "face_detection": {"flask", "celery", "sqlalchemy"},
+    "wav2lip": {"flask", "celery", "sqlalchemy"},
+    "jobs": {"torch", "flask"},
+    "app": {"torch", "cv2", "librosa", "celery"},
+}
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_imports_only_run_downwards(package: str) -> None:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        allowed = {package} | ARROWS[package]
+        for folder, more in EXTRA_ARROWS.items():
+            if path.is_relative_to(ROOT / folder):
+                allowed |= more
+        for line, name in imports(path):
+            where = f"{path.relative_to(ROOT)}:{line} imports {name}"
+            top = name.split(".")[0]
+            assert top not in BANNED.get(package, set()), where
+            if top in ARROWS or top == "cli":
+                assert any(name == a or name.startswith(f"{a}.") for a in allowed), where
+
+
+def test_every_package_is_installed() -> None:
+    patterns = PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert {pattern.rstrip("*") for pattern in patterns} == set(ARROWS)
+
+
+def test_the_web_process_stays_small() -> None:
+    heavy = ["torch", "cv2", "librosa", "pandas", "workers", "wav2lip.audio"]
+    code = f"import app, sys; print(*[name for name in {heavy} if name in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split() == []
+
+
+def test_no_file_is_a_drawer_for_odds_and_ends() -> None:
+    drawers = {"utils", "util", "helpers", "helper", "common", "misc"}
+    assert [path for path in texts() if path.stem in drawers] == []
+
+
+def test_no_file_knows_the_machine_it_was_written_on() -> None:
+    places = re.compile(r"(?<![\w.~-])/(?:" + "|".join(["work", "home", "root", "Users"]) + r")/")
+    unfinished = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X"]) + r")\b")
+    for path in texts():
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            where = f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+            assert not places.search(line), where
+            assert not unfinished.search(line), where
+
+
+def test_requirements_lock_all_that_is_needed_and_nothing_else() -> None:
+    needed = needs(PROJECT["project"]["dependencies"])
+    assert locked("requirements.txt") == needed
+
+
+def test_development_requirements_lock_the_rest() -> None:
+    runtime = locked("requirements.txt")
+    needed = needs(PROJECT["dependency-groups"]["dev"])
+    assert locked("requirements-dev.txt") == {
+        name: version for name, version in needed.items() if name not in runtime
+    }
+
+
+def test_torch_is_the_same_wherever_it_is_named() -> None:
+    pins = {
+        name: set(re.findall(r"\btorch==([\w.]+)", (ROOT / name).read_text()))
+        for name in ("pyproject.toml", "Makefile", "Dockerfile", "requirements.txt")
+    }
+    versions = set.union(*pins.values())
+    assert len(versions) == 1
+    assert all(pins.values()), pins
+    assert metadata.version("torch").split("+")[0] in versions
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "Makefile", "Dockerfile", ".ci/run"]
+)
+def test_packages_come_from_wherever_pip_is_told(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert not re.search(r"index-url|find-links|trusted-host|https?://", text)
+
+
+def test_compose_starts_the_processes_of_the_procfile() -> None:
+    procfile = re.findall(r"^(\w+):", (ROOT / "Procfile").read_text(), re.MULTILINE)
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    started = {
+        service["command"][-1] for service in compose["services"].values() if "build" in service
+    }
+    assert started == set(procfile) - {"redis"}
+    assert "redis" in compose["services"]
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of everything a file imports, wherever in the file that is."""
+    package = path.relative_to(ROOT).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def texts() -> Iterator[Path]:
+    """Every text file that is ours."""
+    kinds = {
+        ".py",
+        ".md",
+        ".txt",
+        ".toml",
+        ".yml",
+        ".json",
+        ".html",
+        ".css",
+        ".js",
+        ".ini",
+        ".mako",
+    }
+    names = {"Makefile", "Dockerfile", "Procfile", "run", ".gitignore", ".dockerignore"}
+    others = {".git", ".venv", "var", "build", "__pycache__"}
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT).parts
+        if any(part in others or part.endswith((".egg-info", "_cache")) for part in inside):
+            continue
+        if path.is_file() and (path.suffix in kinds or path.name in names):
+            yield path
+
+
+def locked(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text().splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def needs(wanted: list[str]) -> dict[str, str]:
+    """Installed version of all that `wanted` asks for, directly or not, each held to every bound.
+
+    torch is outside: it comes first and brings what its build needs. What it shares with others
+    is not, and must suit it too.
+    """
+    found: dict[str, str] = {}
+    seen: set[tuple[str, frozenset[str]]] = set()
+    queue = [Requirement(text) for text in wanted]
+    while queue:
+        requirement = queue.pop()
+        name = canonicalize_name(requirement.name)
+        name = {"opencv-python": "opencv-python-headless"}.get(name, name)
+        if name == "torch" or (name, frozenset(requirement.extras)) in seen:
+            continue
+        seen.add((name, frozenset(requirement.extras)))
+        found[name] = metadata.version(name)
+        assert requirement.specifier.contains(found[name], prereleases=True), requirement
+        queue += asked_for(name, requirement.extras)
+    for shared in asked_for("torch", set()):
+        name = canonicalize_name(shared.name)
+        assert name not in found or shared.specifier.contains(found[name]), shared
+    return found
+
+
+def asked_for(name: str, extras: set[str]) -> list[Requirement]:
+    requirements = [Requirement(text) for text in metadata.requires(name) or []]
+    return [
+        requirement
+        for requirement in requirements
+        if requirement.marker is None
+        or any(requirement.marker.evaluate({"extra": extra}) for extra in {"", *extras})
+    ]
