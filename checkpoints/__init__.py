@@ -57,11 +57,7 @@ def get(name: str) -> Checkpoint:
     """The checkpoint of that name. Raises NamedError `checkpoint-missing` for an unknown one."""
     known = {checkpoint.name: checkpoint for checkpoint in all()}
     if name not in known:
-        raise NamedError(
-            "checkpoint-missing",
-            f"There is no checkpoint called “{name}”.",
-            f"Known are {', '.join(known)}; or give the path of a file of weights.",
-        )
+        raise unknown(name)
     return known[name]
 
 
@@ -85,6 +81,16 @@ def require(name: str) -> Path:
             f"Delete the file. {obtain(name)}",
         )
     return path
+
+
+def unknown(name: str) -> NamedError:
+    """The error for a name that neither the manifest nor a file has."""
+    return NamedError(
+        "checkpoint-missing",
+        f"There is no checkpoint called “{name}”.",
+        f"Known are {', '.join(checkpoint.name for checkpoint in all())}; "
+        "or give the path of a file of weights.",
+    )
 
 
 def obtain(name: str) -> str:

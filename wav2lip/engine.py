@@ -31,9 +31,17 @@ class Engine(Protocol):
         ...
 
     def render(
-        self, frames: Sequence[Frame], boxes: NDArray[np.float64], drive: NDArray[np.float32]
+        self,
+        frames: Sequence[Frame],
+        boxes: NDArray[np.float64],
+        drive: NDArray[np.float32],
+        blend: bool = True,
     ) -> list[Frame]:
-        """`frames` with the mouth inside `boxes` (n, 4) moved by `drive` (n, ...): new arrays."""
+        """`frames` with the mouth inside `boxes` (n, 4) moved by `drive` (n, ...): new arrays.
+
+        `boxes` are grown by the pads already. Without `blend` the mouth is pasted hard-edged, as
+        the original does, by engines that paste.
+        """
         ...
 
 

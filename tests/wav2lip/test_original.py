@@ -1,0 +1,195 @@
+"""The paper's generator at its real size, from a file of weights to frames with new mouths."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from torch import Tensor, nn
+
+import wav2lip
+from media.errors import NamedError
+from wav2lip import precision
+from wav2lip.audio import mel_spectrogram
+from wav2lip.networks import Wav2Lip
+from wav2lip.original import Wav2LipEngine
+
+FACE = np.array([160.0, 60.0, 290.0, 200.0])
+FPS = Fraction(25)
+
+
+@pytest.fixture(scope="module")
+def weights_file(
+    filled: Callable[[str], dict[str, Tensor]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "fine-tune.pth"
+    torch.save({"state_dict": filled("wav2lip")}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def engine(weights_file: Path) -> wav2lip.Engine:
+    return wav2lip.load(weights_file, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def mel() -> np.ndarray:
+    """A voice that swells twice a second."""
+    t = np.arange(16_000) / 16_000
+    voice = 0.3 * np.sin(2 * np.pi * 150 * t) * np.sin(2 * np.pi * t) ** 2
+    return mel_spectrogram(voice.astype(np.float32))
+
+
+def frames(count: int) -> list[np.ndarray]:
+    return [data.astronaut() for _ in range(count)]
+
+
+def boxes(count: int) -> np.ndarray:
+    return np.tile(FACE, (count, 1))
+
+
+def test_a_file_of_weights_becomes_an_engine(engine: wav2lip.Engine) -> None:
+    assert (engine.name, engine.architecture, engine.device) == ("fine-tune", "wav2lip", "cpu")
+    assert engine.pads == (0, 10, 0, 0)
+
+
+def test_only_the_lower_half_of_the_face_changes_and_with_the_voice(
+    engine: wav2lip.Engine, mel: np.ndarray
+) -> None:
+    given = frames(3)
+    drawn = engine.render(given, boxes(3), engine.drive(mel, 2, 5, FPS))
+    for frame, before in zip(drawn, given, strict=True):
+        assert frame.dtype == np.uint8
+        rows, columns = np.nonzero((frame != before).any(axis=2))
+        assert rows.min() >= 130
+        assert rows.max() < 200
+        assert columns.min() >= 160
+        assert columns.max() < 290
+    assert (drawn[0] != drawn[2]).any()
+
+
+def test_frames_given_are_never_written_to(engine: wav2lip.Engine, mel: np.ndarray) -> None:
+    given = frames(1)
+    given[0].flags.writeable = False
+    engine.render(given, boxes(1), engine.drive(mel, 0, 1, FPS), blend=False)
+    np.testing.assert_array_equal(given[0], data.astronaut())
+
+
+def test_no_frames_are_no_work(engine: wav2lip.Engine, mel: np.ndarray) -> None:
+    assert engine.render([], boxes(0), engine.drive(mel, 3, 3, FPS)) == []
+
+
+def test_drive_of_a_slice_is_the_slice_of_the_drive(
+    engine: wav2lip.Engine, mel: np.ndarray
+) -> None:
+    whole = engine.drive(mel, 0, 25, FPS)
+    assert whole.shape == (25, 80, 16)
+    np.testing.assert_array_equal(engine.drive(mel, 7, 19, FPS), whole[7:19])
+
+
+def test_the_generator_sees_blue_first_and_a_masked_face_before_the_whole_one() -> None:
+    """What the original's inference feeds its network, and how it reads the answer."""
+
+    class Echo(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.like = nn.Parameter(torch.zeros(1))
+
+        def forward(self, mel: Tensor, faces: Tensor) -> Tensor:
+            self.mel, self.faces = mel, faces
+            return faces[:, 3:]
+
+    echo = Echo()
+    frame = np.zeros((96, 96, 3), np.uint8)
+    frame[:] = (250, 100, 10)
+    window = np.arange(80 * 16, dtype=np.float32).reshape(1, 80, 16)
+    (out,) = Wav2LipEngine(echo).render([frame], np.array([[0, 0, 96, 96.0]]), window, False)
+    np.testing.assert_array_equal(out, frame)
+    np.testing.assert_array_equal(echo.mel[0, 0].numpy(), window[0])
+    blue_first = (10 / 255, 100 / 255, 250 / 255)
+    assert echo.faces[0, :, 0, 0].tolist() == pytest.approx([*blue_first, *blue_first])
+    assert echo.faces[0, :, 48, 0].tolist() == pytest.approx([0, 0, 0, *blue_first])
+
+
+class Cramped(nn.Module):
+    """A generator on a device that has room for only so many faces at once."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.like = nn.Parameter(torch.zeros(1))
+        self.room = room
+        self.sizes: list[int] = []
+
+    def forward(self, mel: Tensor, faces: Tensor) -> Tensor:
+        self.sizes.append(len(faces))
+        if len(faces) > self.room:
+            raise torch.OutOfMemoryError("out of memory")
+        return (mel[:, :, :1, :1] / 255).expand(-1, 3, 96, 96)
+
+
+def test_batches_halve_until_they_fit_and_every_frame_is_drawn_in_order() -> None:
+    network = Cramped(room=3)
+    engine = Wav2LipEngine(network, batch_size=8)
+    voice = np.arange(10, dtype=np.float32)[:, None, None] + np.zeros((10, 80, 16), np.float32)
+    drawn = engine.render(frames(10), boxes(10), voice, blend=False)
+    assert [int(frame[180, 200, 0]) for frame in drawn] == list(range(10))
+    assert network.sizes == [8, 4, 2, 2, 2, 2, 2]
+
+
+def test_no_room_for_a_single_face_is_a_named_error() -> None:
+    engine = Wav2LipEngine(Cramped(room=0), batch_size=2)
+    with pytest.raises(NamedError) as error:
+        engine.render(frames(2), boxes(2), np.zeros((2, 80, 16), np.float32))
+    assert error.value.code == "out-of-memory"
+
+
+def test_another_failure_is_not_taken_for_a_lack_of_memory() -> None:
+    class Broken(Cramped):
+        def forward(self, mel: Tensor, faces: Tensor) -> Tensor:
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        Wav2LipEngine(Broken(room=1)).render(frames(1), boxes(1), np.zeros((1, 80, 16), np.float32))
+
+
+def test_half_a_generator_is_a_corrupt_checkpoint(
+    filled: Callable[[str], dict[str, Tensor]], tmp_path: Path
+) -> None:
+    decoder = {key: value for key, value in filled("wav2lip").items() if "audio" not in key}
+    torch.save({"state_dict": decoder}, tmp_path / "half.pth")
+    with pytest.raises(NamedError) as error:
+        wav2lip.load(tmp_path / "half.pth")
+    assert error.value.code == "checkpoint-corrupt"
+
+
+@torch.inference_mode()
+def test_folded_half_precision_draws_what_the_trained_network_draws(
+    filled: Callable[[str], dict[str, Tensor]], mel: np.ndarray
+) -> None:
+    trained = Wav2Lip().eval()
+    trained.load_state_dict(filled("wav2lip"))
+    given = frames(4)
+    drawn = {}
+    for name, network in (("plain", trained), ("fast", precision.fastest(trained, "cpu"))):
+        engine = Wav2LipEngine(network)
+        voice = engine.drive(mel, 3, 7, FPS)
+        faces = engine.render(given, boxes(4), voice, blend=False)
+        drawn[name] = np.array(faces, dtype=int)[:, 60:200, 160:290]
+    difference = np.abs(drawn["plain"] - drawn["fast"])
+    assert difference.mean() <= 0.3
+    assert difference.max() <= 3
+
+
+def test_half_precision_is_given_up_where_it_draws_another_picture(
+    filled: Callable[[str], dict[str, Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = Wav2Lip().eval()
+    trained.load_state_dict(filled("wav2lip"))
+    trained.output_block[1].weight.data *= 1000  # every rounding error becomes black or white
+    monkeypatch.setattr(precision, "fast_dtype", lambda device: torch.bfloat16)
+    kept = precision.fastest(trained, "cpu")
+    assert {parameter.dtype for parameter in kept.parameters()} == {torch.float32}
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in kept.modules())
