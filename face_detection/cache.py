@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -48,7 +49,9 @@ class DetectionCache:
         header, _, body = content.partition(b"\n")
         if header != _header(key, start, stop, body):
             log.warning("detections damaged, thrown away: %s", path)
-            self._files.rm_file(path)
+            # Another process may have thrown it away in the meantime.
+            with contextlib.suppress(FileNotFoundError):
+                self._files.rm_file(path)
             return None
         return _parse(body, start, stop)
 
@@ -70,7 +73,7 @@ class DetectionCache:
         body = table.to_csv(index=False, lineterminator="\n").encode()
         path = self._path(key, start, stop)
         unfinished = f"{path}.{uuid4().hex}"
-        self._files.makedirs(self._files._parent(path), exist_ok=True)
+        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
         self._files.pipe_file(unfinished, _header(key, start, stop, body) + b"\n" + body)
         self._files.mv(unfinished, path)
 
@@ -87,7 +90,7 @@ def _header(key: str, start: int, stop: int, body: bytes) -> bytes:
 
 def _parse(body: bytes, start: int, stop: int) -> list[list[Detection]]:
     detections: list[list[Detection]] = [[] for _ in range(start, stop)]
-    table = pd.read_csv(io.BytesIO(body), float_precision="round_trip")
+    table = pd.read_csv(io.BytesIO(body))
     faces = table[COLUMNS[1:]].to_numpy(float).tolist()
     for frame, face in zip(table["frame"].tolist(), faces, strict=True):
         detections[frame - start].append(Detection(*face))

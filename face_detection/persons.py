@@ -147,7 +147,7 @@ def from_csv(text: str) -> list[Person]:
     """The persons that `to_csv` wrote, the same to the last bit."""
     first, _, rest = text.partition("\n")
     fps = Fraction(first.removeprefix("# fps="))
-    table = pd.read_csv(io.StringIO(rest), float_precision="round_trip")
+    table = pd.read_csv(io.StringIO(rest))
     return [
         Person(
             number,

@@ -5,7 +5,6 @@ weights are ours to give, so that nothing is ever downloaded behind a user's bac
 """
 
 import hashlib
-import pickle
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -52,9 +51,10 @@ class S3fdDetector:
         self.batch_size = batch_size or (16 if self.device.startswith("cuda") else 1)
         self.max_pixels = max_pixels or (STILL_PIXELS if still else VIDEO_PIXELS)
         path = weights or checkpoints.require("s3fd")
-        self._sfd = _load(path, self.device)
         dtype = _quickest_dtype(self.device)
-        self._sfd.face_detector = _InDtype(self._sfd.face_detector, dtype)
+        # face-alignment's own detector, around the same network in a quicker precision.
+        self.sfd = _load(path, self.device)
+        self.sfd.face_detector = _InDtype(self.sfd.face_detector, dtype)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self.parameters: dict[str, str | int | float] = {
@@ -89,7 +89,7 @@ class S3fdDetector:
         copies, scales = zip(*(working_copy(f, self.max_pixels, 1.0) for f in frames), strict=True)
         pixels = np.stack([_at_least(copy, LEAST_SIDE) for copy in copies])
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-        rows = self._sfd.detect_from_batch(batch.to(self.device))
+        rows = self.sfd.detect_from_batch(batch.to(self.device))
         return [
             [
                 Detection(x1 / scale, y1 / scale, x2 / scale, y2 / scale, score)
@@ -124,12 +124,15 @@ def _load(path: Path, device: str) -> Any:
             f"There is no file of weights at {path}.",
             "Run `mouth fetch s3fd`, or choose the detector dlib.",
         ) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as e:
+    except Exception as error:
+        # Damaged bytes make the reader fail in any way whatever; want of memory is another matter.
+        if _is_out_of_memory(error):
+            raise
         raise NamedError(
             "checkpoint-corrupt",
             f"{path.name} does not hold the weights of S3FD.",
             "Delete it and run `mouth fetch s3fd`, or choose the detector dlib.",
-        ) from e
+        ) from error
 
 
 def _quickest_dtype(device: str) -> torch.dtype:

@@ -1,0 +1,123 @@
+"""Detections are found again if they are the right ones and whole; otherwise not at all."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from face_detection.cache import DetectionCache, cache_key
+from face_detection.detection import Detection
+from face_detection.frontal import DlibDetector
+
+FOUND = [
+    [Detection(1.5, 2.25, 30.1, 40.7, 0.3), Detection(100.0, 2.0, 130.0, 1 / 3, 0.1)],
+    [],
+    [Detection(0.1 + 0.2, 2.0, 31.0, 41.0, 0.9)],
+]
+
+
+def only_file(folder: Path) -> Path:
+    [path] = [path for path in folder.rglob("*") if path.is_file()]
+    return path
+
+
+def test_what_was_put_is_got(tmp_path: Path) -> None:
+    cache = DetectionCache(str(tmp_path))
+    cache.put("key", 10, 13, FOUND)
+    assert cache.get("key", 10, 13) == FOUND
+    assert only_file(tmp_path).read_text().splitlines()[1] == "frame,x1,y1,x2,y2,score"
+
+
+def test_nothing_else_is_got(tmp_path: Path) -> None:
+    cache = DetectionCache(str(tmp_path))
+    cache.put("key", 10, 13, FOUND)
+    assert cache.get("other", 10, 13) is None
+    assert cache.get("key", 10, 14) is None
+    assert cache.get("key", 0, 3) is None
+
+
+def test_frames_without_faces_are_known_too(tmp_path: Path) -> None:
+    cache = DetectionCache(str(tmp_path))
+    cache.put("key", 0, 2, [[], []])
+    assert cache.get("key", 0, 2) == [[], []]
+
+
+def test_put_again_replaces(tmp_path: Path) -> None:
+    cache = DetectionCache(str(tmp_path))
+    cache.put("key", 0, 1, [[]])
+    cache.put("key", 0, 1, FOUND[:1])
+    assert cache.get("key", 0, 1) == FOUND[:1]
+    assert only_file(tmp_path).name == "0-1.csv"
+
+
+def test_any_place_that_fsspec_can_write_will_do() -> None:
+    cache = DetectionCache("memory://detections")
+    cache.put("key", 0, 3, FOUND)
+    assert cache.get("key", 0, 3) == FOUND
+
+
+def test_a_list_too_few_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="3 lists for the frames 0 to 4"):
+        DetectionCache(str(tmp_path)).put("key", 0, 4, FOUND)
+
+
+def test_a_damaged_file_is_told_and_thrown_away(tmp_path: Path, caplog) -> None:
+    cache = DetectionCache(str(tmp_path))
+    cache.put("key", 0, 3, FOUND)
+    path = only_file(tmp_path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with caplog.at_level(logging.WARNING):
+        assert cache.get("key", 0, 3) is None
+    assert "damaged" in caplog.text
+    assert not path.exists()
+
+
+def test_a_file_that_was_moved_to_another_place_is_not_believed(tmp_path: Path) -> None:
+    cache = DetectionCache(str(tmp_path))
+    cache.put("key", 0, 3, FOUND)
+    path = only_file(tmp_path)
+    path.rename(path.with_name("3-6.csv"))
+    assert cache.get("key", 3, 6) is None
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shelf")
+
+
+@settings(deadline=None)
+@given(damage=st.data())
+def test_no_damage_gives_wrong_faces(shelf: Path, damage: st.DataObject) -> None:
+    cache = DetectionCache(str(shelf))
+    cache.put("key", 0, 3, FOUND)
+    path = only_file(shelf)
+    content = path.read_bytes()
+    at = damage.draw(st.integers(0, len(content) - 1), label="at")
+    rest = damage.draw(st.sampled_from([b"", content[at + 1 :]]), label="rest")
+    path.write_bytes(content[:at] + damage.draw(st.binary(max_size=3), label="instead") + rest)
+    assert cache.get("key", 0, 3) in (None, FOUND)
+
+
+@settings(deadline=None)
+@given(at=st.integers(0, 400))
+def test_a_file_cut_anywhere_is_a_miss(shelf: Path, at: int) -> None:
+    cache = DetectionCache(str(shelf))
+    cache.put("key", 0, 3, FOUND)
+    path = only_file(shelf)
+    content = path.read_bytes()
+    path.write_bytes(content[: at % len(content)])
+    assert cache.get("key", 0, 3) is None
+
+
+def test_the_key_is_of_the_bytes_and_of_how_they_are_looked_at() -> None:
+    detector = DlibDetector()
+    key = cache_key("0123", "rotated", detector)
+    assert key == cache_key("0123", "rotated", DlibDetector())
+    others = {
+        cache_key("4567", "rotated", detector),
+        cache_key("0123", "", detector),
+        cache_key("0123", "rotated", DlibDetector(still=True)),
+    }
+    assert len(others | {key}) == 4

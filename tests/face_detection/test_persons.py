@@ -1,0 +1,178 @@
+"""From detections to persons, on scenes made of moving boxes."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from face_detection.detection import Box, Detection
+from face_detection.frontal import DlibDetector
+from face_detection.persons import by_place, from_csv, link, require_faces, to_csv
+from face_detection.tracks import Track, follow
+from media.errors import NamedError
+
+LEFT, RIGHT = (100.0, 100.0, 180.0, 200.0), (400.0, 110.0, 480.0, 210.0)
+
+
+def face(box: Box, score: float = 1.0) -> Detection:
+    return Detection(*box, score)
+
+
+def moved(box: Box, dx: float, dy: float = 0.0) -> Box:
+    return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
+
+
+def test_a_still_is_numbered_from_left_to_right() -> None:
+    boxes = [moved(LEFT, dx) for dx in (300, 0, 600)]
+    persons = link([[face(box, score) for box, score in zip(boxes, (3, 1, 2), strict=True)]])
+    assert [p.id for p in persons] == [1, 2, 3]
+    assert [p.box_at(0) for p in persons] == [boxes[1], boxes[0], boxes[2]]
+    assert [p.score for p in persons] == [1, 3, 2]
+    assert [p.best_frame for p in persons] == [0, 0, 0]
+
+
+def test_a_photograph_of_two_is_two_persons() -> None:
+    pair = np.hstack([astronaut(), astronaut()[:, ::-1]])
+    left, right = link(DlibDetector(still=True).detect([pair]))
+    assert left.box_at(0)[2] < 512 < right.box_at(0)[0]  # type: ignore[index]
+
+
+def test_a_talking_head_is_one_person() -> None:
+    sway = [moved(LEFT, 30 * np.sin(t / 8), 10 * np.cos(t / 5)) for t in range(100)]
+    [person] = link([[face(box)] for box in sway])
+    assert person.frames.tolist() == list(range(100))
+    assert person.seconds == 4
+    assert person.box_at(50) == pytest.approx(sway[50], abs=2)
+    assert person.box_at(50, smooth=False) == pytest.approx(sway[50], abs=1e-4)
+    assert person.box_at(100) is None
+
+
+def test_two_people_side_by_side_keep_their_numbers() -> None:
+    """Whichever the detector is surer of, and though one is missed now and then."""
+    scene = [[face(RIGHT, 2), face(LEFT, 1)] if t % 3 else [face(LEFT, 3)] for t in range(1, 60)]
+    left, right = link(scene)
+    assert left.box_at(30) == pytest.approx(LEFT)
+    assert right.box_at(30) == pytest.approx(RIGHT)
+
+
+def test_whoever_is_longer_in_sight_comes_first() -> None:
+    scene = [[face(LEFT), face(RIGHT)] if t < 50 else [face(RIGHT)] for t in range(150)]
+    first, second = link(scene)
+    assert first.box_at(0) == pytest.approx(RIGHT)
+    assert second.box_at(0) == pytest.approx(LEFT)
+
+
+def test_a_quick_walk_is_followed() -> None:
+    [person] = link([[face(moved(LEFT, 40 * t))] for t in range(25)])
+    assert len(person.frames) == 25
+
+
+def test_a_short_gap_is_bridged_evenly() -> None:
+    scene = [[] if 20 <= t < 25 else [face(moved(LEFT, 2 * t))] for t in range(50)]
+    [person] = link(scene)
+    assert 22 not in person.frames
+    assert person.box_at(22, smooth=False) == pytest.approx(moved(LEFT, 44))
+    assert person.box_at(22) == pytest.approx(moved(LEFT, 44))
+
+
+def test_who_leaves_and_returns_to_the_place_is_the_same_and_was_away() -> None:
+    scene = [[] if 40 <= t < 80 else [face(moved(LEFT, 20 * (t >= 80)))] for t in range(120)]
+    [person] = link(scene)
+    assert person.box_at(39) == pytest.approx(LEFT)
+    assert [person.box_at(t) for t in range(40, 80)] == [None] * 40
+    # What was seen before the absence does not pull at the box after it.
+    assert person.box_at(80) == pytest.approx(moved(LEFT, 20))
+
+
+def test_who_turns_up_elsewhere_is_another() -> None:
+    scene = [[face(LEFT if t < 40 else RIGHT)] if not 40 <= t < 60 else [] for t in range(120)]
+    assert len(link(scene)) == 2
+
+
+def test_a_place_that_two_were_seen_at_is_nobodys() -> None:
+    """One leaves, another comes over and leaves too: whoever returns may be either."""
+    seen = [
+        *[[face(LEFT), face(RIGHT)]] * 30,
+        *[[face(moved(RIGHT, -10 * t))] for t in range(31)],
+        *[[face(moved(RIGHT, -300))]] * 10,
+        *[[]] * 20,
+        *[[face(LEFT)]] * 30,
+    ]
+    persons = link(seen)
+    assert len(persons) == 3
+
+
+def test_a_gap_is_measured_in_time() -> None:
+    scene = [[] if 10 <= t < 20 else [face(LEFT)] for t in range(40)]
+    [at_25] = link(scene, Fraction(25))
+    [at_60] = link(scene, Fraction(60))
+    assert at_25.box_at(15) is None
+    assert at_60.box_at(15) == pytest.approx(LEFT)
+
+
+def test_brief_false_alarms_are_left_out() -> None:
+    scene = [[face(LEFT)] + [face(RIGHT)] * (t in (10, 11, 60)) for t in range(100)]
+    [person] = link(scene)
+    assert person.box_at(10) == pytest.approx(LEFT)
+
+
+def test_a_face_seen_briefly_counts_where_there_is_no_other() -> None:
+    scene = [[face(LEFT)] if t in (10, 11) else [] for t in range(100)]
+    [person] = link(scene)
+    assert person.frames.tolist() == [10, 11]
+
+
+def test_the_best_frame_shows_the_face_large_and_surely() -> None:
+    scene = [[face((100, 100, 150 + t, 160 + t), 0.2 if t > 20 else 1.0)] for t in range(30)]
+    [person] = link(scene)
+    assert person.best_frame == 20
+
+
+def test_nothing_seen_is_nobody() -> None:
+    assert link([]) == []
+    assert link([[], []]) == []
+
+
+def test_how_tracks_become_persons_can_be_chosen() -> None:
+    scene = [[face(LEFT)] if t < 40 else [face(RIGHT)] if t >= 60 else [] for t in range(120)]
+    [person] = link(scene, same_person=lambda tracks: [list(tracks)])
+    assert person.box_at(0) == pytest.approx(LEFT)
+    assert person.box_at(50) is None
+    assert person.box_at(119) == pytest.approx(RIGHT)
+
+
+def test_tracks_end_where_the_gap_is_too_long() -> None:
+    scene = [[face(LEFT)], [], [face(LEFT)], [], [], [face(LEFT)]]
+    assert [track.frames for track in follow(scene, max_gap=2)] == [[0, 2], [5]]
+
+
+def test_two_tracks_at_once_are_never_one_person() -> None:
+    a, b = Track([0, 1, 2], [face(LEFT)] * 3), Track([1, 2], [face(moved(LEFT, 20))] * 2)
+    assert by_place([a, b]) == [[a], [b]]
+
+
+def test_persons_survive_as_text() -> None:
+    noise = np.random.default_rng(1).normal(0, 1, (60, 8))
+    scene = [
+        [face(moved(LEFT, a, b), abs(c)), face(moved(RIGHT, d, e), abs(f))]
+        for a, b, c, d, e, f, *_ in noise.tolist()
+    ]
+    persons = link(scene, Fraction(30000, 1001))
+    again = from_csv(to_csv(persons))
+    assert [p.id for p in again] == [1, 2]
+    for one, other in zip(persons, again, strict=True):
+        assert one.fps == other.fps
+        for kept in ("frames", "boxes", "scores"):
+            assert np.array_equal(getattr(one, kept), getattr(other, kept))
+    assert from_csv(to_csv([])) == []
+
+
+def test_no_face_and_too_small_a_face_are_named() -> None:
+    with pytest.raises(NamedError) as nobody:
+        require_faces([])
+    assert nobody.value.code == "no-face-found"
+    with pytest.raises(NamedError, match="only 20 pixels") as tiny:
+        require_faces(link([[face((5, 5, 20, 25))]]))
+    assert tiny.value.code == "face-too-small"
+    require_faces(link([[face((5, 5, 20, 25)), face(LEFT)]]))
