@@ -103,13 +103,17 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 
 
 def _check_space(where: Path, needed: int) -> None:
-    free = shutil.disk_usage(where).free
+    free = _free_bytes(where)
     if needed > free:
         raise NamedError(
             "disk-full",
             f"{needed >> 20} MB are needed in {where}, {free >> 20} MB are free.",
             "Make room, or set MOUTH_CHECKPOINTS to a folder on another disk.",
         )
+
+
+def _free_bytes(where: Path) -> int:
+    return shutil.disk_usage(where).free
 
 
 def _failed(url: str, checkpoint: Checkpoint, error: Exception) -> NamedError:
