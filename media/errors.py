@@ -28,7 +28,7 @@ def unreadable(what: str = "This file") -> MediaError:
     return MediaError(
         "unreadable-media",
         f"{what} cannot be read: it is empty, cut short, or not what its name says.",
-        "Open it on your own machine to see whether it plays there, then export or upload it again.",
+        "See whether it plays on your own machine, then export it again or choose another file.",
     )
 
 

@@ -63,7 +63,7 @@ class MediaInfo:
         )
 
 
-def probe(path: str | Path, limits: Limits = Limits()) -> MediaInfo:  # noqa: B008 - frozen
+def probe(path: str | Path, limits: Limits = Limits()) -> MediaInfo:
     """Look into a file.
 
     Raises MediaError: unreadable-media, unsupported-type, too-large, too-long.

@@ -1,0 +1,165 @@
+"""Opening a file with FFmpeg's libraries: one demuxer, one protocol, no surprises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from media.errors import not_a_face_file, unreadable
+from media.signature import read_signature
+
+if TYPE_CHECKING:
+    from av import AudioFrame, AudioStream, Packet, VideoFrame, VideoStream
+    from av.container import InputContainer
+
+_DECODER_THREADS = 2
+_STANDARD_RATES = tuple(
+    Fraction(*rate)
+    for rate in (
+        (24000, 1001),
+        (24, 1),
+        (25, 1),
+        (30000, 1001),
+        (30, 1),
+        (50, 1),
+        (60000, 1001),
+        (60, 1),
+    )
+)
+_HAIR = Fraction(1, 2500)
+_FALLBACK_RATE = Fraction(30)
+
+
+@contextmanager
+def open_media(path: str | Path) -> Iterator[InputContainer]:
+    """Open for reading; libav's complaints on the way become unreadable-media.
+
+    The demuxer is forced to the one that the first bytes call for, so neither a name nor
+    the content can lead to a playlist, and `file` is the only protocol.
+    """
+    import av
+
+    path = Path(path)
+    signature = read_signature(path)
+    try:
+        with av.open(
+            f"file:{path.absolute()}",
+            format=signature.format.lower(),
+            options={"protocol_whitelist": "file", "format_whitelist": _demuxers(signature.format)},
+            metadata_errors="replace",
+        ) as container:
+            yield container
+    except (av.FFmpegError, OSError) as error:
+        raise unreadable() from error
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """The first moving picture; the cover art of a song is none."""
+    from av.stream import Disposition
+
+    art = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    for stream in container.streams.video:
+        if not stream.disposition & art and stream.codec_context is not None:
+            stream.thread_type = "AUTO"
+            stream.thread_count = _DECODER_THREADS
+            return stream
+    return None
+
+
+def required_video_stream(container: InputContainer) -> VideoStream:
+    """As `video_stream`; raises MediaError not-a-face-file where there is none."""
+    stream = video_stream(container)
+    if stream is None:
+        raise not_a_face_file()
+    return stream
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """The first sound track that can be decoded."""
+    for stream in container.streams.audio:
+        if stream.codec_context is not None:
+            return stream
+    return None
+
+
+def stream_rate(stream: VideoStream) -> Fraction:
+    """The constant rate at which to read a stream, in frames per second.
+
+    Containers that count in milliseconds know 30000/1001 only roughly: a rate that is within
+    a hair of a standard one is that one. Rates beyond use (broken headers, slow motion) are
+    brought into 1..120.
+    """
+    rate = stream.average_rate or stream.guessed_rate
+    if not rate or rate > 1000:
+        return _FALLBACK_RATE
+    for standard in _STANDARD_RATES:
+        if abs(rate / standard - 1) < _HAIR:
+            return standard
+    return min(max(rate.limit_denominator(1001), Fraction(1)), Fraction(120))
+
+
+def good_packets(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[Packet]:
+    """What can be decoded, up to where the file is damaged beyond demuxing.
+
+    Packets that the end of a file cuts short are left out, so that whoever counts packets
+    and whoever decodes them agree.
+    """
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError):
+            return
+        if packet.size and not packet.is_corrupt:
+            yield packet
+
+
+@overload
+def decoded(stream: VideoStream, packets: Iterator[Packet]) -> Iterator[VideoFrame]: ...
+@overload
+def decoded(stream: AudioStream, packets: Iterator[Packet]) -> Iterator[AudioFrame]: ...
+def decoded(
+    stream: VideoStream | AudioStream, packets: Iterator[Packet]
+) -> Iterator[VideoFrame] | Iterator[AudioFrame]:
+    """The frames in the packets and those still in the decoder; damaged packets are passed over."""
+    import av
+
+    for packet in chain(packets, [None]):
+        try:
+            yield from stream.decode(packet)
+        except av.InvalidDataError:
+            continue
+
+
+def packet_end(packet: Packet, rate: Fraction) -> Fraction | None:
+    """When a video packet's picture ends, in seconds of the stream's clock.
+
+    None for packets that an edit list hides, and for those without a time.
+    """
+    start = packet.pts if packet.pts is not None else packet.dts
+    if start is None or packet.is_discard:
+        return None
+    length = packet.duration * packet.time_base if packet.duration else 1 / rate
+    return start * packet.time_base + length
+
+
+def stream_start(stream: VideoStream | AudioStream) -> Fraction:
+    """When a stream begins, in seconds of the container's clock."""
+    return (stream.start_time or 0) * time_base(stream)
+
+
+def time_base(stream: VideoStream | AudioStream) -> Fraction:
+    """The length of a tick of the stream's clock, in seconds (never unset once opened)."""
+    return stream.time_base or Fraction(1, 1_000_000)
+
+
+def _demuxers(format: str) -> str:
+    import av
+
+    return av.ContainerFormat(format, "r").name

@@ -1,0 +1,127 @@
+"""The work behind `media.probe.probe`: headers are checked against the packets themselves."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from media.container import (
+    audio_stream,
+    decoded,
+    good_packets,
+    open_media,
+    packet_end,
+    required_video_stream,
+    stream_rate,
+    stream_start,
+    video_stream,
+)
+from media.errors import MediaError, unreadable
+from media.pictures import animation_rate, animation_times, open_picture, read_picture
+from media.probe import Limits, MediaInfo
+from media.signature import read_signature
+from media.timeline import result_frames
+
+
+def inspect(path: Path, limits: Limits) -> MediaInfo:
+    """See `media.probe.probe`."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise unreadable() from error
+    if size > limits.bytes:
+        raise MediaError(
+            "too-large",
+            f"This file is larger than {limits.bytes // 1024**2} MiB.",
+            "Cut it shorter or compress it more.",
+        )
+    if read_signature(path).reader == "pillow":
+        return _inspect_picture(path, limits)
+    return _inspect_media(path, limits)
+
+
+def _inspect_picture(path: Path, limits: Limits) -> MediaInfo:
+    with open_picture(path) as image:
+        _check_size(image.width, image.height, limits)
+        moving = getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "WEBP")
+    height, width = read_picture(path).shape[:2]
+    if not moving:
+        return MediaInfo("image", width, height)
+    times = animation_times(path)
+    rate = animation_rate(times)
+    _check_length(times[-1], rate, limits)
+    return MediaInfo("video", width, height, rate, result_frames(times[-1], rate), times[-1])
+
+
+def _inspect_media(path: Path, limits: Limits) -> MediaInfo:
+    with open_media(path) as container:
+        if len(container.streams) > limits.streams:
+            raise MediaError(
+                "too-large",
+                f"This file holds {len(container.streams)} tracks.",
+                "Export it with one picture and one sound track.",
+            )
+        moving = video_stream(container) is not None
+        has_audio = audio_stream(container) is not None
+        if not moving and not has_audio:
+            raise unreadable()
+    return _inspect_video(path, limits, has_audio) if moving else _inspect_sound(path, limits)
+
+
+def _inspect_video(path: Path, limits: Limits, has_audio: bool) -> MediaInfo:
+    width, height = _first_picture_size(path, limits)
+    with open_media(path) as container:
+        stream = required_video_stream(container)
+        rate, origin = stream_rate(stream), stream_start(stream)
+        duration = Fraction(0)
+        for packet in good_packets(container, stream):
+            duration = max(duration, (packet_end(packet, rate) or origin) - origin)
+            _check_length(duration, rate, limits)
+    return MediaInfo(
+        "video", width, height, rate, result_frames(duration, rate), duration, has_audio
+    )
+
+
+def _first_picture_size(path: Path, limits: Limits) -> tuple[int, int]:
+    """(width, height) of the upright first frame: proof that the video can be decoded."""
+    from media.upright import displayed_size, upright_rgb
+
+    with open_media(path) as container:
+        stream = required_video_stream(container)
+        size = displayed_size(stream)
+        _check_size(*size, limits)
+        for picture in decoded(stream, good_packets(container, stream)):
+            height, width = upright_rgb(picture, size).shape[:2]
+            return width, height
+    raise unreadable("This video")
+
+
+def _inspect_sound(path: Path, limits: Limits) -> MediaInfo:
+    from media.sound import sound_duration
+
+    duration = sound_duration(path)
+    _check_length(duration, None, limits)
+    return MediaInfo("audio", duration=duration, has_audio=True)
+
+
+def _check_size(width: int, height: int, limits: Limits) -> None:
+    if width < 1 or height < 1:
+        raise unreadable()
+    if width * height > limits.pixels or max(width, height) > limits.side:
+        raise MediaError(
+            "too-large",
+            f"{width} x {height} pixels are more than can be worked on.",
+            f"Make it smaller than {limits.pixels // 1_000_000} megapixels, "
+            f"with no side longer than {limits.side} pixels.",
+        )
+
+
+def _check_length(duration: Fraction, rate: Fraction | None, limits: Limits) -> None:
+    if duration > limits.duration or (rate and duration * rate > limits.frames):
+        raise MediaError(
+            "too-long",
+            "This file is too long.",
+            f"Cut it to at most {float(limits.duration):g} seconds"
+            f" and {limits.frames} frames." if rate else
+            f"Cut it to at most {float(limits.duration):g} seconds.",
+        )  # fmt: skip

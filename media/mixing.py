@@ -1,0 +1,103 @@
+"""Laying voices over each other and over the soundtrack of the source."""
+
+from __future__ import annotations
+
+import warnings
+import wave
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+
+from media.atomic import replacing
+from media.sound import sound_blocks, soundtrack_delay
+from media.timeline import round_half_up
+
+with warnings.catch_warnings():
+    # pydub warns that it finds no ffmpeg program; it gets decoded samples here and needs none.
+    warnings.simplefilter("ignore")
+    from pydub import AudioSegment
+
+RATE = 48000
+SOUNDTRACK_GAIN = -6.0
+_BLOCK = RATE
+# Room above the sum of all tracks: decoders of lossy sound overshoot full scale a little.
+_HEADROOM = 2.0
+_FULL_SCALE = 2**31 - 1
+
+Track = tuple[str | Path, Fraction | float, float]
+
+
+def mix(
+    voices: Sequence[Track], soundtrack: str | Path | None, duration: Fraction, out_path: str | Path
+) -> None:
+    """Write one WAV, 48 kHz stereo, exactly `duration` seconds long to the sample.
+
+    Each voice is (path, start in seconds, gain in decibels). The soundtrack of the source, when
+    given, lies 6 dB under the voices and as far from the picture as in the source. Where the sum
+    would clip, the whole is made quieter instead. Raises MediaError as `media.sound.read_sound`.
+    """
+    tracks = list(voices)
+    if soundtrack is not None:
+        tracks.append((soundtrack, soundtrack_delay(soundtrack), SOUNDTRACK_GAIN))
+    total = round_half_up(duration * RATE)
+    peak = max((np.abs(block).max() for block in _mixed(tracks, total)), default=0.0)
+    scale = 32767 / max(1.0, float(peak))
+    with replacing(out_path) as unfinished, wave.open(str(unfinished), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        for block in _mixed(tracks, total):
+            file.writeframes(np.rint(block * scale).astype("<i2").tobytes())
+
+
+def stereo_blocks(
+    path: str | Path, total: int, start: Fraction | float = 0
+) -> Iterator[np.ndarray]:
+    """A sound as float32 blocks (samples, 2) at 48 kHz, `total` samples in all.
+
+    It begins after `start` seconds of silence, or is cut where it begins before 0; what is
+    missing at the end is silence. Every block but the last has one second.
+    """
+    offset = round_half_up(Fraction(start) * RATE)
+    waiting = np.zeros((max(0, offset), 2), np.float32)
+    skip = max(0, -offset)
+    given = 0
+    for block in sound_blocks(path, RATE):
+        stereo = np.broadcast_to(block, (2, block.shape[1])).T[skip:]
+        skip = max(0, skip - block.shape[1])
+        waiting = np.concatenate([waiting, stereo])
+        while len(waiting) >= _BLOCK and given + _BLOCK <= total:
+            yield waiting[:_BLOCK]
+            waiting, given = waiting[_BLOCK:], given + _BLOCK
+        if given + len(waiting) >= total:
+            break
+    while given < total:
+        size = min(_BLOCK, total - given)
+        block, waiting = waiting[:size], waiting[size:]
+        yield np.pad(block, ((0, size - len(block)), (0, 0)))
+        given += size
+
+
+def _mixed(tracks: Sequence[Track], total: int) -> Iterator[np.ndarray]:
+    """The sum of the tracks as float32 blocks (samples, 2), not yet kept from clipping.
+
+    pydub adds whole numbers and cuts what overflows, so the tracks are laid down in 32 bits
+    with room above them: the sum of n tracks never reaches full scale.
+    """
+    factors = [10 ** (gain / 20) for _, _, gain in tracks]
+    room = _HEADROOM * max(1.0, sum(factors))
+    streams = [stereo_blocks(path, total, start) for path, start, _ in tracks]
+    for blocks in zip(*streams, strict=True):
+        segments = [
+            _segment(block * (factor / room)) for block, factor in zip(blocks, factors, strict=True)
+        ]
+        laid = reduce(lambda under, over: under.overlay(over), segments)
+        yield np.frombuffer(laid.raw_data, "<i4").reshape(-1, 2) * np.float32(room / _FULL_SCALE)
+
+
+def _segment(samples: np.ndarray) -> AudioSegment:
+    data = np.rint(samples.astype(np.float64) * _FULL_SCALE).astype("<i4").tobytes()
+    return AudioSegment(data, sample_width=4, frame_rate=RATE, channels=2)

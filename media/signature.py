@@ -1,0 +1,71 @@
+"""What a file's first bytes say it is. Names are never looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from media.errors import unreadable, unsupported
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who reads this file: Pillow, or the one FFmpeg demuxer named here."""
+
+    reader: Literal["pillow", "ffmpeg"]
+    format: str
+
+
+_ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+_STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
+_RIFF = {
+    b"WEBP": Signature("pillow", "WEBP"),
+    b"AVI ": Signature("ffmpeg", "avi"),
+    b"WAVE": Signature("ffmpeg", "wav"),
+}
+_PREFIXES = {
+    b"\x89PNG\r\n\x1a\n": Signature("pillow", "PNG"),
+    b"\xff\xd8\xff": Signature("pillow", "JPEG"),
+    b"GIF87a": Signature("pillow", "GIF"),
+    b"GIF89a": Signature("pillow", "GIF"),
+    b"\x1aE\xdf\xa3": Signature("ffmpeg", "matroska"),
+    b"OggS": Signature("ffmpeg", "ogg"),
+    b"fLaC": Signature("ffmpeg", "flac"),
+    b"ID3": Signature("ffmpeg", "mp3"),
+}
+# Real kinds of file that are left out: pictures nobody asked for, and everything that names
+# other files or hosts (playlists, concat scripts, session descriptions).
+_REFUSED = (
+    b"#EXTM3U", b"ffconcat", b"v=0", b"<?xml", b"<MPD", b"<svg", b"%PDF", b"BM",
+    b"II*\x00", b"MM\x00*", b"FLV\x01", b"PK\x03\x04", b"\x30\x26\xb2\x75", b"\xff\x0a",
+)  # fmt: skip
+
+
+def read_signature(path: Path) -> Signature:
+    """Raises MediaError: unreadable-media (empty, text, noise), unsupported-type (refused)."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise unreadable() from error
+    if head[4:8] in _ISO_BOXES:
+        if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
+            raise unsupported()
+        return Signature("ffmpeg", "mov")
+    if head[:4] == b"RIFF":
+        head_kind = _RIFF.get(head[8:12])
+        if head_kind:
+            return head_kind
+    for prefix, signature in _PREFIXES.items():
+        if head.startswith(prefix):
+            return signature
+    if _is_mpeg_sound(head):
+        # Layer 0 is what tells AAC's frame header from MP3's (ISO/IEC 13818-7, 6.2).
+        return Signature("ffmpeg", "mp3" if head[1] & 0x06 else "aac")
+    raise unsupported() if head.startswith(_REFUSED) else unreadable()
+
+
+def _is_mpeg_sound(head: bytes) -> bool:
+    """A run of eleven set bits opens every MPEG audio frame (ISO/IEC 11172-3, 2.4.1.3)."""
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0

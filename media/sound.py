@@ -1,0 +1,120 @@
+"""Reading sound: decoded and resampled by FFmpeg's libraries, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import chain, groupby
+from pathlib import Path
+
+import av
+import numpy as np
+
+from media.container import (
+    audio_stream,
+    decoded,
+    good_packets,
+    open_media,
+    stream_start,
+    video_stream,
+)
+from media.errors import MediaError, no_audio_track, not_a_voice, unreadable
+from media.signature import read_signature
+
+SHORTEST_VOICE = Fraction(1, 5)
+# -60 dB of full scale: below the noise of a quiet room in any recording meant to be heard.
+_SILENCE = 0.001
+
+
+def read_sound(path: str | Path, rate: int = 16000) -> np.ndarray:
+    """The whole first sound track as float32 mono (samples,), -1..1, `rate` samples a second.
+
+    Raises MediaError: unreadable-media, unsupported-type, no-audio-track, not-a-voice.
+    """
+    # Both channels are averaged here: swresample's own mono is 3 dB louder and can clip.
+    blocks = [block.mean(axis=0, dtype=np.float32) for block in sound_blocks(path, rate)]
+    return np.concatenate(blocks)
+
+
+def sound_duration(path: str | Path) -> Fraction:
+    """The length of the first sound track in seconds, to the sample: headers only estimate.
+
+    Raises MediaError as `read_sound` does.
+    """
+    return sum(
+        (Fraction(frame.samples, frame.sample_rate) for frame in _sound_frames(path)), Fraction(0)
+    )
+
+
+def check_voice(path: str | Path) -> None:
+    """Refuse what cannot drive a mouth.
+
+    Raises MediaError: voice-silent, voice-too-short (under 0.2 s, one mel window), and as
+    `read_sound` does.
+    """
+    rate, samples, loudest = 16000, 0, 0.0
+    for block in sound_blocks(path, rate):
+        samples += block.shape[1]
+        loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
+    if samples < SHORTEST_VOICE * rate:
+        raise MediaError(
+            "voice-too-short",
+            f"The voice lasts only {samples / rate:.2f} seconds.",
+            "Choose a recording of at least 0.2 seconds.",
+        )
+    if loudest < _SILENCE:
+        raise MediaError(
+            "voice-silent",
+            "The voice is silent: there is nothing to hear in it.",
+            "Choose another recording, or check that its microphone was on.",
+        )
+
+
+def soundtrack_delay(path: str | Path) -> Fraction:
+    """Seconds from the first picture of a video to the start of its sound; negative: before."""
+    with open_media(path) as container:
+        sound, picture = audio_stream(container), video_stream(container)
+        if sound is None or picture is None:
+            return Fraction(0)
+        return stream_start(sound) - stream_start(picture)
+
+
+def sound_blocks(path: str | Path, rate: int) -> Iterator[np.ndarray]:
+    """The first sound track as float32 blocks (channels, samples), one or two channels.
+
+    More channels than two are mixed down to two. Raises MediaError as `read_sound` does.
+    """
+    # Some files change their sampling on the way: each stretch has a resampler of its own.
+    for (_, channels, _), frames in groupby(_sound_frames(path), _sampling):
+        layout = "mono" if channels == 1 else "stereo"
+        resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+        for frame in chain(frames, [None]):
+            for block in resampler.resample(frame):
+                yield block.to_ndarray()
+
+
+def _sampling(frame: av.AudioFrame) -> tuple[int, int, str]:
+    return frame.sample_rate, frame.layout.nb_channels, frame.format.name
+
+
+def _sound_frames(path: str | Path) -> Iterator[av.AudioFrame]:
+    with _open_sound(path) as (container, track):
+        empty = True
+        for frame in decoded(track, good_packets(container, track)):
+            empty = False
+            frame.pts = None  # gaps are not filled: a voice is its samples
+            yield frame
+        if empty:
+            raise unreadable("The sound of this file")
+
+
+@contextmanager
+def _open_sound(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
+    if read_signature(Path(path)).reader == "pillow":
+        raise not_a_voice()
+    with open_media(path) as container:
+        track = audio_stream(container)
+        if track is None:
+            raise no_audio_track()
+        yield container, track

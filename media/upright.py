@@ -1,0 +1,73 @@
+"""A decoded picture as people see it: RGB, opaque, square pixels, the right way up."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+# Without these flags swscale repeats chroma samples and rounds twice: 2.5 dB on a photograph.
+CAREFUL = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.FULL_CHR_H_INT
+_UNSPECIFIED = 2
+_HD_HEIGHT = 720
+# Encoders round: 852x480 "16:9" has pixels 0.2 % from square. Only real anamorphic video counts.
+_SQUARE_ENOUGH = Fraction(1, 50)
+
+
+def displayed_size(stream: av.VideoStream) -> tuple[int, int]:
+    """(width, height) with square pixels, before turning."""
+    context = stream.codec_context
+    ratio = stream.sample_aspect_ratio or Fraction(1)
+    if abs(ratio - 1) <= _SQUARE_ENOUGH:
+        return context.width, context.height
+    return max(1, round(context.width * ratio)), context.height
+
+
+def upright_rgb(picture: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
+    """RGB uint8 (height, width, 3) of a decoded picture whose `displayed_size` is `size`."""
+    has_alpha = any(component.is_alpha for component in picture.format.components)
+    converted = picture.reformat(
+        width=size[0],
+        height=size[1],
+        format="rgba" if has_alpha else "rgb24",
+        src_colorspace=_matrix(picture),
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.BICUBIC | CAREFUL,
+        threads=1,
+    )
+    frame = converted.to_ndarray()
+    return _turned(_on_white(frame) if has_alpha else frame, picture)
+
+
+def _matrix(picture: av.VideoFrame) -> int | None:
+    """Untagged video is BT.709 when it is high definition and BT.601 below, as players assume."""
+    if picture.colorspace != _UNSPECIFIED or picture.format.is_rgb:
+        return None
+    return Colorspace.ITU709 if picture.height >= _HD_HEIGHT else Colorspace.ITU601
+
+
+def _on_white(frame: np.ndarray) -> np.ndarray:
+    colour, alpha = frame[..., :3].astype(np.uint16), frame[..., 3:].astype(np.uint16)
+    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _turned(frame: np.ndarray, picture: av.VideoFrame) -> np.ndarray:
+    """Apply the display matrix (ISO/IEC 14496-12, 6.2.2): x' = ax + cy, y' = bx + dy."""
+    try:
+        matrix = picture.side_data[Type.DISPLAYMATRIX]  # type: ignore[typeddict-item]
+    except KeyError:
+        return frame
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        frame = frame.swapaxes(0, 1)
+        mirror_x, mirror_y = c < 0, b < 0
+    else:
+        mirror_x, mirror_y = a < 0, d < 0
+    if mirror_x:
+        frame = frame[:, ::-1]
+    if mirror_y:
+        frame = frame[::-1]
+    return np.ascontiguousarray(frame)

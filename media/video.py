@@ -1,0 +1,172 @@
+"""Reading video at a constant rate, frame by frame, from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+
+from media.container import (
+    decoded,
+    good_packets,
+    open_media,
+    packet_end,
+    required_video_stream,
+    stream_rate,
+    stream_start,
+    time_base,
+)
+from media.errors import unreadable
+from media.pictures import animation_rate, animation_times, read_animation
+from media.signature import read_signature
+from media.timeline import result_frames, round_half_up
+from media.upright import displayed_size, upright_rgb
+from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
+
+__all__ = ["STILL_CRF", "VIDEO_CRF", "VideoWriter", "read_frames", "read_frames_at"]
+
+# A picture of the source: when it begins (seconds from the first one) and how to get its RGB
+# frame. The last of a sequence has no frame: it says when everything ends.
+_Picture = tuple[Fraction, Callable[[], np.ndarray] | None]
+
+_REVERSED_BYTES = 100 * 1024**2
+_WORTH_SEEKING = 100
+# How far before the wanted moment to look for a keyframe. Some containers seek by decoding time
+# and land a little late; None reads from the beginning, which is always right.
+_LEADS = (Fraction(1), Fraction(10), None)
+
+
+def read_frames(
+    path: str | Path, start: int = 0, stop: int | None = None, fps: Fraction | None = None
+) -> Iterator[np.ndarray]:
+    """The frames start..stop (exclusive) of a video, GIF or WebP, at a constant rate.
+
+    Yields RGB uint8 (height, width, 3), upright. Frame i is the last picture that begins at
+    i/fps, rounded to the nearest i: containers round times to milliseconds, and variable rates
+    become constant by repeating and dropping. A repeated frame is the same array again: write
+    to a copy. `fps` defaults to `MediaInfo.fps`. Ends early where the video does.
+
+    Raises MediaError: unreadable-media, unsupported-type, not-a-face-file.
+    """
+    fps = fps or _native_rate(path)
+    wanted = max(Fraction(0), (start - Fraction(1, 2)) / fps)
+    tick, current, frame = start, None, None
+    for time, picture in _pictures(path, wanted):
+        until = result_frames(time, fps) if picture is None else round_half_up(time * fps)
+        while current and tick < until and (stop is None or tick < stop):
+            frame = current() if frame is None else frame
+            yield frame
+            tick += 1
+        if stop is not None and tick >= stop:
+            return
+        current, frame = picture, None
+
+
+def read_frames_at(
+    path: str | Path, indices: Sequence[int], fps: Fraction | None = None
+) -> Iterator[np.ndarray]:
+    """The frames at any indices in any order, as `read_frames` would give them.
+
+    Runs forward are streamed. Runs backward are read forward in stretches of about 100 MB and
+    given in reverse. Raises IndexError for an index past the end, and as `read_frames` does.
+    """
+    for run in _runs(indices):
+        if run[0] <= run[-1]:
+            yield from _read_forward(path, run, fps)
+        else:
+            yield from _read_backward(path, run, fps)
+
+
+def _read_forward(
+    path: str | Path, indices: Sequence[int], fps: Fraction | None
+) -> Iterator[np.ndarray]:
+    frames = enumerate(read_frames(path, indices[0], indices[-1] + 1, fps), start=indices[0])
+    number, frame = -1, None
+    for index in indices:
+        while number < index:
+            number, frame = next(frames, (index + 1, None))
+        if frame is None or number != index:
+            raise IndexError(f"Frame {index} lies past the end of the video.")
+        yield frame
+
+
+def _read_backward(
+    path: str | Path, indices: Sequence[int], fps: Fraction | None
+) -> Iterator[np.ndarray]:
+    last = next(_read_forward(path, indices[:1], fps))
+    stretch = max(1, _REVERSED_BYTES // last.nbytes)
+    for begin in range(0, len(indices), stretch):
+        ascending = indices[begin : begin + stretch][::-1]
+        yield from list(_read_forward(path, ascending, fps))[::-1]
+
+
+def _runs(indices: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Cut into runs that never turn, nor leap so far that seeking beats reading on."""
+    begin, direction = 0, 0
+    for place in range(1, len(indices)):
+        step = indices[place] - indices[place - 1]
+        turns = step * direction < 0
+        if turns or abs(step) > _WORTH_SEEKING:
+            yield indices[begin:place]
+            begin, direction = place, 0
+        else:
+            direction = direction or step
+    if len(indices):
+        yield indices[begin:]
+
+
+def _native_rate(path: str | Path) -> Fraction:
+    if read_signature(Path(path)).reader == "pillow":
+        return animation_rate(animation_times(path))
+    with open_media(path) as container:
+        stream = required_video_stream(container)
+        return stream_rate(stream)
+
+
+def _pictures(path: str | Path, since: Fraction) -> Iterator[_Picture]:
+    """The pictures of a source, the first of them at or before `since` (seconds)."""
+    if read_signature(Path(path)).reader == "pillow":
+        for time, image in read_animation(path):
+            yield time, partial(np.asarray, image)
+        yield animation_times(path)[-1], None
+        return
+    for lead in _LEADS:
+        if lead is not None and since <= lead:
+            continue
+        pictures = _decode(path, None if lead is None else since - lead)
+        first = next(pictures)
+        if lead is None or (first[1] is not None and first[0] <= since):
+            yield first
+            yield from pictures
+            return
+
+
+def _decode(path: str | Path, seek_to: Fraction | None) -> Iterator[_Picture]:
+    with open_media(path) as container:
+        stream = required_video_stream(container)
+        origin, rate, size = stream_start(stream), stream_rate(stream), displayed_size(stream)
+        if seek_to is not None:
+            container.seek(int((origin + seek_to) / time_base(stream)), stream=stream)
+        end = Fraction(0)
+
+        def watched() -> Iterator[av.Packet]:
+            nonlocal end
+            for packet in good_packets(container, stream):
+                end = max(end, (packet_end(packet, rate) or origin) - origin)
+                yield packet
+
+        time = None
+        for picture in decoded(stream, watched()):
+            # AVI may give no times but the order; a keyframe is shown in the place it is stored.
+            if picture.pts is not None or time is None:
+                time = (picture.pts or picture.dts or 0) * time_base(stream) - origin
+            else:
+                time += 1 / rate
+            yield time, partial(upright_rgb, picture, size)
+        if time is None and seek_to is None:
+            raise unreadable("This video")
+        yield end, None
