@@ -13,6 +13,9 @@ import torch
 KEYS = json.loads((Path(__file__).parent / "parity" / "state_dict_keys.json").read_text())
 
 
+torch.set_num_threads(1)  # on a busy machine threads wait for each other longer than they work
+
+
 @pytest.fixture(scope="session")
 def filled() -> Callable[[str], dict[str, torch.Tensor]]:
     """The state dict of a network, by the name it has in `parity/state_dict_keys.json`."""
