@@ -145,7 +145,8 @@ def _quickest_dtype(device: str) -> torch.dtype:
 
 def _is_out_of_memory(error: Exception) -> bool:
     # On a processor torch raises a plain RuntimeError that only its words tell apart.
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "memory" in str(error)
+    full = "allocate memory" in str(error)
+    return full or isinstance(error, torch.OutOfMemoryError | MemoryError)
 
 
 def _at_least(picture: np.ndarray, side: int) -> np.ndarray:

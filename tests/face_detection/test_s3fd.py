@@ -135,14 +135,21 @@ def test_frames_of_several_sizes_may_be_mixed(weights: Path) -> None:
     assert [len(faces) for faces in detector.detect(frames)] == [1, 0, 1, 1]
 
 
-def test_the_batch_halves_until_it_fits_into_memory(weights: Path) -> None:
+@pytest.mark.parametrize(
+    "full",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."),
+    ],
+)
+def test_the_batch_halves_until_it_fits_into_memory(weights: Path, full: Exception) -> None:
     tried = []
 
     class Greedy(Maps):
         def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
             tried.append(len(pictures))
             if len(pictures) > 2:
-                raise torch.OutOfMemoryError("the device is full")
+                raise full
             return super().forward(pictures)
 
     detector = seeing(weights, Greedy(moved=(-0.1, -0.1)), batch_size=8)
