@@ -14,10 +14,8 @@ MAX_ERROR = 3.0
 
 
 def fastest(network: nn.Module, device: str) -> nn.Module:
-    """A copy of a generator in eval mode for `device`: batch norm folded, in half the precision
-    where the processor computes in it and the pictures stay within the errors above.
-
-    Its parameters' dtype and memory format tell what it wants as input.
+    """A copy of a generator in eval mode for `device`, to be run by `draw`: batch norm folded, and
+    in half the precision where the processor has it and the pictures stay within the errors above.
     """
     exact = copy.deepcopy(network).to(device)
     fold_batch_norm(exact)
@@ -26,7 +24,7 @@ def fastest(network: nn.Module, device: str) -> nn.Module:
     if dtype == torch.float32:
         return exact
     fast = copy.deepcopy(exact).to(dtype)
-    mean, largest = error(fast, exact, device)
+    mean, largest = error(fast, exact)
     return fast if mean <= MEAN_ERROR and largest <= MAX_ERROR else exact
 
 
@@ -51,7 +49,7 @@ def fold_batch_norm(network: nn.Module) -> None:
 
 
 @torch.inference_mode()
-def error(fast: nn.Module, exact: nn.Module, device: str) -> tuple[float, float]:
+def error(fast: nn.Module, exact: nn.Module) -> tuple[float, float]:
     """Mean and largest difference between what two generators draw, in levels of 255."""
     drawn = [draw(network, *_example()).cpu() for network in (fast, exact)]
     difference = 255 * (drawn[0] - drawn[1]).abs()
