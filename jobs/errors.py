@@ -1,0 +1,64 @@
+"""What can be wrong with a request for a job, or with a job as it runs."""
+
+from collections.abc import Iterable
+
+from media.errors import NamedError
+
+
+def not_found(what: str) -> NamedError:
+    return NamedError(
+        "not-found", f"There is no such {what}.", "It may have been deleted; check the address."
+    )
+
+
+def no_such_person(number: int, known: Iterable[int]) -> NamedError:
+    numbers = ", ".join(map(str, known))
+    return NamedError(
+        "no-such-person",
+        f"Person {number} was not found in the picture.",
+        f"Choose one of these: {numbers}." if numbers else "Choose another picture or video.",
+    )
+
+
+def no_voice() -> NamedError:
+    return NamedError("no-voice", "The job has no voice.", "Give at least one sound file.")
+
+
+def not_now(state: str, what: str) -> NamedError:
+    return NamedError(
+        "not-now",
+        f"A job that is {state} cannot be {what}.",
+        "Reload the page to see how the job stands.",
+    )
+
+
+def result_too_long(seconds: int) -> NamedError:
+    return NamedError(
+        "too-long",
+        f"The result would be longer than {seconds} seconds.",
+        "Use a shorter voice, or raise MAX_SECONDS.",
+    )
+
+
+def disk_full() -> NamedError:
+    return NamedError(
+        "disk-full",
+        "There is no room left to store the files.",
+        "Free some space, then retry: the job goes on where it stopped.",
+    )
+
+
+def worker_crashed() -> NamedError:
+    return NamedError(
+        "worker-crashed",
+        "The program was stopped three times while it worked on the same piece of this job.",
+        "Retry once more; if it fails again, convert the file to MP4 or use a smaller one.",
+    )
+
+
+def internal_error() -> NamedError:
+    return NamedError(
+        "internal-error",
+        "Something went wrong inside the program.",
+        "Retry: the job goes on where it stopped. The log tells more, under the job's id.",
+    )

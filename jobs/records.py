@@ -1,0 +1,147 @@
+"""The rows that are the truth about every job."""
+
+import time
+import uuid
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+# A job's states, in the order in which they come. Times are seconds since 1970, UTC.
+STATES = (
+    "uploaded",
+    "detecting",
+    "choosing",
+    "queued",
+    "rendering",
+    "finishing",
+    "done",
+    "failed",
+    "cancelled",
+)
+FINAL = ("done", "failed", "cancelled")
+
+
+def new_id() -> str:
+    """An identifier that cannot be guessed."""
+    return uuid.uuid4().hex
+
+
+class Record(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        dict[str, Any]: JSON(none_as_null=True),
+        list[float]: JSON(none_as_null=True),
+        float: Float(53),
+        str: String(255),
+    }
+
+
+class Upload(Record):
+    """A file that somebody sent; its bytes are stored once, under their sha256."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    owner: Mapped[str] = mapped_column(String(64), index=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    key: Mapped[str]
+    name: Mapped[str]
+    kind: Mapped[str] = mapped_column(String(8))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    info: Mapped[dict[str, Any]]
+    created: Mapped[float] = mapped_column(default=time.time)
+
+
+class Job(Record):
+    """One request: a source, voices, options, and how far it is."""
+
+    __tablename__ = "job"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    owner: Mapped[str] = mapped_column(String(64), index=True)
+    state: Mapped[str] = mapped_column(String(16), default="uploaded", index=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("upload.id"), index=True)
+    options: Mapped[dict[str, Any]]
+    consent: Mapped[float | None]
+    error: Mapped[dict[str, Any] | None]
+    picture: Mapped[dict[str, Any] | None]
+    result_key: Mapped[str | None]
+    created: Mapped[float] = mapped_column(default=time.time, index=True)
+    updated: Mapped[float] = mapped_column(default=time.time, onupdate=time.time)
+
+    source: Mapped[Upload] = relationship()
+    voices: Mapped[list["Voice"]] = relationship(
+        order_by="Voice.position", cascade="all, delete-orphan", passive_deletes=True
+    )
+    persons: Mapped[list["Person"]] = relationship(
+        order_by="Person.number", cascade="all, delete-orphan", passive_deletes=True
+    )
+    segments: Mapped[list["Segment"]] = relationship(
+        order_by="Segment.index", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class Voice(Record):
+    """One sound of a job and the number of the person who speaks it, None until chosen.
+
+    `start` is where it begins in the result, in seconds; `gain` is in decibels; `duration` is
+    exact, in seconds, as the text of a Fraction.
+    """
+
+    __tablename__ = "voice"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    upload_id: Mapped[str] = mapped_column(ForeignKey("upload.id"), index=True)
+    person: Mapped[int | None]
+    duration: Mapped[str] = mapped_column(String(64))
+    start: Mapped[float] = mapped_column(default=0.0)
+    gain: Mapped[float] = mapped_column(default=0.0)
+
+    upload: Mapped[Upload] = relationship()
+
+
+class Person(Record):
+    """Somebody who was found: `box` (x1, y1, x2, y2) in the source's frame number `frame`."""
+
+    __tablename__ = "person"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    box: Mapped[list[float]]
+    frame: Mapped[int]
+    score: Mapped[float]
+    thumbnail_key: Mapped[str]
+
+
+class Segment(Record):
+    """One unit of work: the frames start..stop of one step of a job.
+
+    States: `waiting`; `sent` (a message is on its way); `running`; `done`. A `sent` or `running`
+    row whose lease has run out is lost; `attempts` counts the times it was lost or broke while
+    running. `holder` names the one run that may renew the lease. `seconds` is time spent on it.
+    """
+
+    __tablename__ = "segment"
+    __table_args__ = (UniqueConstraint("job_id", "step", "index"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), index=True)
+    step: Mapped[str] = mapped_column(String(8))
+    index: Mapped[int]
+    start: Mapped[int]
+    stop: Mapped[int]
+    state: Mapped[str] = mapped_column(String(8), default="waiting", index=True)
+    done_frames: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    holder: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[float] = mapped_column(default=0.0)

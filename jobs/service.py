@@ -1,0 +1,277 @@
+"""The verbs of a job, without HTTP: what a page, the API or a test does with one."""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from jobs import errors
+from jobs.database import Database
+from jobs.options import Options
+from jobs.queue import Queue
+from jobs.records import FINAL, Job, Person, Segment, Upload, Voice
+from jobs.settings import Settings
+from jobs.storage import Storage
+from media.errors import no_audio_track, not_a_face_file, not_a_voice
+from media.probe import Limits, probe
+from media.sound import check_voice, sound_duration
+
+ADVANCE = "workers.advance"  # the task that looks at a job's rows and sends what is next
+
+WHOLE_JOB = (
+    selectinload(Job.source),
+    selectinload(Job.voices).selectinload(Voice.upload),
+    selectinload(Job.persons),
+    selectinload(Job.segments),
+)
+
+
+@dataclass(frozen=True)
+class VoiceChoice:
+    """Which upload is spoken by which person, from `start` seconds, louder by `gain` decibels."""
+
+    upload_id: str
+    person: int | None = None
+    start: float = 0.0
+    gain: float = 0.0
+
+
+class Jobs:
+    """Everything about jobs behind one object; as many as one likes may work side by side."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database)
+        self.storage = Storage(settings.storage, settings.work_dir)
+        self.queue = Queue(settings)
+
+    def create_upload(self, owner: str, path: Path, name: str) -> Upload:
+        """Store the file at `path`, which stays where it is; `name` is only for showing.
+
+        Raises MediaError for what is no picture, video or sound, or beyond the limits.
+        """
+        size = path.stat().st_size
+        info = probe(path, self._limits())
+        with self.storage.scratch() as folder:
+            key = self.storage.put_file(Path(shutil.copyfile(path, folder / "upload")))
+        upload = Upload(
+            owner=owner,
+            sha256=key.rpartition("/")[2],
+            key=key,
+            name=name[-255:],
+            kind=info.kind,
+            bytes=size,
+            info=info.to_dict(),
+        )
+        with self.database.write() as session:
+            session.add(upload)
+            session.flush()
+            if not self.storage.exists(key):  # its last other user left in this very moment
+                with self.storage.scratch() as folder:
+                    self.storage.put_file(Path(shutil.copyfile(path, folder / "upload")))
+        return upload
+
+    def create_job(
+        self,
+        owner: str,
+        source_id: str,
+        voices: Sequence[VoiceChoice],
+        options: Mapping[str, Any] | None = None,
+        consent: bool = False,
+    ) -> Job:
+        """Start a job. Raises NamedError: not-found, bad-option, no-voice, too-long, and MediaError
+        for a source without a picture and a voice that cannot drive a mouth.
+        """
+        checked = Options.from_dict(options or {}, self.settings.checkpoint)
+        source = self._upload(source_id)
+        if source.kind == "audio":
+            raise not_a_face_file()
+        job = Job(
+            owner=owner,
+            source_id=source_id,
+            options=checked.to_dict(),
+            consent=time.time() if consent else None,
+        )
+        job.voices = self._voices(voices)
+        with self.database.write() as session:
+            session.add(job)
+        self.queue.enqueue(ADVANCE, job.id)
+        return self.job(job.id)
+
+    def job(self, job_id: str) -> Job:
+        """A job with its source, voices, persons and segments. Raises NamedError not-found."""
+        with self.database.read() as session:
+            if job := session.get(Job, job_id, options=WHOLE_JOB):
+                return job
+        raise errors.not_found("job")
+
+    def choose_voices(self, job_id: str, voices: Sequence[VoiceChoice]) -> Job:
+        """Answer who speaks what. Raises NamedError: no-such-person, not-now, as `create_job`.
+
+        Voices that end later than the first ones may need more of the source looked at: then the
+        job goes back to detecting, and asks again, because persons are counted anew.
+        """
+        chosen = self._voices(voices)
+        with self.database.write() as session:
+            job = _locked(session, job_id)
+            wrong_person = job.state == "failed" and (job.error or {}).get("code") == (
+                "no-such-person"
+            )
+            if job.state != "choosing" and not wrong_person:
+                raise errors.not_now(job.state, "given other voices")
+            known = [person.number for person in job.persons]
+            for voice in chosen:
+                if voice.person is not None and voice.person not in known:
+                    raise errors.no_such_person(voice.person, known)
+            job.voices.clear()
+            session.flush()
+            job.voices.extend(chosen)
+            job.state, job.error = "choosing", None
+        self.queue.enqueue(ADVANCE, job_id)
+        return self.job(job_id)
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job and remove what was made for it; a job that has ended stays as it is."""
+        with self.database.write() as session:
+            job = _locked(session, job_id)
+            if job.state not in FINAL:
+                job.state = "cancelled"
+                _forget_work(session, job)
+        if job.state == "cancelled":
+            self.storage.delete_folder(f"jobs/{job_id}")
+        return self.job(job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """Let a failed job go on from the segments that are done, a cancelled one from the start.
+
+        Raises NamedError not-found, not-now.
+        """
+        with self.database.write() as session:
+            job = _locked(session, job_id)
+            if job.state not in ("failed", "cancelled"):
+                raise errors.not_now(job.state, "retried")
+            job.state, job.error = "uploaded", None
+            for segment in job.segments:
+                if segment.state != "done":
+                    segment.state, segment.attempts, segment.holder = "waiting", 0, None
+        self.queue.enqueue(ADVANCE, job_id)
+        return self.job(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job in any state, all its files, and its uploads that no other job uses."""
+        with self.database.write() as session:
+            job = _locked(session, job_id)
+            used = {job.source_id, *(voice.upload_id for voice in job.voices)}
+            session.delete(job)
+            session.flush()
+            for upload_id in used:
+                if not _is_used(session, upload_id):
+                    self._remove_upload(session, session.get_one(Upload, upload_id))
+        self.storage.delete_folder(f"jobs/{job_id}")
+
+    def delete_upload(self, upload_id: str) -> None:
+        """Remove an upload. Raises NamedError not-found, not-now while a job uses it."""
+        with self.database.write() as session:
+            if not (upload := session.get(Upload, upload_id)):
+                raise errors.not_found("upload")
+            if _is_used(session, upload_id):
+                raise errors.not_now("using this file", "left without it")
+            self._remove_upload(session, upload)
+
+    def _remove_upload(self, session: Session, upload: Upload) -> None:
+        # Within the transaction: `create_upload` looks, within its own, whether the file is there.
+        session.delete(upload)
+        session.flush()
+        others = sa.select(sa.func.count()).where(Upload.sha256 == upload.sha256)
+        if not session.scalar(others):
+            self.storage.delete(upload.key)
+            self.storage.delete_folder(f"detections/{upload.sha256}")
+
+    def _voices(self, choices: Sequence[VoiceChoice]) -> list[Voice]:
+        if not choices:
+            raise errors.no_voice()
+        voices = []
+        for position, choice in enumerate(choices):
+            upload = self._upload(choice.upload_id)
+            duration = self._voice_duration(upload)
+            if choice.start + duration > self.settings.max_seconds:
+                raise errors.result_too_long(self.settings.max_seconds)
+            voices.append(
+                Voice(
+                    position=position,
+                    upload_id=upload.id,
+                    person=choice.person,
+                    duration=str(duration),
+                    start=choice.start,
+                    gain=choice.gain,
+                )
+            )
+        return voices
+
+    def _voice_duration(self, upload: Upload) -> Fraction:
+        if upload.kind == "image":
+            raise not_a_voice()
+        if not upload.info["has_audio"]:
+            raise no_audio_track()
+        with self.storage.local(upload.key) as path:
+            check_voice(path)
+            return sound_duration(path)
+
+    def _upload(self, upload_id: str) -> Upload:
+        with self.database.read() as session:
+            if upload := session.get(Upload, upload_id):
+                return upload
+        raise errors.not_found("upload")
+
+    def _limits(self) -> Limits:
+        return Limits(
+            bytes=self.settings.max_upload_bytes, duration=Fraction(self.settings.max_seconds)
+        )
+
+
+def progress(job: Job) -> dict[str, Any]:
+    """How far a job's present step is, of a job with its segments loaded.
+
+    `step` is detect, link, render, stitch or None; `done` and `total` are frames; `seconds_left`
+    comes from the speed measured in this step, None while unknown.
+    """
+    step = _step(job)
+    segments = [segment for segment in job.segments if segment.step == step]
+    done = sum(segment.done_frames for segment in segments)
+    total = sum(segment.stop - segment.start for segment in segments)
+    spent = sum(segment.seconds for segment in segments)
+    workers = max(1, sum(segment.state == "running" for segment in segments))
+    left = (total - done) * spent / done / workers if done and spent else None
+    return {"step": step, "done": done, "total": total, "seconds_left": left}
+
+
+def _step(job: Job) -> str | None:
+    if job.state == "detecting":
+        looking = any(s.step == "detect" and s.state != "done" for s in job.segments)
+        return "detect" if looking else "link"
+    return {"queued": "render", "rendering": "render", "finishing": "stitch"}.get(job.state)
+
+
+def _locked(session: Session, job_id: str) -> Job:
+    """The job, kept from changes by others until the transaction ends."""
+    if job := session.get(Job, job_id, with_for_update=True):
+        return job
+    raise errors.not_found("job")
+
+
+def _forget_work(session: Session, job: Job) -> None:
+    for record in (Segment, Person):
+        session.execute(sa.delete(record).where(record.job_id == job.id))
+    job.picture = None
+
+
+def _is_used(session: Session, upload_id: str) -> bool:
+    by_source = sa.exists().where(Job.source_id == upload_id)
+    by_voice = sa.exists().where(Voice.upload_id == upload_id)
+    return bool(session.scalar(sa.select(sa.or_(by_source, by_voice))))
