@@ -142,11 +142,16 @@ def packet_end(packet: Packet, rate: Fraction) -> Fraction | None:
 
     None for packets that an edit list hides, and for those without a time.
     """
-    start = packet.pts if packet.pts is not None else packet.dts
+    start = packet.dts if packet.pts is None or has_order_only(packet.stream) else packet.pts
     if start is None or packet.is_discard:
         return None
     length = packet.duration * packet.time_base if packet.duration else 1 / rate
     return start * packet.time_base + length
+
+
+def has_order_only(stream: VideoStream | AudioStream) -> bool:
+    """AVI stores when to decode, not when to show; what libav guesses from it is wrong."""
+    return stream.container.format.name == "avi"
 
 
 def stream_start(stream: VideoStream | AudioStream) -> Fraction:

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from media.atomic import replacing
 from media.errors import MediaError, unreadable
 
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 # Browsers show shorter frames of a GIF for a tenth of a second; files are made to look right there.
 _SHORTEST = 0.02
 _INSTEAD_OF_SHORTER = Fraction(1, 10)

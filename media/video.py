@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
@@ -13,6 +14,7 @@ import numpy as np
 from media.container import (
     decoded,
     good_packets,
+    has_order_only,
     open_media,
     packet_end,
     required_video_stream,
@@ -151,21 +153,22 @@ def _decode(path: str | Path, seek_to: Fraction | None) -> Iterator[_Picture]:
         origin, rate, size = stream_start(stream), stream_rate(stream), displayed_size(stream)
         if seek_to is not None:
             container.seek(int((origin + seek_to) / time_base(stream)), stream=stream)
-        end = Fraction(0)
+        end, unshown = Fraction(0), deque[int]()
 
         def watched() -> Iterator[av.Packet]:
             nonlocal end
             for packet in good_packets(container, stream):
                 end = max(end, (packet_end(packet, rate) or origin) - origin)
+                unshown.append(packet.dts or 0)
                 yield packet
 
         time = None
         for picture in decoded(stream, watched()):
-            # AVI may give no times but the order; a keyframe is shown in the place it is stored.
-            if picture.pts is not None or time is None:
-                time = (picture.pts or picture.dts or 0) * time_base(stream) - origin
-            else:
-                time += 1 / rate
+            # Where only the order is known, the n-th picture shown takes the n-th place stored.
+            place = unshown.popleft() if unshown else 0
+            if picture.pts is not None and not has_order_only(stream):
+                place = picture.pts
+            time = place * time_base(stream) - origin
             yield time, partial(upright_rgb, picture, size)
         if time is None and seek_to is None:
             raise unreadable("This video")

@@ -1,0 +1,89 @@
+"""Pictures come out the way people see them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from media.pictures import read_picture, write_picture
+from media.probe import probe
+
+
+@pytest.fixture
+def corners() -> np.ndarray:
+    """Four colours, so that every turn and mirror can be told."""
+    picture = np.zeros((32, 48, 3), np.uint8)
+    picture[:16, :24], picture[:16, 24:] = (250, 0, 0), (0, 250, 0)
+    picture[16:, :24], picture[16:, 24:] = (0, 0, 250), (250, 250, 0)
+    return picture
+
+
+# What a camera stores for each orientation tag, as the inverse of what a viewer must do.
+STORED = {
+    1: lambda p: p,
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.swapaxes(0, 1),
+    6: lambda p: np.rot90(p, 1),
+    7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
+    8: lambda p: np.rot90(p, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_every_exif_orientation(orientation, corners, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.ascontiguousarray(STORED[orientation](corners))
+    Image.fromarray(stored).save(tmp_path / "photo.png", exif=exif)
+    assert np.array_equal(read_picture(tmp_path / "photo.png"), corners)
+    info = probe(tmp_path / "photo.png")
+    assert (info.kind, info.width, info.height) == ("image", 48, 32)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_transparent_parts_are_white(format, tmp_path):
+    glass = Image.new("RGBA", (10, 10), (200, 0, 0, 255))
+    glass.paste((0, 0, 0, 0), (0, 0, 5, 10))
+    glass.paste((0, 0, 0, 128), (5, 0, 10, 5))
+    glass.save(tmp_path / "glass", format=format, lossless=True)
+    picture = read_picture(tmp_path / "glass")
+    assert (picture[:, :5] == 255).all()
+    assert (picture[:5, 5:] == 127).all()
+    assert (picture[5:, 5:] == (200, 0, 0)).all()
+
+
+def test_a_palette_with_a_hole(tmp_path):
+    image = Image.new("P", (4, 4), 0)
+    image.putpalette([0, 0, 0, 10, 20, 30])
+    image.putpixel((0, 0), 1)
+    image.save(tmp_path / "p.png", transparency=0)
+    picture = read_picture(tmp_path / "p.png")
+    assert picture[0, 0].tolist() == [10, 20, 30]
+    assert picture[1, 1].tolist() == [255, 255, 255]
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+    levels = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    Image.fromarray(levels).save(tmp_path / "deep.png")
+    grey = read_picture(tmp_path / "deep.png")
+    assert np.array_equal(grey[..., 0].ravel(), np.arange(256))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_every_mode_becomes_rgb(mode, tmp_path):
+    format = "JPEG" if mode == "CMYK" else "PNG"
+    Image.new("RGBA", (20, 10), (255, 255, 255, 255)).convert(mode).save(
+        tmp_path / "picture", format=format
+    )
+    picture = read_picture(tmp_path / "picture")
+    assert (picture.dtype, picture.shape) == (np.uint8, (10, 20, 3))
+    assert picture.min() > 250
+
+
+@pytest.mark.parametrize("name", ["picture.jpg", "picture.png", "picture.webp"])
+def test_written_pictures_read_back(name, tmp_path, astronaut_file, psnr):
+    photograph = read_picture(astronaut_file)
+    write_picture(tmp_path / name, photograph, quality=95)
+    assert psnr(read_picture(tmp_path / name), photograph) > 32
+    assert [path.name for path in tmp_path.glob("*.*")] == [name]

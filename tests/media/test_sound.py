@@ -1,0 +1,174 @@
+"""Voices are heard to the sample, and mixed without clipping."""
+
+import wave
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from media.errors import MediaError
+from media.mixing import mix
+from media.sound import check_voice, read_sound, sound_duration, soundtrack_delay
+
+
+@pytest.fixture
+def voice(tmp_path, write_media, tone):
+    """A tone of 440 Hz, half of full scale, one second."""
+    return write_media(tmp_path / "voice.wav", sound=tone(1), sound_codec="pcm_s16le")
+
+
+def code_of(path) -> str:
+    with pytest.raises(MediaError) as failure:
+        check_voice(path)
+    return failure.value.code
+
+
+def loudness(samples: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
+def stereo(path) -> np.ndarray:
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels()) == (48000, 2)
+        data = file.readframes(file.getnframes())
+    return np.frombuffer(data, "<i2").reshape(-1, 2) / 32767
+
+
+def test_sound_is_mono_at_the_rate_asked_for(voice):
+    samples = read_sound(voice)
+    assert samples.dtype == np.float32
+    assert samples.shape == (16000,)
+    assert 0.49 < samples.max() < 0.51
+    strongest = np.abs(np.fft.rfft(samples)).argmax()
+    assert strongest == 440
+
+
+def test_two_channels_are_averaged(tmp_path, write_media, tone):
+    left_only = np.concatenate([tone(1), np.zeros((1, 48000), np.float32)])
+    path = write_media(tmp_path / "left.flac", sound=left_only, sound_codec="flac")
+    assert read_sound(path, 48000).max() == pytest.approx(0.25, abs=0.001)
+
+
+def test_duration_is_counted_in_samples(tmp_path, write_media, tone):
+    path = write_media(
+        tmp_path / "odd.wav",
+        sound=tone(1.2345, rate=44100),
+        sound_rate=44100,
+        sound_codec="pcm_s16le",
+    )
+    assert sound_duration(path) == Fraction(54441, 44100)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.m4a", "aac"), ("a.opus", "libopus")])
+def test_what_encoders_put_before_the_sound_is_taken_off(name, codec, tmp_path, write_media, tone):
+    sound = np.concatenate([np.zeros((1, 4800), np.float32), tone(0.5)], axis=1)
+    path = write_media(
+        tmp_path / name, sound=sound, sound_codec=codec, format={"m4a": "ipod"}.get(name[2:])
+    )
+    begins = np.flatnonzero(np.abs(read_sound(path, 48000)) > 0.2)[0]
+    assert begins == pytest.approx(4800, abs=60)
+
+
+def test_a_good_voice_passes(voice):
+    check_voice(voice)
+
+
+def test_a_silent_voice(tmp_path, write_media):
+    silence = np.zeros((1, 48000), np.float32)
+    path = write_media(tmp_path / "silent.wav", sound=silence, sound_codec="pcm_s16le")
+    assert code_of(path) == "voice-silent"
+
+
+def test_a_voice_of_a_twentieth_of_a_second(tmp_path, write_media, tone):
+    path = write_media(tmp_path / "click.wav", sound=tone(0.05), sound_codec="pcm_s16le")
+    assert code_of(path) == "voice-too-short"
+
+
+def test_a_picture_is_no_voice(tmp_path):
+    Image.new("RGB", (10, 10)).save(tmp_path / "voice.wav", format="PNG")
+    assert code_of(tmp_path / "voice.wav") == "not-a-voice"
+
+
+def test_a_silent_film_is_no_voice(tmp_path, write_media, numbered):
+    assert code_of(write_media(tmp_path / "film.mp4", [numbered(0)] * 5)) == "no-audio-track"
+
+
+def test_a_text_is_no_voice(tmp_path):
+    (tmp_path / "voice.wav").write_text("hello hello")
+    assert code_of(tmp_path / "voice.wav") == "unreadable-media"
+
+
+def test_the_sound_of_a_film_is_a_voice(tmp_path, write_media, numbered, tone):
+    film = write_media(tmp_path / "film.mp4", [numbered(i) for i in range(25)], sound=tone(1))
+    check_voice(film)
+    assert loudness(read_sound(film)) == pytest.approx(0.5 / np.sqrt(2), rel=0.03)
+
+
+def test_one_voice_comes_out_as_it_went_in(voice, tmp_path, tone):
+    mix([(voice, 0, 0.0)], None, Fraction(1), tmp_path / "mix.wav")
+    mixed = stereo(tmp_path / "mix.wav")
+    assert np.abs(mixed - tone(1, channels=2).T).max() < 2 / 32767
+
+
+@pytest.mark.parametrize("seconds", [Fraction(1, 2), Fraction(1001, 300), Fraction(7, 3)])
+def test_a_mix_is_as_long_as_asked(seconds, voice, tmp_path):
+    mix([(voice, 0, 0.0)], None, seconds, tmp_path / "mix.wav")
+    mixed = stereo(tmp_path / "mix.wav")
+    assert len(mixed) == round(seconds * 48000)
+    assert not mixed[48000:].any()
+
+
+def test_voices_start_when_they_should(voice, tmp_path, tone, write_media):
+    other = write_media(tmp_path / "b.wav", sound=tone(0.5, level=0.25), sound_codec="pcm_s16le")
+    mix([(voice, 0, 0.0), (other, Fraction(3, 2), -6.0)], None, Fraction(3), tmp_path / "mix.wav")
+    mixed = stereo(tmp_path / "mix.wav")[:, 0]
+    assert mixed[:48000].max() == pytest.approx(0.5, abs=0.001)
+    assert not mixed[48000:72000].any()
+    assert mixed[72000:96000].max() == pytest.approx(0.25 * 10 ** (-6 / 20), abs=0.001)
+    assert not mixed[96000:].any()
+
+
+def test_loud_voices_are_made_quieter_instead_of_clipped(tmp_path, tone, write_media):
+    loud = write_media(tmp_path / "loud.wav", sound=tone(1, level=0.9), sound_codec="pcm_s16le")
+    mix([(loud, 0, 0.0), (loud, 0, 6.0)], None, Fraction(1), tmp_path / "mix.wav")
+    mixed = stereo(tmp_path / "mix.wav")[:, 0]
+    assert mixed.max() == pytest.approx(1.0, abs=0.001)
+    assert np.abs(mixed - tone(1, level=1.0)[0]).max() < 0.001
+
+
+def test_the_soundtrack_stays_under_the_voice(voice, tmp_path, write_media, numbered, tone):
+    film = write_media(
+        tmp_path / "film.mkv",
+        [numbered(i) for i in range(50)],
+        sound=tone(2, hertz=1000, level=0.4),
+        sound_codec="flac",
+    )
+    mix([(voice, 0, 0.0)], film, Fraction(3), tmp_path / "mix.wav")
+    mixed = stereo(tmp_path / "mix.wav")[:, 0]
+    assert loudness(mixed[48000:96000]) == pytest.approx(0.2 / np.sqrt(2), rel=0.02)
+    spectrum = np.abs(np.fft.rfft(mixed[:48000]))
+    assert set(np.argsort(spectrum)[-2:]) == {440, 1000}
+    assert not mixed[97000:].any()
+
+
+def test_a_soundtrack_that_begins_late_stays_late(tmp_path, write_media, numbered, tone):
+    import av
+
+    film = tmp_path / "late.mkv"
+    with av.open(str(film), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 128, 64, "yuv420p"
+        audio = output.add_stream("flac", rate=48000, layout="mono")
+        for number in range(50):
+            picture = av.VideoFrame.from_ndarray(numbered(number), "rgb24")
+            picture.pts = number
+            output.mux(video.encode(picture))
+        output.mux(video.encode(None))
+        frame = av.AudioFrame.from_ndarray(tone(1), "fltp", "mono")
+        frame.sample_rate, frame.pts = 48000, 24000
+        output.mux([*audio.encode(frame), *audio.encode(None)])
+    assert soundtrack_delay(film) == Fraction(1, 2)
+    mix([], film, Fraction(2), tmp_path / "mix.wav")
+    begins = np.flatnonzero(np.abs(stereo(tmp_path / "mix.wav")[:, 0]) > 0.02)[0]
+    assert begins == pytest.approx(24000, abs=60)

@@ -1,0 +1,175 @@
+"""Every source reads at a constant rate, the same frames from wherever one begins."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from media.errors import MediaError
+from media.probe import probe
+from media.timeline import source_indices
+from media.video import read_frames, read_frames_at
+
+# Several groups of pictures with B-frames: what makes exact seeking hard.
+GROUPS = {"g": "12", "bf": "3", "preset": "veryfast"}
+CONTAINERS = [
+    ("film.mp4", "libx264", {"options": GROUPS}),
+    ("film.mov", "libx264", {"options": GROUPS}),
+    ("film.mkv", "libx264", {"options": GROUPS}),
+    ("film.webm", "libvpx", {"options": {"g": "12", "deadline": "realtime"}}),
+    ("film.webm", "libvpx-vp9", {"options": {"g": "12", "deadline": "realtime"}}),
+    ("film.avi", "mpeg4", {"options": {"g": "12"}}),
+    ("film.avi", "libx264", {"options": GROUPS}),
+    ("film.avi", "mjpeg", {"pix_fmt": "yuvj420p"}),
+    ("film.mp4", "libx265", {"options": {"x265-params": "keyint=12:log-level=none"}}),
+    ("film.mov", "prores_ks", {"pix_fmt": "yuv422p10le"}),
+]
+
+
+@pytest.fixture(params=CONTAINERS, ids=lambda case: f"{case[0]}-{case[1]}")
+def film(request, tmp_path, write_media, numbered):
+    name, codec, more = request.param
+    frames = [numbered(i) for i in range(60)]
+    return write_media(tmp_path / name, frames, codec=codec, **more)
+
+
+def test_every_container_gives_every_frame_in_order(film, number_of):
+    frames = list(read_frames(film))
+    assert [number_of(frame) for frame in frames] == list(range(60))
+    assert frames[0].dtype == np.uint8
+    assert frames[0].shape == (64, 128, 3)
+
+
+def test_probe_counts_what_read_frames_yields(film):
+    info = probe(film)
+    assert (info.kind, info.width, info.height, info.has_audio) == ("video", 128, 64, False)
+    assert (info.fps, info.frames) == (25, 60)
+
+
+@pytest.mark.parametrize("start", [1, 11, 12, 13, 37, 59])
+def test_reading_from_the_middle_is_exact(film, start):
+    whole = list(read_frames(film))
+    assert np.array_equal(list(read_frames(film, start, start + 5)), whole[start : start + 5])
+
+
+def test_there_and_back_again(film, number_of):
+    indices = source_indices(50, 200, 60)
+    assert [number_of(frame) for frame in read_frames_at(film, indices)] == indices
+
+
+@given(indices=st.lists(st.integers(0, 59), max_size=12))
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_indices_in_any_order(indices, long_film, number_of):
+    assert [number_of(frame) for frame in read_frames_at(long_film, indices)] == indices
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory, write_media, numbered):
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    return write_media(path, [numbered(i) for i in range(60)], options=GROUPS)
+
+
+def test_long_runs_backward_are_read_in_stretches(long_film, number_of, monkeypatch):
+    monkeypatch.setattr("media.video._REVERSED_BYTES", 7 * 64 * 128 * 3)
+    backward = list(range(59, -1, -1))
+    assert [number_of(frame) for frame in read_frames_at(long_film, backward)] == backward
+
+
+def test_an_index_past_the_end_is_an_error(long_film):
+    with pytest.raises(IndexError, match="60"):
+        list(read_frames_at(long_film, [58, 60]))
+
+
+def test_reading_ends_with_the_video(long_film):
+    assert len(list(read_frames(long_film, 50, 1000))) == 10
+    assert list(read_frames(long_film, 60, 70)) == []
+
+
+@pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60)])
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_broadcast_rates_survive_containers_that_count_milliseconds(
+    fps, name, tmp_path, write_media, numbered, number_of
+):
+    film = write_media(tmp_path / name, [numbered(i) for i in range(90)], fps=fps)
+    info = probe(film)
+    assert (info.fps, info.frames) == (fps, 90)
+    assert [number_of(frame) for frame in read_frames(film)] == list(range(90))
+
+
+def test_variable_rate_becomes_constant_by_repeating(tmp_path, write_media, numbered, number_of):
+    moments = [0, 40, 80, 200, 240, 280]
+    film = write_media(
+        tmp_path / "phone.mp4", [numbered(i) for i in range(6)], milliseconds=moments
+    )
+    shown = [number_of(frame) for frame in read_frames(film, 0, 8, fps=Fraction(25))]
+    assert shown == [0, 1, 2, 2, 2, 3, 4, 5]
+    info = probe(film)
+    assert len(list(read_frames(film))) == info.frames == round(info.duration * info.fps)
+
+
+def test_another_rate_can_be_asked_for(long_film, number_of):
+    every_other = [number_of(f) for f in read_frames(long_film, fps=Fraction(25, 2))]
+    assert len(every_other) == 30
+    assert {after - before for before, after in pairwise(every_other)} == {2}
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_phone_videos_stand_upright(turn, tmp_path, write_media):
+    """The file stores the picture turned and says so; the reader turns it back."""
+    upright = np.zeros((64, 96, 3), np.uint8)
+    upright[:32, :48] = 250
+    stored = np.ascontiguousarray(np.rot90(upright, -turn // 90))
+    film = write_media(tmp_path / "phone.mp4", [stored] * 3, rotation=turn)
+    info = probe(film)
+    assert (info.width, info.height) == (96, 64)
+    frame = next(read_frames(film))
+    assert np.abs(frame.astype(int) - upright).mean() < 4
+
+
+def test_a_gif_is_a_video_on_white(tmp_path):
+    """Half a second: two pictures of 100 ms around one of 300 ms, with holes in them."""
+    pictures = []
+    for level in (10, 100, 200):
+        picture = Image.new("RGBA", (40, 30), (level, 0, 0, 255))
+        picture.paste((0, 0, 0, 0), (0, 0, 10, 10))
+        pictures.append(picture)
+    path = tmp_path / "moving.gif"
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=[100, 300, 100], disposal=2
+    )
+    info = probe(path)
+    assert (info.kind, info.fps, info.frames) == ("video", 10, 5)
+    frames = list(read_frames(path))
+    assert [int(frame[20, 20, 0]) for frame in frames] == [10, 100, 100, 100, 200]
+    assert all((frame[5, 5] == 255).all() for frame in frames)
+    assert np.array_equal(list(read_frames(path, 2, 5)), frames[2:])
+
+
+def test_an_animated_webp_is_a_video(tmp_path):
+    pictures = [Image.new("RGB", (40, 30), (level, level, level)) for level in (0, 80, 160, 240)]
+    path = tmp_path / "moving.webp"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40, lossless=True)
+    assert probe(path).frames == 4
+    assert [int(frame[0, 0, 0]) for frame in read_frames(path)] == [0, 80, 160, 240]
+
+
+def test_transparent_video_is_laid_on_white(tmp_path, write_media):
+    glass = np.zeros((32, 32, 4), np.uint8)
+    glass[:, 16:] = (200, 0, 0, 255)
+    film = write_media(tmp_path / "glass.mov", [glass] * 2, codec="png", pix_fmt="rgba")
+    frame = next(read_frames(film))
+    assert (frame[:, :16] == 255).all()
+    assert (frame[:, 16:] == (200, 0, 0)).all()
+
+
+def test_a_song_with_a_cover_is_no_video(tmp_path, write_media, tone):
+    song = write_media(tmp_path / "song.mp3", sound=tone(0.5), sound_codec="mp3")
+    with pytest.raises(MediaError) as failure:
+        next(read_frames(song))
+    assert failure.value.code == "not-a-face-file"
