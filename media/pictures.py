@@ -20,6 +20,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 # Browsers show shorter frames of a GIF for a tenth of a second; files are made to look right there.
 _SHORTEST = 0.02
 _INSTEAD_OF_SHORTER = Fraction(1, 10)
+_GIF_TICK = Fraction(1, 100)
 _WHITE = (255, 255, 255, 255)
 
 
@@ -87,7 +88,14 @@ def animation_times(path: str | Path) -> list[Fraction]:
 
 
 def animation_rate(times: list[Fraction]) -> Fraction:
-    """The lowest rate that shows every picture for exactly its time, at most 50 per second."""
+    """The rate of an even pace; else the lowest that keeps every time, at most 50 a second.
+
+    A GIF counts in hundredths of a second: 15 a second is written as steps of 6 and 7.
+    """
+    count = len(times) - 1
+    even = (count / times[-1]).limit_denominator(1001)
+    if even <= 120 and all(abs(time - n / even) <= _GIF_TICK for n, time in enumerate(times)):
+        return even
     steps = [after - before for before, after in pairwise(times)]
     denominator = lcm(*(step.denominator for step in steps))
     ticks = gcd(*(int(step * denominator) for step in steps))

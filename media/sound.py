@@ -17,6 +17,7 @@ from media.container import (
     good_packets,
     open_media,
     stream_start,
+    time_base,
     video_stream,
 )
 from media.errors import MediaError, no_audio_track, not_a_voice, unreadable
@@ -74,10 +75,13 @@ def check_voice(path: str | Path) -> None:
 def soundtrack_delay(path: str | Path) -> Fraction:
     """Seconds from the first picture of a video to the start of its sound; negative: before."""
     with open_media(path) as container:
-        sound, picture = audio_stream(container), video_stream(container)
-        if sound is None or picture is None:
+        track, picture = audio_stream(container), video_stream(container)
+        if track is None or picture is None:
             return Fraction(0)
-        return stream_start(sound) - stream_start(picture)
+        # Only the first decoded frame knows what the encoder's run-in left of the beginning.
+        for frame in decoded(track, good_packets(container, track)):
+            return (frame.pts or 0) * time_base(track) - stream_start(picture)
+    raise unreadable("The sound of this video")
 
 
 def sound_blocks(path: str | Path, rate: int) -> Iterator[np.ndarray]:

@@ -151,7 +151,9 @@ def _decode(path: str | Path, seek_to: Fraction | None) -> Iterator[_Picture]:
     with open_media(path) as container:
         stream = required_video_stream(container)
         origin, rate, size = stream_start(stream), stream_rate(stream), displayed_size(stream)
-        if seek_to is not None:
+        # Places can only be counted from the first picture on when pictures are reordered.
+        countable = not (has_order_only(stream) and stream.codec_context.has_b_frames)
+        if seek_to is not None and countable:
             container.seek(int((origin + seek_to) / time_base(stream)), stream=stream)
         end, unshown = Fraction(0), deque[int]()
 

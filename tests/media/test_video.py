@@ -24,6 +24,7 @@ CONTAINERS = [
     ("film.webm", "libvpx-vp9", {"options": {"g": "12", "deadline": "realtime"}}),
     ("film.avi", "mpeg4", {"options": {"g": "12"}}),
     ("film.avi", "libx264", {"options": GROUPS}),
+    ("film.avi", "mpeg4", {"options": {"g": "12", "bf": "2"}}),
     ("film.avi", "mjpeg", {"pix_fmt": "yuvj420p"}),
     ("film.mp4", "libx265", {"options": {"x265-params": "keyint=12:log-level=none"}}),
     ("film.mov", "prores_ks", {"pix_fmt": "yuv422p10le"}),
@@ -149,6 +150,16 @@ def test_a_gif_is_a_video_on_white(tmp_path):
     assert [int(frame[20, 20, 0]) for frame in frames] == [10, 100, 100, 100, 200]
     assert all((frame[5, 5] == 255).all() for frame in frames)
     assert np.array_equal(list(read_frames(path, 2, 5)), frames[2:])
+
+
+def test_a_gif_that_counts_unevenly_keeps_its_pace(tmp_path):
+    pictures = [Image.new("L", (8, 8), 4 * level) for level in range(60)]
+    path = tmp_path / "fifteen.gif"
+    steps = [70, 70, 60] * 20
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=steps)
+    info = probe(path)
+    assert (float(info.fps), info.frames) == (15, 60)
+    assert [int(frame[0, 0, 0]) for frame in read_frames(path)] == list(range(0, 240, 4))
 
 
 def test_an_animated_webp_is_a_video(tmp_path):
