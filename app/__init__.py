@@ -1,0 +1,39 @@
+"""The web application: pages, the JSON API and uploads. Never torch, never a worker's code."""
+
+from datetime import timedelta
+
+from flask import Flask
+
+from jobs.settings import Settings, from_environment
+
+ENVELOPE = 64 * 1024  # bytes that a multipart body may have beside its file
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application, ready to serve; settings are read from the environment when none are given.
+
+    The database is brought to its newest version first.
+    """
+    from app import api, errors, pages, security
+    from app.files import UploadRequest
+    from jobs.service import Jobs
+
+    settings = settings or from_environment()
+    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app.request_class = UploadRequest
+    app.config.update(
+        SECRET_KEY=settings.secret(),
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes + ENVELOPE,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=timedelta(days=365),
+        WORK_DIR=settings.work_dir,
+    )
+    app.extensions["jobs"] = jobs = Jobs(settings)
+    jobs.database.migrate()
+    security.register(app)
+    errors.register(app)
+    app.register_blueprint(pages.pages)
+    app.register_blueprint(api.api)
+    return app

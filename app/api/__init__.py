@@ -1,0 +1,16 @@
+"""The JSON API: every address below /api/v1, as openapi.json describes them."""
+
+from pathlib import Path
+
+from flask import Blueprint, Response, send_file
+
+api = Blueprint("api", __name__, url_prefix="/api/v1")
+DOCUMENT = Path(__file__).with_name("openapi.json")
+
+
+@api.get("/openapi.json")
+def openapi() -> Response:
+    return send_file(DOCUMENT, mimetype="application/json")
+
+
+from app.api import jobs, uploads  # noqa: E402, F401 - their routes register on `api`

@@ -1,0 +1,80 @@
+"""The JSON body of a request, read field by field; whatever is wrong is named."""
+
+from collections.abc import Set
+from typing import Any
+
+from flask import Request
+
+from media.errors import NamedError
+
+
+class Body:
+    """A JSON object that may have the `known` fields and no others.
+
+    Every method raises NamedError `bad-field`, which says where the fault is.
+    """
+
+    def __init__(self, source: Request | Any, known: Set[str], path: str = "") -> None:
+        self._path = path
+        values = source.get_json() if isinstance(source, Request) else source
+        if not isinstance(values, dict):
+            raise NamedError(
+                "bad-field",
+                f"{path or 'The body'} must be a JSON object.",
+                "See /api/v1/openapi.json for its fields.",
+            )
+        self._values: dict[str, Any] = values
+        if unknown := sorted(values.keys() - known):
+            raise self._wrong(unknown[0], "there is no such field")
+
+    def text(self, name: str) -> str:
+        value = self._values.get(name)
+        if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
+            raise self._wrong(name, "it must be a text of 1 to 255 characters")
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise self._wrong(name, "it must be true or false")
+        return value
+
+    def whole(self, name: str) -> int | None:
+        """A number from 1, or None."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**31:
+            raise self._wrong(name, "it must be a whole number from 1")
+        return value
+
+    def number(self, name: str, low: float, high: float) -> float:
+        """A number from `low` to `high`; 0 when it is not given."""
+        value = self._values.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._wrong(name, "it must be a number")
+        if not low <= value <= high:
+            raise self._wrong(name, f"it must be from {low:g} to {high:g}")
+        return float(value)
+
+    def fields(self, name: str) -> dict[str, Any]:
+        """An object whose fields somebody else checks; empty when it is not given."""
+        value = self._values.get(name, {})
+        if not isinstance(value, dict):
+            raise self._wrong(name, "it must be an object")
+        return value
+
+    def items(self, name: str, known: Set[str]) -> list["Body"]:
+        """The objects of a list, which must be there."""
+        value = self._values.get(name)
+        if not isinstance(value, list):
+            raise self._wrong(name, "it must be a list")
+        return [Body(each, known, f"{name}[{index}]") for index, each in enumerate(value)]
+
+    def _wrong(self, name: str, why: str) -> NamedError:
+        field = f"{self._path}.{name}" if self._path else name
+        return NamedError(
+            "bad-field",
+            f"The field {field!r} cannot be used: {why}.",
+            "See /api/v1/openapi.json for what it may be.",
+        )

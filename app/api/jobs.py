@@ -1,0 +1,107 @@
+"""Jobs: asking for one, looking at it, answering its question, ending it."""
+
+from typing import Any
+
+from flask import Response, request
+from werkzeug.datastructures import Headers
+
+from app import files
+from app.api import api, representation
+from app.api.body import Body
+from app.desk import jobs, jobs_of
+from app.visitor import visitor
+from jobs.errors import not_found
+from jobs.records import FINAL
+from jobs.service import VoiceChoice
+from media.errors import NamedError
+
+
+@api.get("/jobs")
+def list_jobs() -> dict[str, Any]:
+    return {"jobs": [representation.job(each) for each in jobs_of(visitor())]}
+
+
+@api.post("/jobs")
+def create_job() -> tuple[dict[str, Any], int]:
+    body = Body(request, known={"source", "voices", "options", "consent"})
+    consent = body.flag("consent")
+    if consent is False:
+        raise NamedError(
+            "consent-missing",
+            "The people in the files must agree to this.",
+            "Ask them, then send the job with “consent”: true.",
+        )
+    job = jobs().create_job(
+        visitor(), body.text("source"), _voices(body), body.fields("options"), consent is True
+    )
+    return representation.job(job), 202
+
+
+@api.get("/jobs/<id>")
+def show_job(id: str) -> dict[str, Any]:
+    return representation.job(jobs().job(id))
+
+
+@api.delete("/jobs/<id>")
+def delete_job(id: str) -> dict[str, Any] | tuple[str, int]:
+    if jobs().job(id).state not in FINAL:
+        return representation.job(jobs().cancel(id))
+    jobs().delete(id)
+    return "", 204
+
+
+@api.put("/jobs/<id>/voices")
+def choose_voices(id: str) -> dict[str, Any]:
+    body = Body(request, known={"voices"})
+    return representation.job(jobs().choose_voices(id, _voices(body)))
+
+
+@api.post("/jobs/<id>/retry")
+def retry_job(id: str) -> dict[str, Any]:
+    return representation.job(jobs().retry(id))
+
+
+@api.get("/jobs/<id>/picture")
+def show_picture(id: str) -> Response:
+    job = jobs().job(id)
+    if job.picture is None:
+        raise not_found("picture yet")
+    return _stored(job.picture["key"], "image/jpeg")
+
+
+@api.get("/jobs/<id>/persons/<int:number>/thumbnail")
+def show_thumbnail(id: str, number: int) -> Response:
+    for person in jobs().job(id).persons:
+        if person.number == number:
+            return _stored(person.thumbnail_key, "image/jpeg")
+    raise not_found("person")
+
+
+@api.get("/jobs/<id>/result")
+def show_result(id: str) -> Response:
+    job = jobs().job(id)
+    if job.result_key is None:
+        raise not_found("result yet")
+    headers = Headers()
+    kind = "attachment" if request.args.get("download") == "1" else "inline"
+    headers.set("Content-Disposition", kind, **files.disposition(job.source.name))
+    return _stored(job.result_key, "video/mp4", headers)
+
+
+def _voices(body: Body) -> list[VoiceChoice]:
+    return [
+        VoiceChoice(
+            voice.text("audio"),
+            voice.whole("person"),
+            voice.number("start", low=0.0, high=86_400.0),
+            voice.number("gain", low=-60.0, high=60.0),
+        )
+        for voice in body.items("voices", known={"audio", "person", "start", "gain"})
+    ]
+
+
+def _stored(key: str, mimetype: str, headers: Headers | None = None) -> Response:
+    try:
+        return files.send(jobs().storage, key, mimetype, headers)
+    except FileNotFoundError:
+        raise not_found("file any more") from None

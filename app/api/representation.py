@@ -1,0 +1,87 @@
+"""Records as the API shows them: the schemas of openapi.json, in Python."""
+
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+from flask import url_for
+
+from app.words import STATES
+from jobs import service
+from jobs.records import Job, Person, Upload, Voice
+
+
+def upload(record: Upload) -> dict[str, Any]:
+    info = record.info
+    return {
+        "id": record.id,
+        "name": record.name,
+        "kind": record.kind,
+        "width": info["width"],
+        "height": info["height"],
+        "fps": _number(info["fps"]),
+        "frames": info["frames"],
+        "duration": _number(info["duration"]),
+        "has_audio": info["has_audio"],
+        "bytes": record.bytes,
+    }
+
+
+def job(record: Job) -> dict[str, Any]:
+    """A job with its source, voices, persons and segments loaded."""
+    done = record.state == "done"
+    return {
+        "id": record.id,
+        "state": record.state,
+        "summary": STATES[record.state],
+        "created": _time(record.created),
+        "updated": _time(record.updated),
+        "source": upload(record.source),
+        "voices": [_voice(each) for each in record.voices],
+        "options": record.options | {"fps": _number(record.options["fps"])},
+        "progress": service.progress(record),
+        "picture": _picture(record),
+        "persons": [_person(each) for each in record.persons],
+        "result": url_for("api.show_result", id=record.id) if done else None,
+        "error": record.error,
+        "retryable": record.state in ("failed", "cancelled"),
+    }
+
+
+def _voice(record: Voice) -> dict[str, Any]:
+    return {
+        "audio": record.upload_id,
+        "name": record.upload.name,
+        "duration": _number(record.duration),
+        "person": record.person,
+        "start": record.start,
+        "gain": record.gain,
+    }
+
+
+def _person(record: Person) -> dict[str, Any]:
+    return {
+        "id": record.number,
+        "box": record.box,
+        "frame": record.frame,
+        "score": record.score,
+        "thumbnail": url_for("api.show_thumbnail", id=record.job_id, number=record.number),
+    }
+
+
+def _picture(record: Job) -> dict[str, Any] | None:
+    if record.picture is None:
+        return None
+    return {
+        "url": url_for("api.show_picture", id=record.id),
+        "width": record.picture["width"],
+        "height": record.picture["height"],
+    }
+
+
+def _number(fraction: str | None) -> float | None:
+    return None if fraction is None else float(Fraction(fraction))
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,95 @@
+"""Every failure as a name: problem+json to programs, a page to people."""
+
+from http import HTTPStatus
+
+from flask import Flask, Response, current_app, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from app.words import size
+from jobs.errors import not_found
+from media.errors import NamedError
+
+# RFC 9110 status of each code; what is not here is a fault in what was asked for: 422.
+STATUS = {
+    "bad-request": 400,
+    "cross-site": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "not-now": 409,
+    "too-large": 413,
+    "unsupported-type": 415,
+    "json-expected": 415,
+    "bad-range": 416,
+    "internal-error": 500,
+    "queue-unreachable": 503,
+    "disk-full": 507,
+}
+
+
+def problem(error: NamedError) -> Response:
+    """An `application/problem+json` response (RFC 9457) with our code, message and remedy."""
+    status = STATUS.get(error.code, 422)
+    response = jsonify(
+        type=f"urn:mouth-animation:error:{error.code}",
+        title=error.message,
+        status=status,
+        detail=str(error),
+        **error.as_dict(),
+    )
+    response.status_code = status
+    response.content_type = "application/problem+json"
+    return response
+
+
+def register(app: Flask) -> None:
+    """Let `app` answer failures: below /api as problem+json, elsewhere as a page."""
+    app.register_error_handler(NamedError, _answer)
+    app.register_error_handler(HTTPException, _answer_http)
+
+
+def _answer(error: NamedError) -> Response | tuple[str, int]:
+    if request.path.startswith("/api/"):
+        return problem(error)
+    return render_template("error.html", error=error), STATUS.get(error.code, 422)
+
+
+def _answer_http(error: HTTPException) -> Response | tuple[str, int]:
+    answer = current_app.make_response(_answer(_named(error)))
+    for name, value in error.get_headers():
+        if name in ("Allow", "Content-Range"):
+            answer.headers[name] = value
+    return answer
+
+
+def _named(error: HTTPException) -> NamedError:
+    status = error.code or 500
+    if status == 404:
+        return not_found("page")
+    if status == 405:
+        return NamedError(
+            "method-not-allowed",
+            "This address does not take such a request.",
+            "See /api/v1/openapi.json for what each address takes.",
+        )
+    if status == 413:
+        limit = size(current_app.config["MAX_CONTENT_LENGTH"])
+        return NamedError(
+            "too-large",
+            f"What was sent is too large; at most {limit} are accepted.",
+            "Cut the file shorter or save it in a lower quality.",
+        )
+    if status == 416:
+        return NamedError(
+            "bad-range", "The file does not reach that far.", "Ask for a range inside the file."
+        )
+    if status < 500:
+        return NamedError(
+            "bad-request",
+            f"The request cannot be understood: {HTTPStatus(status).phrase.lower()}.",
+            "See /api/v1/openapi.json for how to ask.",
+        )
+    return NamedError(
+        "internal-error",
+        "Something went wrong here; the details are in the server’s log.",
+        "Try again in a moment. What was uploaded is not lost.",
+    )

@@ -1,0 +1,49 @@
+"""The pages people look at: start, one job, all my jobs."""
+
+from typing import Any
+
+from flask import Blueprint, render_template
+
+from app import words
+from app.api import representation
+from app.desk import jobs as all_jobs
+from app.desk import jobs_of
+from app.system import generators, system
+from app.visitor import visitor
+from jobs.records import FINAL
+
+pages = Blueprint("pages", __name__)
+pages.add_app_template_filter(words.moment)
+
+WAITING = ("choosing", *FINAL)  # states in which nothing happens by itself
+
+
+@pages.app_context_processor
+def _system() -> dict[str, Any]:
+    return {"system": system(all_jobs().settings)}
+
+
+@pages.get("/")
+def start() -> str:
+    visitor()  # so that uploads sent side by side come from one visitor
+    settings = all_jobs().settings
+    return render_template(
+        "start.html",
+        checkpoints=generators(),
+        max_bytes=settings.max_upload_bytes,
+        max_size=words.size(settings.max_upload_bytes),
+        max_duration=words.length(settings.max_seconds),
+    )
+
+
+@pages.get("/jobs")
+def jobs() -> str:
+    shown = [representation.job(each) for each in jobs_of(visitor())]
+    running = any(each["state"] not in WAITING for each in shown)
+    return render_template("jobs.html", jobs=shown, running=running)
+
+
+@pages.get("/jobs/<id>")
+def job(id: str) -> str:
+    shown = representation.job(all_jobs().job(id))
+    return render_template("job.html", job=shown, running=shown["state"] not in WAITING)

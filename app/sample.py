@@ -1,0 +1,23 @@
+"""The sample that one click tries: a face that scikit-image ships, and a voice of our own."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from media.errors import NamedError
+
+VOICE = Path(__file__).resolve().parent.parent / "static" / "sample" / "voice.mp3"
+
+
+def face() -> Path:
+    """The public-domain NASA portrait in the scikit-image wheel, found without importing that.
+
+    Raises NamedError `sample-missing`.
+    """
+    spec = find_spec("skimage")
+    if spec is None or spec.origin is None:
+        raise NamedError(
+            "sample-missing",
+            "The sample picture is not installed.",
+            "Run `make setup`, or choose a picture of your own.",
+        )
+    return Path(spec.origin).parent / "data" / "astronaut.png"

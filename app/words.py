@@ -1,0 +1,46 @@
+"""Numbers, times and states as people say them."""
+
+from datetime import UTC, datetime
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+STATES = {
+    "uploaded": "About to start",
+    "detecting": "Looking for faces",
+    "choosing": "Who speaks?",
+    "queued": "Waiting for its turn",
+    "rendering": "Moving the mouth",
+    "finishing": "Putting picture and sound together",
+    "done": "Your video is ready",
+    "failed": "This did not work",
+    "cancelled": "Cancelled",
+}
+
+
+def size(count: int) -> str:
+    """Bytes as "2 GB" or "350 kB", in powers of 1024 as limits are set."""
+    value = float(count)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1024:
+            return f"{value:.3g}{NBSP}{unit}"
+        value /= 1024
+    return f"{value:.3g}{NBSP}GB"
+
+
+def length(seconds: int) -> str:
+    """Seconds as "90 seconds", "60 minutes" or "2 hours"."""
+    if seconds >= 7200:
+        return f"{seconds / 3600:.3g} hours"
+    return f"{seconds / 60:.3g} minutes" if seconds >= 120 else f"{seconds} seconds"
+
+
+def moment(iso: str) -> str:
+    """An ISO 8601 time as the time since: "just now", "5 minutes ago", "on 3 May 2025"."""
+    then = datetime.fromisoformat(iso)
+    seconds = (datetime.now(UTC) - then).total_seconds()
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if count := int(seconds // unit):
+            if unit == 86400 and count > 6:
+                return f"on {then.day} {then:%B %Y}"
+            return f"{count} {name}{'s' if count > 1 else ''} ago"
+    return "just now"

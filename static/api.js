@@ -1,0 +1,79 @@
+/** The JSON API as this site's pages use it. */
+
+const BASE = '/api/v1';
+
+/** A failure the visitor can read: `message` says what is wrong, `remedy` what to do next. */
+export class Problem extends Error {
+  constructor({ code, message, remedy }) {
+    super(message);
+    this.code = code;
+    this.remedy = remedy ?? '';
+  }
+}
+
+const unreachable = () => new Problem({
+  code: 'unreachable',
+  message: 'The server cannot be reached.',
+  remedy: 'Check the connection and try again.',
+});
+
+const unexpected = (status) => new Problem({
+  code: 'unexpected',
+  message: `The server answered in a way this page does not understand (${status}).`,
+  remedy: 'Reload the page and try again.',
+});
+
+/** Calls `path` ("/jobs" or a whole "/api/v1/..." address) and returns the parsed answer. */
+export async function request(method, path, body) {
+  const options = { method, headers: { Accept: 'application/json' } };
+  if (body !== undefined) {
+    options.headers['Content-Type'] = 'application/json';
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(path.startsWith(BASE) ? path : BASE + path, options);
+  } catch {
+    throw unreachable();
+  }
+  if (response.status === 204) return null;
+  const answer = await response.json().catch(() => null);
+  if (response.ok && answer) return answer;
+  throw answer?.code ? new Problem(answer) : unexpected(response.status);
+}
+
+/**
+ * Sends a file; `role` ("source" or "voice") lets the server refuse a sound as a face at once.
+ * Returns { done, abort }: `done` resolves to the upload; `onprogress` gets a share in 0..1.
+ */
+export function send(file, role, onprogress) {
+  const transfer = new XMLHttpRequest();
+  const done = new Promise((resolve, reject) => {
+    transfer.upload.addEventListener('progress', (event) => {
+      if (event.lengthComputable) onprogress(event.loaded / event.total);
+    });
+    transfer.addEventListener('error', () => reject(unreachable()));
+    transfer.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+    transfer.addEventListener('load', () => {
+      const answer = transfer.response;
+      if (transfer.status === 201) resolve(answer);
+      else reject(answer?.code ? new Problem(answer) : unexpected(transfer.status));
+    });
+    transfer.responseType = 'json';
+    transfer.open('POST', `${BASE}/uploads?role=${role}`);
+    const form = new FormData();
+    form.append('file', file);
+    transfer.send(form);
+  });
+  return { done, abort: () => transfer.abort() };
+}
+
+/** Shows a problem in an error paragraph, or clears it when there is none. */
+export function show(paragraph, problem) {
+  paragraph.hidden = !problem;
+  paragraph.replaceChildren();
+  if (!problem) return;
+  const strong = document.createElement('strong');
+  strong.textContent = problem.message;
+  paragraph.append(strong, ` ${problem.remedy}`);
+}

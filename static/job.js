@@ -1,0 +1,162 @@
+/** The page of one job: asks the API how it stands and shows the view that belongs to its state. */
+
+import { Problem, request, show } from './api.js';
+import { Picker } from './picker.js';
+import { left } from './words.js';
+
+const INTERVAL = 1500; // milliseconds between two looks at a running job
+const VIEWS = {
+  uploaded: 'working', detecting: 'working', queued: 'working', rendering: 'working',
+  finishing: 'working', choosing: 'choosing', done: 'done', failed: 'stopped', cancelled: 'stopped',
+};
+
+const page = document.querySelector('#job');
+const title = page.querySelector('h1');
+const view = page.querySelector('#view');
+const url = page.dataset.url;
+let shown = null;
+let timer = null;
+let announced = 0;
+
+const fill = {
+  working(root, job) {
+    const { step, done, total, seconds_left: remaining } = job.progress;
+    const share = total ? done / total : null;
+    const bar = root.querySelector('progress');
+    if (share === null) bar.removeAttribute('value');
+    else bar.value = share;
+    root.querySelector('.frames').textContent = total && step !== 'stitch'
+      ? `${done} of ${total} frames` : '';
+    root.querySelector('.left').textContent = left(remaining);
+    see(root.querySelector('.seen'), job.picture);
+    let passed = true;
+    for (const item of root.querySelectorAll('.steps li')) {
+      const current = item.dataset.step === step;
+      if (current) passed = false;
+      item.className = current ? 'current' : passed && step ? 'passed' : '';
+      if (current) item.setAttribute('aria-current', 'step');
+      else item.removeAttribute('aria-current');
+    }
+    announce(job.summary, share);
+  },
+
+  choosing(root, job) {
+    if (!root.picker) root.picker = new Picker(root.querySelector('form'), job, act);
+    announce(`${job.summary} ${job.persons.length} faces were found.`, null);
+  },
+
+  done(root, job) {
+    const video = root.querySelector('video');
+    if (!video.src) {
+      video.src = job.result;
+      if (job.picture) video.poster = job.picture.url;
+      root.querySelector('.download').href = `${job.result}?download=1`;
+    }
+    announce('Your video is ready.', null);
+  },
+
+  stopped(root, job) {
+    const error = job.error ?? { message: 'You stopped this job.', remedy: 'The files are still here.' };
+    root.querySelector('.message').textContent = error.message;
+    root.querySelector('.remedy').textContent = error.remedy;
+    root.querySelector('.retry').hidden = !job.retryable;
+    announce(`${job.summary}. ${error.message} ${error.remedy}`, null);
+  },
+};
+
+/** Shows the picture once it is known; setting the same address twice would fetch it twice. */
+function see(image, picture) {
+  if (!picture || !image.hidden) return;
+  image.src = picture.url;
+  image.hidden = false;
+}
+
+/** Tells a screen reader of a new state, and of progress at every tenth, not at every frame. */
+function announce(summary, share) {
+  const tenth = share === null ? 0 : Math.floor(share * 10);
+  const text = tenth ? `${summary}, ${tenth * 10} percent` : summary;
+  const region = page.querySelector('#announce');
+  if (announced !== text) region.textContent = text;
+  announced = text;
+}
+
+function retitle(job) {
+  const { done, total } = job.progress;
+  const percent = VIEWS[job.state] === 'working' && total
+    ? `${Math.floor((100 * done) / total)} % · ` : '';
+  document.title = `${percent}${job.summary} · ${job.source.name}`;
+}
+
+function render(job) {
+  title.textContent = job.summary;
+  page.dataset.state = job.state;
+  retitle(job);
+  const name = VIEWS[job.state];
+  if (shown !== name) {
+    const focused = view.contains(document.activeElement);
+    view.replaceChildren(document.querySelector(`#${name}`).content.cloneNode(true));
+    view.picker = null;
+    listen();
+    if (focused) title.focus();
+    shown = name;
+  }
+  fill[name](view, job);
+  return name === 'working';
+}
+
+function listen() {
+  view.querySelector('.cancel')?.addEventListener('click', () => act('DELETE', url));
+  view.querySelector('.retry')?.addEventListener('click', () => act('POST', `${url}/retry`, {}));
+  view.querySelector('.delete')?.addEventListener('click', remove);
+}
+
+/** Sends a change and shows its answer, which is the job as it stands now. */
+async function act(method, path, body) {
+  const error = view.querySelector('.error');
+  try {
+    const job = await request(method, path, body);
+    if (job) follow(job);
+    else location.assign(page.dataset.jobs);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    if (error) show(error, problem);
+    else connection(`${problem.message} ${problem.remedy}`);
+  }
+}
+
+function remove() {
+  const dialog = document.querySelector('#confirm');
+  dialog.returnValue = '';
+  dialog.addEventListener('close', () => {
+    if (dialog.returnValue === 'delete') act('DELETE', url);
+  }, { once: true });
+  dialog.showModal();
+}
+
+function connection(text) {
+  page.querySelector('#connection').textContent = text;
+}
+
+/** Shows the job; looks again soon while it is being worked on and the page is seen. */
+function follow(job) {
+  clearTimeout(timer);
+  if (render(job) && document.visibilityState === 'visible') timer = setTimeout(look, INTERVAL);
+}
+
+async function look() {
+  clearTimeout(timer);
+  try {
+    const job = await request('GET', url);
+    connection('');
+    follow(job);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    connection(`${problem.message} ${problem.remedy}`);
+    if (problem.code !== 'not-found') timer = setTimeout(look, 2 * INTERVAL);
+  }
+}
+
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') look();
+});
+look();

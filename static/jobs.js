@@ -1,0 +1,18 @@
+/** My videos: while something runs, fetches this page again and swaps the list. */
+
+const INTERVAL = 3000;
+
+async function refresh() {
+  if (document.visibilityState !== 'visible') return;
+  const response = await fetch(location.href).catch(() => null); // offline: the next round tries again
+  if (!response?.ok) return;
+  const fresh = new DOMParser().parseFromString(await response.text(), 'text/html');
+  const list = document.querySelector('#jobs');
+  const other = fresh.querySelector('#jobs');
+  if (!other || list.innerHTML === other.innerHTML) return;
+  const place = [...list.querySelectorAll('a')].indexOf(document.activeElement);
+  list.replaceWith(other);
+  if (place >= 0) other.querySelectorAll('a')[place]?.focus();
+}
+
+if (document.querySelector('#jobs[data-running]')) setInterval(refresh, INTERVAL);

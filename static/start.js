@@ -1,0 +1,113 @@
+/** The start page: a face, a voice, and the button that makes a job of them. */
+
+import { Problem, request, show } from './api.js';
+import { FileField } from './field.js';
+
+const form = document.querySelector('#start');
+const status = document.querySelector('#send-status');
+const limit = Number(form.dataset.maxBytes);
+const [face, voice] = [...form.querySelectorAll('.field')].map((root) => new FileField(root, limit));
+
+/** A pasted picture becomes the face, a pasted sound the voice. */
+document.addEventListener('paste', (event) => {
+  for (const file of event.clipboardData?.files ?? []) {
+    (file.type.startsWith('audio/') ? voice : face).give(file);
+  }
+});
+
+// A file dropped beside a field must not replace the page.
+for (const name of ['dragover', 'drop']) {
+  document.addEventListener(name, (event) => event.preventDefault());
+}
+
+function missing(message, remedy) {
+  return new Problem({ code: 'missing', message, remedy });
+}
+
+/** Marks what is not filled in; returns the first control to go to, or null. */
+function firstGap() {
+  const chin = form.querySelector('#chin');
+  const consent = form.querySelector('#consent');
+  const gaps = [];
+  if (!face.upload) {
+    face.fail(missing('There is no face yet.', 'Choose a picture or a video that shows one.'));
+    gaps.push(face.input);
+  }
+  if (!voice.upload) {
+    voice.fail(missing('There is no voice yet.', 'Choose a recording of someone who speaks.'));
+    gaps.push(voice.input);
+  }
+  mark(chin, !chin.checkValidity()
+    && missing('The chin padding is not a number of pixels.', 'Give a whole number from 0 to 500.'));
+  if (!chin.checkValidity()) {
+    chin.closest('details').open = true;
+    gaps.push(chin);
+  }
+  mark(consent, !consent.checked
+    && missing('Please confirm this first.', 'Tick the box if you may use both.'));
+  if (!consent.checked) gaps.push(consent);
+  return gaps[0] ?? null;
+}
+
+function mark(control, problem) {
+  show(form.querySelector(`#${control.id}-error`), problem || null);
+  control.setAttribute('aria-invalid', String(Boolean(problem)));
+}
+
+function options() {
+  const chosen = {
+    overlay: form.querySelector('#overlay').checked,
+    checkpoint: form.querySelector('#checkpoint').value,
+  };
+  const chin = form.querySelector('#chin').value;
+  if (chin !== '') chosen.pads = [0, Number(chin), 0, 0];
+  return chosen;
+}
+
+async function start(source, audio, chosen) {
+  const job = await request('POST', '/jobs', {
+    source, voices: [{ audio }], options: chosen, consent: true,
+  });
+  location.assign(`/jobs/${job.id}`);
+}
+
+/** Runs `work` with the buttons held, so that one click makes one job. */
+async function once(place, work) {
+  const buttons = document.querySelectorAll('#sample, #start [type=submit]');
+  buttons.forEach((button) => { button.disabled = true; });
+  show(place, null);
+  try {
+    await work();
+  } catch (problem) {
+    if (problem instanceof Problem) show(place, problem);
+    else if (problem.name !== 'AbortError') throw problem;
+  } finally {
+    status.textContent = '';
+    buttons.forEach((button) => { button.disabled = false; });
+  }
+}
+
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const gap = firstGap();
+  if (gap) {
+    gap.focus();
+    return;
+  }
+  once(form.querySelector('#start-error'), async () => {
+    status.textContent = 'Waiting for the upload to end…';
+    // A failed upload is shown beside its own field; here it only ends the attempt.
+    const uploads = await Promise.allSettled([face.upload, voice.upload]);
+    if (uploads.some((upload) => upload.status === 'rejected')) return;
+    await start(uploads[0].value.id, uploads[1].value.id, options());
+  });
+});
+
+document.querySelector('#sample').addEventListener('click', () => {
+  once(document.querySelector('#sample-error'), async () => {
+    const sample = await request('POST', '/sample', {});
+    await start(sample.source.id, sample.voice.id, {});
+  });
+});
+
+form.querySelector('#consent').addEventListener('change', (event) => mark(event.target, null));

@@ -1,0 +1,33 @@
+/** Numbers as people say them. */
+
+export function bytes(count) {
+  const units = ['bytes', 'kB', 'MB', 'GB'];
+  const power = Math.min(3, Math.floor(Math.log2(Math.max(count, 1)) / 10));
+  const value = count / 1024 ** power;
+  return `${power && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
+}
+
+export function seconds(count) {
+  if (count < 60) return `${count < 10 ? count.toFixed(1) : Math.round(count)} s`;
+  const whole = Math.round(count);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** "about 20 seconds left"; rounded so that it does not flicker. */
+export function left(count) {
+  if (count === null || count === undefined) return '';
+  if (count < 5) return 'a few seconds left';
+  if (count < 55) return `about ${Math.ceil(count / 5) * 5} seconds left`;
+  const minutes = Math.ceil(count / 60);
+  if (minutes < 60) return minutes === 1 ? 'about a minute left' : `about ${minutes} minutes left`;
+  const hours = Math.round(minutes / 60);
+  return hours === 1 ? 'about an hour left' : `about ${hours} hours left`;
+}
+
+/** What an upload is: "picture, 640 × 480" or "sound, 5.1 s". */
+export function about(upload) {
+  const kind = { image: 'picture', video: 'video', audio: 'sound' }[upload.kind];
+  const size = upload.width ? `${upload.width} × ${upload.height}` : '';
+  const length = upload.duration ? seconds(upload.duration) : '';
+  return [kind, size, length].filter(Boolean).join(', ');
+}

@@ -1,0 +1,98 @@
+"""The start page tells what is wrong beside the field, before a job is made."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app import sample
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def start(page: Page) -> Page:
+    page.goto("/")
+    return page
+
+
+def choose(page: Page, role: str, path: Path) -> None:
+    page.locator(f"input#{role}").set_input_files(path)
+
+
+def test_a_chosen_file_is_shown_and_looked_at(start: Page) -> None:
+    choose(start, "source", sample.face())
+    choose(start, "voice", sample.VOICE)
+    expect(start.get_by_alt_text("The chosen picture")).to_be_visible()
+    expect(start.locator("audio")).to_be_visible()
+    expect(start.get_by_text("picture, 512 × 512")).to_be_visible()
+    expect(start.get_by_text("sound, 5.1 s")).to_be_visible()
+
+
+def test_what_is_missing_is_named_and_gets_the_focus(start: Page) -> None:
+    start.get_by_role("button", name="Animate").click()
+    expect(start.get_by_text("There is no face yet.")).to_be_visible()
+    expect(start.get_by_text("There is no voice yet.")).to_be_visible()
+    expect(start.get_by_text("Please confirm this first.")).to_be_visible()
+    expect(start.locator("input#source")).to_be_focused()
+
+
+def test_a_text_file_called_mp4_is_refused_beside_the_face(start: Page, tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_text("this is not a film\n" * 50)
+    choose(start, "source", path)
+    expect(start.locator("#source-error")).to_contain_text("cannot be read")
+    expect(start.locator("#voice-error")).to_be_hidden()
+    expect(start.locator("input#source")).to_have_attribute("aria-invalid", "true")
+
+
+def test_a_sound_is_no_face_and_a_picture_no_voice(start: Page) -> None:
+    choose(start, "source", sample.VOICE)
+    expect(start.locator("#source-error")).to_contain_text("A sound was given as the face")
+    choose(start, "voice", sample.face())
+    expect(start.locator("#voice-error")).to_contain_text("A picture was given as the voice")
+
+
+def test_another_file_takes_the_place_of_a_wrong_one(start: Page) -> None:
+    choose(start, "source", sample.VOICE)
+    expect(start.locator("#source-error")).to_be_visible()
+    choose(start, "source", sample.face())
+    expect(start.locator("#source-error")).to_be_hidden()
+    expect(start.get_by_text("picture, 512 × 512")).to_be_visible()
+
+
+def test_the_keyboard_reaches_everything(start: Page) -> None:
+    reached = []
+    for _ in range(11):
+        start.keyboard.press("Tab")
+        reached.append(
+            start.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
+        )
+    assert reached == [
+        "Skip to the content",
+        "Mouth Animation",
+        "New",
+        "My videos",
+        "sample",
+        "source",
+        "voice",
+        "More options",
+        "consent",
+        "Animate",
+        "API",
+    ]
+
+
+def test_a_wrong_padding_opens_the_options_and_is_named(start: Page) -> None:
+    start.get_by_text("More options").click()
+    start.get_by_label("Chin padding").fill("-3")
+    start.get_by_text("More options").click()
+    start.get_by_role("button", name="Animate").click()
+    expect(start.locator("#chin-error")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_nothing_hangs_over_the_side(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

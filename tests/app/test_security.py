@@ -1,0 +1,59 @@
+from flask.testing import FlaskClient
+
+SAMPLE = "/api/v1/sample"
+
+
+def test_pages_and_answers_carry_the_protecting_headers(client: FlaskClient) -> None:
+    for path in ("/", "/jobs", "/nowhere", "/api/v1/jobs", "/static/style.css"):
+        headers = client.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_pages_need_no_inline_script_or_style(client: FlaskClient) -> None:
+    page = client.get("/").text
+    assert page.count("<script") == page.count('<script type="module" src="/static/')
+    assert "style=" not in page
+    assert "<style" not in page
+    assert "onclick" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_sites(client: FlaskClient) -> None:
+    cookie = client.get("/").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_another_site_cannot_ask_for_a_change(client: FlaskClient) -> None:
+    for headers in (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ):
+        response = client.post(SAMPLE, json={}, headers=headers)
+        assert response.status_code == 403
+        assert response.get_json()["code"] == "cross-site"
+
+
+def test_our_own_page_and_programs_can(client: FlaskClient) -> None:
+    for headers in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}):
+        assert client.post(SAMPLE, json={}, headers=headers).status_code == 201
+
+
+def test_a_form_cannot_stand_for_json(client: FlaskClient) -> None:
+    for path in (SAMPLE, "/api/v1/jobs"):
+        response = client.post(path, data={"source": "x"})
+        assert response.status_code == 415
+        assert response.get_json()["code"] == "json-expected"
+
+
+def test_json_is_bounded(client: FlaskClient) -> None:
+    response = client.post("/api/v1/jobs", json={"source": "x" * 1_100_000})
+    assert response.status_code == 413

@@ -1,0 +1,46 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app import words
+from jobs.records import STATES
+
+
+def test_every_state_has_words() -> None:
+    assert set(words.STATES) == set(STATES)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (900, "900\N{NO-BREAK SPACE}bytes"),
+        (2 * 1024**3, "2\N{NO-BREAK SPACE}GB"),
+        (350 * 1024, "350\N{NO-BREAK SPACE}kB"),
+    ],
+)
+def test_sizes(count: int, said: str) -> None:
+    assert words.size(count) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(90, "90 seconds"), (3600, "60 minutes"), (9000, "2.5 hours")]
+)
+def test_lengths(seconds: int, said: str) -> None:
+    assert words.length(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (timedelta(seconds=5), "just now"),
+        (timedelta(seconds=70), "1 minute ago"),
+        (timedelta(hours=5), "5 hours ago"),
+        (timedelta(days=2), "2 days ago"),
+    ],
+)
+def test_moments(before: timedelta, said: str) -> None:
+    assert words.moment((datetime.now(UTC) - before).isoformat()) == said
+
+
+def test_a_moment_long_ago_is_a_date() -> None:
+    assert words.moment("2024-05-03T10:00:00+00:00") == "on 3 May 2024"
