@@ -56,6 +56,14 @@ def worker_crashed() -> NamedError:
     )
 
 
+def took_too_long() -> NamedError:
+    return NamedError(
+        "took-too-long",
+        "A piece of this job took far longer than it should, three times.",
+        "Use a smaller picture or video (the option resize_factor makes it so), or retry.",
+    )
+
+
 def internal_error() -> NamedError:
     return NamedError(
         "internal-error",

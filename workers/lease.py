@@ -1,0 +1,156 @@
+"""The right of one run to work on one segment, renewed while the process lives."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from jobs import logs
+from jobs.records import FINAL, Job, Segment, new_id
+from jobs.service import Jobs
+from media.errors import NamedError
+
+BEAT_SECONDS = 0.5  # how often progress is written, and how soon a cancelled job is noticed
+MOST_ATTEMPTS = 3
+
+
+class Lease:
+    """A context manager: within it a thread renews the lease and writes down the progress."""
+
+    def __init__(self, jobs: Jobs, segment: Segment) -> None:
+        self.segment = segment
+        self._jobs = jobs
+        self._frames = 0
+        self._began = time.monotonic()
+        self._lost = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    @classmethod
+    def claim(cls, jobs: Jobs, segment_id: str) -> "Lease | None":
+        """Take a segment; None if it is done, taken, or no longer wanted."""
+        with jobs.database.write() as session:
+            segment = session.get(Segment, segment_id, with_for_update=True)
+            if segment is None or segment.state not in ("waiting", "sent"):
+                return None
+            job = session.get_one(Job, segment.job_id)
+            if job.state in FINAL:
+                return None
+            segment.state, segment.holder = "running", new_id()
+            segment.done_frames = 0
+            segment.lease_until = time.time() + jobs.settings.lease_seconds
+            if job.state == "queued":
+                job.state = "rendering"
+        return cls(jobs, segment)
+
+    def progress(self, frames: int) -> None:
+        """So many more frames are done."""
+        self._frames += frames
+
+    def is_lost(self) -> bool:
+        """Whether to stop: the job was cancelled or has failed, or another run has taken over."""
+        return self._lost.is_set()
+
+    def __enter__(self) -> "Lease":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def finish(
+        self, key: str | None = None, record: Callable[[Session, Job], None] | None = None
+    ) -> bool:
+        """Mark the segment as done, and `record` what it found in the same transaction.
+
+        Whoever is first counts: a run that lost its lease to another has made the same thing.
+        False if nobody wants it any more.
+        """
+        with self._jobs.database.write() as session:
+            job = session.get(Job, self.segment.job_id, with_for_update=True)
+            segment = session.get(Segment, self.segment.id)
+            if job is None or segment is None or job.state in FINAL:
+                return False
+            if segment.state != "done":
+                segment.state, segment.holder, segment.key = "done", None, key
+                segment.done_frames = segment.stop - segment.start
+                segment.seconds = self._spent()
+                if record:
+                    record(session, job)
+        logs.log(
+            "segment-done",
+            job=self.segment.job_id,
+            step=self.segment.step,
+            index=self.segment.index,
+            frames=self.segment.stop - self.segment.start,
+            seconds=self._spent(),
+        )
+        return True
+
+    def give_back(self, failure: NamedError | None = None) -> None:
+        """Let another run have the segment. With a `failure` it counts as an attempt, and the
+        third one fails the job by it.
+        """
+        with self._jobs.database.write() as session:
+            job = session.get(Job, self.segment.job_id, with_for_update=True)
+            segment = session.get(Segment, self.segment.id)
+            if job is None or segment is None or segment.holder != self.segment.holder:
+                return
+            put_back(job, segment, failure)
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            try:
+                if not self._renew():
+                    self._lost.set()
+                    return
+            except OperationalError as error:  # the next beat may find the database free
+                logs.log("lease-not-renewed", job=self.segment.job_id, error=error.orig)
+
+    def _renew(self) -> bool:
+        wanted = sa.exists().where(Job.id == Segment.job_id, Job.state.not_in(FINAL))
+        renewal = (
+            sa.update(Segment)
+            .where(Segment.id == self.segment.id, Segment.holder == self.segment.holder, wanted)
+            .values(
+                lease_until=time.time() + self._jobs.settings.lease_seconds,
+                done_frames=self._frames,
+                seconds=self._spent(),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        with self._jobs.database.write() as session:
+            return session.connection().execute(renewal).rowcount == 1
+
+    def _spent(self) -> float:
+        return time.monotonic() - self._began
+
+
+def put_back(job: Job, segment: Segment, failure: NamedError | None) -> None:
+    """Make a segment wait again; after too many failures its job has failed."""
+    segment.state, segment.holder = "waiting", None
+    segment.done_frames, segment.seconds = 0, 0.0
+    if failure is None:
+        return
+    segment.attempts += 1
+    logs.log(
+        "segment-broke",
+        job=job.id,
+        step=segment.step,
+        index=segment.index,
+        attempts=segment.attempts,
+        code=failure.code,
+    )
+    if segment.attempts >= MOST_ATTEMPTS:
+        fail(job, failure)
+
+
+def fail(job: Job, error: NamedError) -> None:
+    """A job ends by an error; what is done of it stays, for a retry."""
+    if job.state not in FINAL:
+        job.state, job.error = "failed", error.as_dict()
+        logs.log("job-failed", job=job.id, code=error.code)

@@ -1,0 +1,40 @@
+"""Networks, loaded once in a process and kept: a job must not wait for the last one's models."""
+
+import os
+from functools import lru_cache
+
+import wav2lip
+from face_detection.detectors import Detector, load_detector
+from wav2lip.engine import Engine
+from workers.order import Source
+
+
+def engine_for(source: Source) -> Engine:
+    """The engine that the options ask for. Raises NamedError checkpoint-missing, -corrupt."""
+    return _engine(source.options.checkpoint, source.options.wav2lip_batch_size)
+
+
+def detector_for(source: Source, name: str = "") -> Detector:
+    """The detector called `name`, or the best one; in one frame it looks for smaller faces."""
+    return _detector(name or None, source.is_fixed, source.options.face_det_batch_size)
+
+
+@lru_cache(maxsize=2)
+def _engine(name: str, batch_size: int | None) -> Engine:
+    _use_all_cores()
+    return wav2lip.load(name, batch_size=batch_size)
+
+
+@lru_cache(maxsize=4)
+def _detector(name: str | None, still: bool, batch_size: int | None) -> Detector:
+    return load_detector(name, still=still, batch_size=batch_size)
+
+
+def _use_all_cores() -> None:
+    """One engine process has the machine to itself; the cores may be fewer than the machine's."""
+    import cv2
+    import torch
+
+    cores = len(os.sched_getaffinity(0))
+    torch.set_num_threads(cores)
+    cv2.setNumThreads(cores)

@@ -1,0 +1,145 @@
+"""What is to be made: the source as the options see it, the voices, the persons, the frames."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+
+from face_detection.detection import Box
+from face_detection.persons import Person
+from jobs.options import Options
+from media.errors import NamedError
+from media.pictures import read_picture
+from media.probe import MediaInfo
+from media.timeline import result_frames, round_half_up
+from media.transform import Transform
+from media.video import read_frames, read_frames_at
+
+STILL_FPS = Fraction(25)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A sound, the number of its speaker, and where it lies in the result.
+
+    `start` and `duration` are seconds, `gain` decibels.
+    """
+
+    path: Path
+    person: int
+    duration: Fraction
+    start: Fraction = Fraction(0)
+    gain: float = 0.0
+
+    @property
+    def end(self) -> Fraction:
+        return self.start + self.duration
+
+    def spoken(self, fps: Fraction) -> tuple[int, int]:
+        """The result frames start..stop in which it is heard."""
+        return round_half_up(self.start * fps), max(1, round_half_up(self.end * fps))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture or video, changed by the options before anything looks at it."""
+
+    path: Path
+    info: MediaInfo
+    options: Options
+
+    @property
+    def is_one_frame(self) -> bool:
+        """Whether all result frames show the same picture."""
+        return self.info.kind == "image" or self.options.still
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether one face box holds for all frames."""
+        return self.is_one_frame or self.options.static or self.options.box is not None
+
+    @property
+    def frames(self) -> int:
+        return 1 if self.is_one_frame else self.info.frames or 1
+
+    @property
+    def fps(self) -> Fraction:
+        """The rate of the result: the video's own; a picture's is chosen."""
+        return self.info.fps or self.options.fps or STILL_FPS
+
+    @property
+    def transform(self) -> Transform:
+        options = self.options
+        return Transform(options.resize_factor, options.rotate, options.crop)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of every frame. Raises NamedError bad-option if nothing is left."""
+        try:
+            return self.transform.size(self.info.width or 1, self.info.height or 1)
+        except ValueError as error:
+            raise NamedError(
+                "bad-option", str(error), "Choose a crop that lies inside the picture."
+            ) from error
+
+    def read(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """The frames at `indices`, RGB uint8 (height, width, 3); of one frame the same array."""
+        if self.is_one_frame:
+            yield from repeat(self._only_frame, len(indices))
+            return
+        for frame in read_frames_at(self.path, indices, self.info.fps):
+            yield self.transform.apply(frame)
+
+    @cached_property
+    def _only_frame(self) -> np.ndarray:
+        if self.info.kind == "image":
+            return self.transform.apply(read_picture(self.path))
+        return self.transform.apply(next(iter(read_frames(self.path, 0, 1, self.info.fps))))
+
+
+@dataclass(frozen=True)
+class Order:
+    """Everything that decides the result, to the last bit."""
+
+    source: Source
+    voices: tuple[Voice, ...]
+    persons: tuple[Person, ...]
+
+    @property
+    def fps(self) -> Fraction:
+        return self.source.fps
+
+    @property
+    def frames(self) -> int:
+        """How many frames the result has: until the last voice ends."""
+        return frames_of_result(self.source, [voice.end for voice in self.voices])
+
+    def person(self, number: int) -> Person:
+        return next(person for person in self.persons if person.id == number)
+
+    def box(self, person: Person, frame: int) -> Box | None:
+        """Where `person` is in the source's frame, None where out of sight."""
+        at = 0 if self.source.is_fixed else frame
+        return person.box_at(at, smooth=self.source.options.smooth)
+
+
+def frames_of_result(source: Source, ends: Sequence[Fraction]) -> int:
+    """How many frames a result has whose voices end at `ends` seconds."""
+    return result_frames(max(ends), source.fps)
+
+
+def frames_to_detect(source: Source, ends: Sequence[Fraction]) -> int:
+    """How many frames, from the first, must be searched for faces: those that the result shows."""
+    if source.options.box is not None:
+        return 0
+    return 1 if source.is_fixed else min(source.frames, frames_of_result(source, ends))
+
+
+def plan(frames: int, fps: Fraction, seconds: float) -> list[tuple[int, int]]:
+    """Segments start..stop of about `seconds`, that together are the frames 0..frames."""
+    length = max(1, round_half_up(Fraction(seconds) * fps))
+    return [(start, min(start + length, frames)) for start in range(0, frames, length)]

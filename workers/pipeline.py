@@ -1,0 +1,225 @@
+"""The steps of an order as plain functions: no database, no queue.
+
+The tasks and the command line both call these, so that both make the same video, bit for bit.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from face_detection.cache import DetectionCache, cache_key
+from face_detection.detection import Detection
+from face_detection.detectors import Detector
+from face_detection.persons import Person, link, require_faces
+from media.assemble import concatenate
+from media.errors import NamedError
+from media.mixing import mix
+from media.sound import read_sound
+from media.timeline import source_indices
+from media.video_writer import VideoWriter
+from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
+from wav2lip.engine import Engine
+from workers.order import Order, Source, Voice, plan
+
+# Frames that are worked on together; between two batches a cancelled job is let go.
+BATCH_FRAMES = 16
+BATCH_BYTES = 200 * 1024**2
+
+Progress = Callable[[int], None]  # is told how many more frames are done
+
+
+class Cancelled(Exception):
+    """Nobody wants the result any more."""
+
+
+def _silent(_frames: int) -> None:
+    """Tell nobody about progress."""
+
+
+def _wanted() -> bool:
+    return False
+
+
+def detections_key(source: Source, content: str, detector: Detector) -> str:
+    """What the detections of a source, whose bytes have the sha256 `content`, are kept under."""
+    return cache_key(content, source.transform.key(), detector)
+
+
+def detect_segment(
+    source: Source,
+    content: str,
+    start: int,
+    stop: int,
+    detector: Detector,
+    cache: DetectionCache,
+    progress: Progress = _silent,
+    cancelled: Callable[[], bool] = _wanted,
+) -> list[list[Detection]]:
+    """The faces in the source's frames start..stop, from the cache where they are known.
+
+    `content` is the sha256 of the source's bytes. Raises `Cancelled`, MediaError.
+    """
+    key = detections_key(source, content, detector)
+    found = cache.get(key, start, stop)
+    if found is not None:
+        progress(stop - start)
+        return found
+    found = []
+    size = min(detector.batch_size, _batch_size(source, None))
+    for batch in _batches(source.read(range(start, stop)), size):
+        if cancelled():
+            raise Cancelled
+        found.extend(detector.detect(batch))
+        progress(len(batch))
+    cache.put(key, start, stop, found)
+    return found
+
+
+def link_persons(source: Source, detections: Sequence[Sequence[Detection]]) -> list[Person]:
+    """The persons in the detections of the frames from 0 on, numbered from 1.
+
+    With a given box it is the only person. Raises NamedError: no-face-found, face-too-small,
+    bad-option for a box outside the picture.
+    """
+    if source.options.box is None:
+        persons = link(detections, source.fps)
+        require_faces(persons)
+        return persons
+    x1, y1, x2, y2 = source.options.box
+    width, height = source.size
+    if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
+        raise NamedError(
+            "bad-option",
+            f"The box lies outside the picture, which has {width} x {height} pixels.",
+            "Give a box inside the picture.",
+        )
+    boxes = np.array([[x1, y1, x2, y2]], np.float32)
+    return [Person(1, np.array([0]), boxes, np.ones(1, np.float32), source.fps)]
+
+
+def render_segment(
+    order: Order,
+    start: int,
+    stop: int,
+    out_path: Path,
+    engine: Engine,
+    progress: Progress = _silent,
+    cancelled: Callable[[], bool] = _wanted,
+) -> None:
+    """Write the result frames start..stop, without sound, to `out_path`.
+
+    A frame in which a speaker is out of sight keeps that face as it is. Raises `Cancelled`.
+    """
+    source = order.source
+    indices = source_indices(start, stop, source.frames)
+    drives = [_drive(order, voice, engine, start, stop) for voice in order.voices]
+    size = _batch_size(source, source.options.wav2lip_batch_size)
+    at = 0
+    with VideoWriter(out_path, *source.size, order.fps) as writer:
+        for frames in _batches(source.read(indices), size):
+            if cancelled():
+                raise Cancelled
+            shown = range(at, at + len(frames))
+            for voice, drive in zip(order.voices, drives, strict=True):
+                spoken = [n for n in shown if _is_heard(order, voice, start + n)]
+                frames = _speak(order, voice, engine, frames, indices, drive, spoken, at)
+            for frame in frames:
+                writer.write(frame)
+            at += len(frames)
+            progress(len(frames))
+
+
+def stitch(order: Order, segments: Sequence[Path], out_path: Path) -> None:
+    """Join the segments, in order, with the sound of the voices into the finished video."""
+    soundtrack = None
+    if order.source.options.overlay and order.source.info.has_audio:
+        soundtrack = order.source.path
+    with TemporaryDirectory(dir=out_path.parent) as folder:
+        sound = Path(folder) / "sound.wav"
+        mix(
+            [(voice.path, voice.start, voice.gain) for voice in order.voices],
+            soundtrack,
+            Fraction(order.frames) / order.fps,
+            sound,
+        )
+        concatenate(segments, sound, out_path, order.fps, order.frames, {})
+
+
+def animate(
+    order: Order,
+    out_path: Path,
+    engine: Engine,
+    segment_seconds: float,
+    progress: Progress = _silent,
+) -> None:
+    """All of an order in one go, in the segments in which a job does it."""
+    with TemporaryDirectory(dir=out_path.parent, prefix=".mouth-") as folder:
+        segments = []
+        for start, stop in plan(order.frames, order.fps, segment_seconds):
+            segments.append(Path(folder) / f"{start}.mp4")
+            render_segment(order, start, stop, segments[-1], engine, progress)
+        stitch(order, segments, out_path)
+
+
+def _speak(
+    order: Order,
+    voice: Voice,
+    engine: Engine,
+    frames: list[np.ndarray],
+    indices: Sequence[int],
+    drive: np.ndarray,
+    spoken: Sequence[int],
+    at: int,
+) -> list[np.ndarray]:
+    """`frames`, the segment's from number `at` on, with the speaker's mouth moved in `spoken`."""
+    person = order.person(voice.person)
+    options = order.source.options
+    boxes = {n: box for n in spoken if (box := order.box(person, indices[n])) is not None}
+    if not boxes:
+        return frames
+    top, bottom, left, right = engine.pads if options.pads is None else options.pads
+    if options.box is not None:
+        top = bottom = left = right = 0
+    growth = np.array([-left, -top, right, bottom])
+    grown = np.array(list(boxes.values()), np.float64) + growth
+    moved = engine.render(
+        [frames[n - at] for n in boxes], grown, drive[list(boxes)], blend=options.blend
+    )
+    result = list(frames)
+    for n, frame in zip(boxes, moved, strict=True):
+        result[n - at] = frame
+    return result
+
+
+def _is_heard(order: Order, voice: Voice, frame: int) -> bool:
+    start, stop = voice.spoken(order.fps)
+    return start <= frame < stop
+
+
+def _drive(order: Order, voice: Voice, engine: Engine, start: int, stop: int) -> np.ndarray:
+    status = voice.path.stat()
+    mel = _mel(voice.path, voice.start, status.st_mtime_ns, status.st_size)
+    return engine.drive(mel, start, stop, order.fps)
+
+
+@lru_cache(maxsize=4)
+def _mel(path: Path, start: Fraction, _changed: int, _size: int) -> np.ndarray:
+    """The mel-spectrogram of a voice that begins at `start` seconds, silent before."""
+    silence = np.zeros(round(start * SAMPLE_RATE), np.float32)
+    return mel_spectrogram(np.concatenate([silence, read_sound(path, SAMPLE_RATE)]))
+
+
+def _batch_size(source: Source, asked: int | None) -> int:
+    width, height = source.size
+    return max(1, min(asked or BATCH_FRAMES, BATCH_BYTES // (3 * width * height)))
+
+
+def _batches(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    waiting = iter(frames)
+    while batch := list(islice(waiting, size)):
+        yield batch

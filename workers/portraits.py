@@ -1,0 +1,71 @@
+"""What the face picker shows: one picture with everybody in it, and a portrait of each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from face_detection.detection import Box
+from face_detection.persons import Person
+from media.pictures import write_picture
+from workers.order import Source
+
+PICTURE_SIDE = 1280
+PORTRAIT_SIDE = 256
+PORTRAIT_MARGIN = 0.3  # of the face's height, on each side
+
+
+def picture_frame(persons: Sequence[Person]) -> int:
+    """The number of the frame that shows most of them; of several, one that shows one best."""
+    count = np.bincount(np.concatenate([person.frames for person in persons]))
+    fullest = np.flatnonzero(count == count.max()).tolist()
+    best = [person.best_frame for person in persons if person.best_frame in fullest]
+    return int(best[0] if best else fullest[0])
+
+
+def shown_in(person: Person, picture: int) -> int:
+    """The frame in which to show a person: the picture, or else the best of their own."""
+    return picture if picture in person.frames else person.best_frame
+
+
+def write_pictures(source: Source, persons: Sequence[Person], folder: Path) -> int:
+    """Write picture.jpg and person-1.jpg, ... to `folder`; the number of the picture's frame."""
+    number = picture_frame(persons)
+    picture = _frame(source, number)
+    write_picture(folder / "picture.jpg", _fitted(picture, PICTURE_SIDE))
+    for person in persons:
+        at = shown_in(person, number)
+        frame = picture if at == number else _frame(source, at)
+        portrait = _portrait(frame, box_in(person, at))
+        write_picture(folder / f"person-{person.id}.jpg", portrait)
+    return number
+
+
+def box_in(person: Person, frame: int) -> Box:
+    """The box in a frame in which the person was seen."""
+    box = person.box_at(frame, smooth=False)
+    if box is None:
+        raise ValueError(f"person {person.id} is not in frame {frame}")
+    return box
+
+
+def _frame(source: Source, number: int) -> np.ndarray:
+    return next(iter(source.read([number])))
+
+
+def _portrait(frame: np.ndarray, box: Box) -> np.ndarray:
+    """A square around the face, as large as the picture allows."""
+    x1, y1, x2, y2 = box
+    half = (0.5 + PORTRAIT_MARGIN) * max(x2 - x1, y2 - y1)
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    height, width = frame.shape[:2]
+    rows = slice(max(0, int(y - half)), max(1, min(height, int(y + half) + 1)))
+    columns = slice(max(0, int(x - half)), max(1, min(width, int(x + half) + 1)))
+    return _fitted(frame[rows, columns], PORTRAIT_SIDE)
+
+
+def _fitted(frame: np.ndarray, side: int) -> np.ndarray:
+    image = Image.fromarray(frame)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return np.array(image)

@@ -1,0 +1,188 @@
+"""What is next for a job: read from its rows, told to the workers by messages.
+
+The rows are the truth. A message may be lost, doubled or late, and `advance` may be called at any
+time, by anybody, twice at once: it marks what it sends in the rows, under the database's lock.
+"""
+
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import sqlalchemy as sa
+from kombu.exceptions import OperationalError
+from sqlalchemy.orm import Session
+
+from jobs import errors, logs
+from jobs.options import Options
+from jobs.queue import ENGINE, LIGHT
+from jobs.records import FINAL, Job, Segment
+from jobs.service import Jobs
+from media.errors import NamedError
+from media.probe import MediaInfo
+from workers.lease import fail, put_back
+from workers.order import Source, frames_of_result, frames_to_detect, plan
+
+# The steps of a job in their order: who does them, and how long a frame may take at the very most.
+STEPS = {
+    "detect": ("workers.detect_segment", ENGINE, 20.0),
+    "link": ("workers.link_persons", LIGHT, 0.5),
+    "render": ("workers.render_segment", ENGINE, 20.0),
+    "stitch": ("workers.stitch", LIGHT, 0.5),
+}
+LEAST_LIMIT = 300.0  # seconds that any step may take
+# A job has no more messages under way, so that those of other jobs come between.
+IN_FLIGHT = 4
+
+
+def advance(jobs: Jobs, job_id: str, short_queues: Sequence[str] = ()) -> None:
+    """Bring a job to its next state and send what is to be done.
+
+    Messages sent long ago to one of the `short_queues` are taken for lost, and sent again.
+    """
+    with jobs.database.write() as session:
+        job = session.get(Job, job_id, with_for_update=True)
+        if job is None or job.state in FINAL:
+            return
+        before = job.state
+        due: list[Segment] = []
+        try:
+            if step := _present_step(jobs, session, job):
+                due = _due(jobs, job, step, short_queues)
+        except NamedError as error:
+            fail(job, error)
+        if job.state != before:
+            logs.log("job-state", job=job.id, state=job.state)
+        if job.state in FINAL:
+            return
+        for segment in due:
+            segment.state = "sent"
+            segment.lease_until = time.time() + jobs.settings.lease_seconds
+    for segment in due:
+        task, queue, each = STEPS[segment.step]
+        limit = LEAST_LIMIT + each * (segment.stop - segment.start)
+        jobs.queue.enqueue(task, segment.id, queue=queue, seconds=limit)
+
+
+def sweep(jobs: Jobs) -> None:
+    """Look after every job that has not ended: nothing may wait for a message that was lost."""
+    try:
+        short = [queue for queue in (LIGHT, ENGINE) if _is_short(jobs, queue)]
+    except OperationalError as error:
+        logs.log("broker-away", error=error)
+        return
+    with jobs.database.read() as session:
+        waiting = list(session.scalars(sa.select(Job.id).where(Job.state.not_in(FINAL))))
+    for job_id in waiting:
+        advance(jobs, job_id, short)
+
+
+def source_of(job: Job, path: Path) -> Source:
+    """The source of a job, whose bytes lie at `path`."""
+    info = MediaInfo.from_dict(job.source.info)
+    return Source(path, info, Options.from_dict(job.options))
+
+
+def start_of(voice_start: float) -> Fraction:
+    """Seconds from a row as an exact number, to the microsecond."""
+    return Fraction(voice_start).limit_denominator(1_000_000)
+
+
+def _present_step(jobs: Jobs, session: Session, job: Job) -> str | None:
+    """The step the job is at, its segments made; None if there is nothing to do now."""
+    source = source_of(job, Path(job.source.key))
+    _, _ = source.size  # a crop that leaves nothing is told before any work
+    ends = [start_of(voice.start) + Fraction(voice.duration) for voice in job.voices]
+    seconds = jobs.settings.segment_seconds
+    _plan_detection(session, job, plan(frames_to_detect(source, ends), source.fps, seconds))
+    _plan(job, "link", [(0, 1)])
+    if step := _unfinished(job, "detect", "link"):
+        job.state = "detecting"
+        return step
+    if not _everybody_chosen(job):
+        job.state = "choosing"
+        return None
+    frames = frames_of_result(source, ends)
+    _plan(job, "render", plan(frames, source.fps, seconds))
+    if _unfinished(job, "render"):
+        begun = any(s.step == "render" and s.state in ("running", "done") for s in job.segments)
+        job.state = "rendering" if begun else "queued"
+        return "render"
+    _plan(job, "stitch", [(0, frames)])
+    if _unfinished(job, "stitch"):
+        job.state = "finishing"
+        return "stitch"
+    job.state = "done"
+    return None
+
+
+def _plan(job: Job, step: str, ranges: Sequence[tuple[int, int]]) -> None:
+    """Make the segments of a step, if it has none yet."""
+    if not any(segment.step == step for segment in job.segments):
+        job.segments.extend(
+            Segment(step=step, index=index, start=start, stop=stop, state="waiting")
+            for index, (start, stop) in enumerate(ranges)
+        )
+
+
+def _plan_detection(session: Session, job: Job, ranges: Sequence[tuple[int, int]]) -> None:
+    """Make the segments of detection; more of them if voices were chosen that last longer."""
+    known = [segment for segment in job.segments if segment.step == "detect"]
+    if known and ranges[-1][1] > max(segment.stop for segment in known):
+        for segment in list(job.segments):
+            if segment.step == "link" or (segment.start, segment.stop) not in ranges:
+                job.segments.remove(segment)
+        job.persons.clear()
+        for voice in job.voices:
+            voice.person = None
+        session.flush()
+        kept = {(s.start, s.stop) for s in job.segments}
+        job.segments.extend(
+            Segment(step="detect", index=index, start=start, stop=stop, state="waiting")
+            for index, (start, stop) in enumerate(ranges)
+            if (start, stop) not in kept
+        )
+    _plan(job, "detect", ranges)
+
+
+def _unfinished(job: Job, *steps: str) -> str | None:
+    """The first of the steps that is not done."""
+    for step in steps:
+        if any(s.step == step and s.state != "done" for s in job.segments):
+            return step
+    return None
+
+
+def _everybody_chosen(job: Job) -> bool:
+    """Whether it is known who speaks each voice. Raises NamedError no-such-person."""
+    numbers = [person.number for person in job.persons]
+    for voice in job.voices:
+        if voice.person is None and len(numbers) == 1:
+            voice.person = numbers[0]
+        if voice.person is not None and voice.person not in numbers:
+            raise errors.no_such_person(voice.person, numbers)
+    return all(voice.person is not None for voice in job.voices)
+
+
+def _due(jobs: Jobs, job: Job, step: str, short_queues: Sequence[str]) -> list[Segment]:
+    """The segments to send now, after those that were lost have been put back."""
+    now = time.time()
+    segments = [segment for segment in job.segments if segment.step == step]
+    for segment in segments:
+        if segment.lease_until > now:
+            continue
+        if segment.state == "running":
+            put_back(job, segment, errors.worker_crashed())
+        elif segment.state == "sent" and STEPS[step][1] in short_queues:
+            put_back(job, segment, None)
+    under_way = sum(segment.state in ("sent", "running") for segment in segments)
+    waiting = [segment for segment in segments if segment.state == "waiting"]
+    return waiting[: max(0, IN_FLIGHT - under_way)]
+
+
+def _is_short(jobs: Jobs, queue: str) -> bool:
+    """Whether fewer messages wait in a queue than were sent, so that some are lost."""
+    steps = [step for step, (_, where, _) in STEPS.items() if where == queue]
+    sent = sa.select(sa.func.count()).where(Segment.state == "sent", Segment.step.in_(steps))
+    with jobs.database.read() as session:
+        return jobs.queue.length(queue) < (session.scalar(sent) or 0)

@@ -1,0 +1,243 @@
+"""The Celery tasks: each takes one segment, does its step, marks it, and lets the job advance."""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy.orm import Session
+
+from face_detection.cache import DetectionCache
+from face_detection.persons import from_csv, to_csv
+from jobs import errors, logs
+from jobs.records import Job, Person
+from jobs.service import Jobs
+from media.errors import NamedError
+from workers import pipeline, steps
+from workers.application import app, settings
+from workers.lease import Lease, fail
+from workers.models import detector_for, engine_for
+from workers.order import Order, Source, Voice
+from workers.portraits import box_in, shown_in, write_pictures
+
+
+@lru_cache(maxsize=1)
+def workshop() -> Jobs:
+    """The jobs, opened once in each process."""
+    return Jobs(settings)
+
+
+@app.task(name="workers.advance")
+def advance(job_id: str) -> None:
+    steps.advance(workshop(), job_id)
+
+
+@app.task(name="workers.sweep")
+def sweep() -> None:
+    steps.sweep(workshop())
+
+
+@app.task(name="workers.detect_segment")
+def detect_segment(segment_id: str) -> None:
+    _perform(segment_id, _detect)
+
+
+@app.task(name="workers.link_persons")
+def link_persons(segment_id: str) -> None:
+    _perform(segment_id, _link)
+
+
+@app.task(name="workers.render_segment")
+def render_segment(segment_id: str) -> None:
+    _perform(segment_id, _render)
+
+
+@app.task(name="workers.stitch")
+def stitch(segment_id: str) -> None:
+    _perform(segment_id, _stitch)
+
+
+def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
+    """Do the work of a segment if nobody else does or has, and let its job advance."""
+    jobs = workshop()
+    lease = Lease.claim(jobs, segment_id)
+    if lease is None:
+        return
+    job_id = lease.segment.job_id
+    try:
+        with lease:
+            work(jobs, jobs.job(job_id), lease)
+    except pipeline.Cancelled:
+        lease.give_back()
+    except NamedError as error:
+        _fail(jobs, job_id, error)
+    except SoftTimeLimitExceeded:
+        lease.give_back(errors.took_too_long())
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _fail(jobs, job_id, errors.disk_full())
+        else:
+            logs.failure("segment-error", job=job_id, step=lease.segment.step)
+            lease.give_back(errors.internal_error())
+    except BaseException:  # the worker is being stopped: another may go on at once
+        lease.give_back()
+        raise
+    steps.advance(jobs, job_id)
+
+
+def _fail(jobs: Jobs, job_id: str, error: NamedError) -> None:
+    with jobs.database.write() as session:
+        if job := session.get(Job, job_id, with_for_update=True):
+            fail(job, error)
+
+
+def _detect(jobs: Jobs, job: Job, lease: Lease) -> None:
+    segment = lease.segment
+    with _opened(jobs, job) as source:
+        detector = detector_for(source, settings.detector)
+        pipeline.detect_segment(
+            source,
+            job.source.sha256,
+            segment.start,
+            segment.stop,
+            detector,
+            _detections(jobs, job),
+            lease.progress,
+            lease.is_lost,
+        )
+        lease.finish(pipeline.detections_key(source, job.source.sha256, detector))
+
+
+def _link(jobs: Jobs, job: Job, lease: Lease) -> None:
+    cache = _detections(jobs, job)
+    detections = []
+    for segment in job.segments:
+        if segment.step == "detect":
+            found = cache.get(segment.key or "", segment.start, segment.stop)
+            if found is None:
+                _look_again(jobs, segment.id, lease)
+                return
+            detections.extend(found)
+    with _opened(jobs, job) as source, jobs.storage.scratch() as folder:
+        persons = pipeline.link_persons(source, detections)
+        picture = write_pictures(source, persons, folder)
+        (folder / "persons.csv").write_text(to_csv(persons))
+        width, height = source.size
+        for file in sorted(folder.iterdir()):
+            jobs.storage.put_at(f"jobs/{job.id}/{file.name}", file)
+
+    def record(_session: Session, job: Job) -> None:
+        job.picture = {
+            "key": f"jobs/{job.id}/picture.jpg",
+            "frame": picture,
+            "width": width,
+            "height": height,
+        }
+        job.persons = [
+            Person(
+                number=person.id,
+                frame=(at := shown_in(person, picture)),
+                box=list(box_in(person, at)),
+                score=person.score,
+                thumbnail_key=f"jobs/{job.id}/person-{person.id}.jpg",
+            )
+            for person in persons
+        ]
+
+    _finish(jobs, lease, record=record)
+
+
+def _look_again(jobs: Jobs, segment_id: str, lease: Lease) -> None:
+    """Detections that were there are damaged or gone: that segment and this one wait again."""
+    from jobs.records import Segment
+
+    with jobs.database.write() as session:
+        if segment := session.get(Segment, segment_id):
+            segment.state, segment.key, segment.done_frames = "waiting", None, 0
+    lease.give_back()
+
+
+def _render(jobs: Jobs, job: Job, lease: Lease) -> None:
+    segment = lease.segment
+    key = _segment_key(job, segment.index)
+    with _ordered(jobs, job) as order, jobs.storage.scratch() as folder:
+        file = folder / "segment.mp4"
+        engine = engine_for(order.source)
+        pipeline.render_segment(
+            order, segment.start, segment.stop, file, engine, lease.progress, lease.is_lost
+        )
+        jobs.storage.put_at(key, file)
+    _finish(jobs, lease, key)
+
+
+def _stitch(jobs: Jobs, job: Job, lease: Lease) -> None:
+    key = f"jobs/{job.id}/result.mp4"
+    # A run before this one may have come as far as the result, and removed the segments.
+    if not jobs.storage.exists(key):
+        segments = [segment for segment in job.segments if segment.step == "render"]
+        with ExitStack() as stack:
+            order = stack.enter_context(_ordered(jobs, job))
+            folder = stack.enter_context(jobs.storage.scratch())
+            files = [
+                stack.enter_context(jobs.storage.local(_segment_key(job, segment.index)))
+                for segment in segments
+            ]
+            pipeline.stitch(order, files, folder / "result.mp4")
+            jobs.storage.put_at(key, folder / "result.mp4")
+    jobs.storage.delete_folder(f"jobs/{job.id}/segments")
+
+    def record(_session: Session, job: Job) -> None:
+        job.result_key = key
+
+    _finish(jobs, lease, key, record)
+
+
+def _finish(
+    jobs: Jobs,
+    lease: Lease,
+    key: str | None = None,
+    record: Callable[[Session, Job], None] | None = None,
+) -> None:
+    """Mark the segment as done, or remove what it made for a job that is not wanted any more."""
+    if lease.finish(key, record):
+        return
+    with jobs.database.read() as session:
+        job = session.get(Job, lease.segment.job_id)
+    if job is None or job.state == "cancelled":
+        jobs.storage.delete_folder(f"jobs/{lease.segment.job_id}")
+
+
+def _segment_key(job: Job, index: int) -> str:
+    return f"jobs/{job.id}/segments/{index:05d}.mp4"
+
+
+def _detections(jobs: Jobs, job: Job) -> DetectionCache:
+    return DetectionCache(jobs.storage.address(f"detections/{job.source.sha256}"))
+
+
+@contextmanager
+def _opened(jobs: Jobs, job: Job) -> Iterator[Source]:
+    with jobs.storage.local(job.source.key) as path:
+        yield steps.source_of(job, path)
+
+
+@contextmanager
+def _ordered(jobs: Jobs, job: Job) -> Iterator[Order]:
+    """The job as an order, its files on this machine."""
+    with ExitStack() as stack:
+        source = stack.enter_context(_opened(jobs, job))
+        voices = tuple(
+            Voice(
+                path=stack.enter_context(jobs.storage.local(voice.upload.key)),
+                person=voice.person or 1,
+                duration=Fraction(voice.duration),
+                start=steps.start_of(voice.start),
+                gain=voice.gain,
+            )
+            for voice in job.voices
+        )
+        persons_file = stack.enter_context(jobs.storage.local(f"jobs/{job.id}/persons.csv"))
+        yield Order(source, voices, tuple(from_csv(Path(persons_file).read_text())))
