@@ -84,14 +84,13 @@ def _inspect_video(path: Path, limits: Limits, has_audio: bool) -> MediaInfo:
 
 def _first_picture_size(path: Path, limits: Limits) -> tuple[int, int]:
     """(width, height) of the upright first frame: proof that the video can be decoded."""
-    from media.upright import displayed_size, upright_rgb
+    from media.upright import Upright, displayed_size
 
     with open_media(path) as container:
         stream = required_video_stream(container)
-        size = displayed_size(stream)
-        _check_size(*size, limits)
+        _check_size(*displayed_size(stream), limits)
         for picture in decoded(stream, good_packets(container, stream)):
-            height, width = upright_rgb(picture, size).shape[:2]
+            height, width = Upright(stream)(picture).shape[:2]
             return width, height
     raise unreadable("This video")
 

@@ -20,7 +20,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 # Browsers show shorter frames of a GIF for a tenth of a second; files are made to look right there.
 _SHORTEST = 0.02
 _INSTEAD_OF_SHORTER = Fraction(1, 10)
-_GIF_TICK = Fraction(1, 100)
+_EVEN = Fraction(1, 4)
 _WHITE = (255, 255, 255, 255)
 
 
@@ -94,7 +94,7 @@ def animation_rate(times: list[Fraction]) -> Fraction:
     """
     count = len(times) - 1
     even = (count / times[-1]).limit_denominator(1001)
-    if even <= 120 and all(abs(time - n / even) <= _GIF_TICK for n, time in enumerate(times)):
+    if even <= 120 and all(abs(time * even - n) <= _EVEN for n, time in enumerate(times)):
         return even
     steps = [after - before for before, after in pairwise(times)]
     denominator = lcm(*(step.denominator for step in steps))

@@ -26,23 +26,33 @@ def displayed_size(stream: av.VideoStream) -> tuple[int, int]:
     return max(1, round(context.width * ratio)), context.height
 
 
-def upright_rgb(picture: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
-    """RGB uint8 (height, width, 3) of a decoded picture whose `displayed_size` is `size`."""
-    has_alpha = any(component.is_alpha for component in picture.format.components)
-    converted = picture.reformat(
-        width=size[0],
-        height=size[1],
-        format="rgba" if has_alpha else "rgb24",
-        src_colorspace=_matrix(picture),
-        dst_color_range=ColorRange.JPEG,
-        interpolation=Interpolation.BICUBIC | CAREFUL,
-        threads=1,
-    )
-    frame = converted.to_ndarray()
-    return _turned(_on_white(frame) if has_alpha else frame, picture)
+class Upright:
+    """Makes RGB uint8 frames (height, width, 3) of the decoded pictures of one stream."""
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        self._width, self._height = displayed_size(stream)
+        self._display_matrix: list[int] | None = None
+
+    def __call__(self, picture: av.VideoFrame) -> np.ndarray:
+        if self._display_matrix is None:
+            # Asked once a stream: side data and its picture hold each other until the garbage
+            # collector comes, and that would be hundreds of megabytes of pictures.
+            self._display_matrix = _display_matrix(picture)
+        has_alpha = any(component.is_alpha for component in picture.format.components)
+        converted = picture.reformat(
+            width=self._width,
+            height=self._height,
+            format="rgba" if has_alpha else "rgb24",
+            src_colorspace=_colour_matrix(picture),
+            dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.BICUBIC | CAREFUL,
+            threads=1,
+        )
+        frame = converted.to_ndarray()
+        return _turned(_on_white(frame) if has_alpha else frame, self._display_matrix)
 
 
-def _matrix(picture: av.VideoFrame) -> int | None:
+def _colour_matrix(picture: av.VideoFrame) -> int | None:
     """Untagged video is BT.709 when it is high definition and BT.601 below, as players assume."""
     if picture.colorspace != _UNSPECIFIED or picture.format.is_rgb:
         return None
@@ -54,13 +64,17 @@ def _on_white(frame: np.ndarray) -> np.ndarray:
     return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def _turned(frame: np.ndarray, picture: av.VideoFrame) -> np.ndarray:
-    """Apply the display matrix (ISO/IEC 14496-12, 6.2.2): x' = ax + cy, y' = bx + dy."""
+def _display_matrix(picture: av.VideoFrame) -> list[int]:
+    """(a, b, c, d) of the display matrix (ISO/IEC 14496-12, 6.2.2): x' = ax + cy, y' = bx + dy."""
     try:
-        matrix = picture.side_data[Type.DISPLAYMATRIX]  # type: ignore[typeddict-item]
+        data = picture.side_data[Type.DISPLAYMATRIX]  # type: ignore[typeddict-item]
     except KeyError:
-        return frame
-    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+        return [1, 0, 0, 1]
+    return np.frombuffer(bytes(data), np.int32)[[0, 1, 3, 4]].tolist()
+
+
+def _turned(frame: np.ndarray, display_matrix: list[int]) -> np.ndarray:
+    a, b, c, d = display_matrix
     if abs(b) > abs(a):
         frame = frame.swapaxes(0, 1)
         mirror_x, mirror_y = c < 0, b < 0

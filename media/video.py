@@ -26,7 +26,7 @@ from media.errors import unreadable
 from media.pictures import animation_rate, animation_times, read_animation
 from media.signature import read_signature
 from media.timeline import result_frames, round_half_up
-from media.upright import displayed_size, upright_rgb
+from media.upright import Upright
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
 
 __all__ = ["STILL_CRF", "VIDEO_CRF", "VideoWriter", "read_frames", "read_frames_at"]
@@ -150,7 +150,7 @@ def _pictures(path: str | Path, since: Fraction) -> Iterator[_Picture]:
 def _decode(path: str | Path, seek_to: Fraction | None) -> Iterator[_Picture]:
     with open_media(path) as container:
         stream = required_video_stream(container)
-        origin, rate, size = stream_start(stream), stream_rate(stream), displayed_size(stream)
+        origin, rate, upright = stream_start(stream), stream_rate(stream), Upright(stream)
         # Places can only be counted from the first picture on when pictures are reordered.
         countable = not (has_order_only(stream) and stream.codec_context.has_b_frames)
         if seek_to is not None and countable:
@@ -171,7 +171,7 @@ def _decode(path: str | Path, seek_to: Fraction | None) -> Iterator[_Picture]:
             if picture.pts is not None and not has_order_only(stream):
                 place = picture.pts
             time = place * time_base(stream) - origin
-            yield time, partial(upright_rgb, picture, size)
+            yield time, partial(upright, picture)
         if time is None and seek_to is None:
             raise unreadable("This video")
         yield end, None
