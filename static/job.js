@@ -9,6 +9,8 @@ const VIEWS = {
   uploaded: 'working', detecting: 'working', queued: 'working', rendering: 'working',
   finishing: 'working', choosing: 'choosing', done: 'done', failed: 'stopped', cancelled: 'stopped',
 };
+// The place in the list of steps that each step of the API has.
+const STEPS = { detect: 0, link: 0, render: 1, stitch: 2 };
 
 const page = document.querySelector('#job');
 const title = page.querySelector('h1');
@@ -25,23 +27,22 @@ const fill = {
     const bar = root.querySelector('progress');
     if (share === null) bar.removeAttribute('value');
     else bar.value = share;
-    root.querySelector('.frames').textContent = total && step !== 'stitch'
+    root.querySelector('.frames').textContent = total && STEPS[step] < 2
       ? `${done} of ${total} frames` : '';
     root.querySelector('.left').textContent = left(remaining);
     see(root.querySelector('.seen'), job.picture);
-    let passed = true;
-    for (const item of root.querySelectorAll('.steps li')) {
-      const current = item.dataset.step === step;
-      if (current) passed = false;
-      item.className = current ? 'current' : passed && step ? 'passed' : '';
-      if (current) item.setAttribute('aria-current', 'step');
+    const now = STEPS[step];
+    root.querySelectorAll('.steps li').forEach((item, place) => {
+      item.className = place === now ? 'current' : place < now ? 'passed' : '';
+      if (place === now) item.setAttribute('aria-current', 'step');
       else item.removeAttribute('aria-current');
-    }
+    });
     announce(job.summary, share);
   },
 
   choosing(root, job) {
     if (!root.picker) root.picker = new Picker(root.querySelector('form'), job, act);
+    if (job.error) show(root.querySelector('.error'), job.error);
     announce(`${job.summary} ${job.persons.length} faces were found.`, null);
   },
 
@@ -87,11 +88,17 @@ function retitle(job) {
   document.title = `${percent}${job.summary} · ${job.source.name}`;
 }
 
+/** A person who was named beforehand and is not there is asked for again. */
+function viewOf(job) {
+  const askAgain = job.error?.code === 'no-such-person' && job.persons.length;
+  return askAgain ? 'choosing' : VIEWS[job.state];
+}
+
 function render(job) {
   title.textContent = job.summary;
   page.dataset.state = job.state;
   retitle(job);
-  const name = VIEWS[job.state];
+  const name = viewOf(job);
   if (shown !== name) {
     const focused = view.contains(document.activeElement);
     view.replaceChildren(document.querySelector(`#${name}`).content.cloneNode(true));

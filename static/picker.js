@@ -7,7 +7,10 @@ export class Picker {
   constructor(form, job, act) {
     this.form = form;
     this.job = job;
-    this.voices = job.voices.map(({ audio, person, start, gain }) => ({ audio, person, start, gain }));
+    const known = job.persons.map((person) => person.id);
+    this.voices = job.voices.map(({ audio, person, start, gain }) => ({
+      audio, person: known.includes(person) ? person : null, start, gain,
+    }));
     this.#draw();
     this.#ask();
     form.addEventListener('change', () => this.#enlarge());

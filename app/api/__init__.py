@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from flask import Blueprint, Response, send_file
+from flask import Blueprint, Response
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
-DOCUMENT = Path(__file__).with_name("openapi.json")
+DOCUMENT = Path(__file__).with_name("openapi.json").read_bytes()
 
 
 @api.get("/openapi.json")
 def openapi() -> Response:
-    return send_file(DOCUMENT, mimetype="application/json")
+    return Response(DOCUMENT, mimetype="application/json")
 
 
 from app.api import jobs, uploads  # noqa: E402, F401 - their routes register on `api`

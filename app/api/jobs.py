@@ -58,6 +58,7 @@ def choose_voices(id: str) -> dict[str, Any]:
 
 @api.post("/jobs/<id>/retry")
 def retry_job(id: str) -> dict[str, Any]:
+    Body(request, known=set())
     return representation.job(jobs().retry(id))
 
 

@@ -7,6 +7,7 @@ from flask import request
 
 from app import sample
 from app.api import api, representation
+from app.api.body import Body
 from app.desk import jobs
 from app.visitor import visitor
 from jobs.records import Upload
@@ -36,6 +37,7 @@ def create_upload() -> tuple[dict[str, Any], int]:
 
 @api.post("/sample")
 def create_sample() -> tuple[dict[str, Any], int]:
+    Body(request, known=set())
     source = jobs().create_upload(visitor(), sample.face(), "astronaut.png")
     voice = jobs().create_upload(visitor(), sample.VOICE, "hello.mp3")
     return {"source": representation.upload(source), "voice": representation.upload(voice)}, 201
