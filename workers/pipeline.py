@@ -21,7 +21,7 @@ from media.errors import NamedError
 from media.mixing import mix
 from media.sound import read_sound
 from media.timeline import source_indices
-from media.video_writer import VideoWriter
+from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
 from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.engine import Engine
 from workers.order import Order, Source, Voice, plan
@@ -120,7 +120,8 @@ def render_segment(
     drives = [_drive(order, voice, engine, start, stop) for voice in order.voices]
     size = _batch_size(source, source.options.wav2lip_batch_size)
     at = 0
-    with VideoWriter(out_path, *source.size, order.fps) as writer:
+    crf = STILL_CRF if source.is_one_frame else VIDEO_CRF
+    with VideoWriter(out_path, *source.size, order.fps, crf=crf) as writer:
         for frames in _batches(source.read(indices), size):
             if cancelled():
                 raise Cancelled
