@@ -60,14 +60,21 @@ def fit_box(points: np.ndarray) -> tuple[float, float, float, float]:
     )
 
 
-@lru_cache(maxsize=1)
-def _predictor() -> dlib.shape_predictor:
-    # Importing face_recognition_models needs pkg_resources, which current setuptools lacks.
+def model_file(name: str) -> Path:
+    """Where a model of the `face_recognition_models` package lies.
+
+    Raises ModuleNotFoundError where the package is not installed.
+    """
+    # Importing the package would need pkg_resources, which current setuptools lacks.
     spec = find_spec("face_recognition_models")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("face_recognition_models is not installed: run `make setup`")
-    folder = Path(spec.origin).parent / "models"
-    return dlib.shape_predictor(str(folder / "shape_predictor_68_face_landmarks.dat"))
+    return Path(spec.origin).parent / "models" / name
+
+
+@lru_cache(maxsize=1)
+def _predictor() -> dlib.shape_predictor:
+    return dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
 
 
 def _square_of(box: tuple[float, float, float, float]) -> tuple[float, float, float]:

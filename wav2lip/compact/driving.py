@@ -1,0 +1,92 @@
+"""From the whole voice to the mouth shape of every result frame, at any frame rate.
+
+Shapes are computed on a fixed grid of instants, 50 a second, smoothed there, and read off at the
+instants of the frames. A value of the grid depends on its place in the voice alone, so that a video
+rendered in pieces moves exactly as one rendered whole.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from torch import nn
+
+from wav2lip.audio import MEL_RATE, SILENCE
+from wav2lip.compact import voice
+
+GRID_RATE = 50
+# Jitter of the voice net goes, closures of p, b and m (some 80 ms) stay.
+SMOOTHING = 0.035  # seconds, sigma
+# Regression shrinks towards the mean: without this the mouth barely opens.
+GAIN = 2.2
+# Excursions beyond these were hardly seen in training, and drawn badly.
+LIMIT = 4.0
+
+# Sound at least so far above the voice's own floor, as a share of its range, is speech; an 8th of a
+# unit of mel is 1.6 dB. Below the quietest level nothing is heard at all.
+SPEECH_SHARE = 0.3
+SPEECH_SLOPE = 0.12
+QUIETEST = -3.2
+# A mouth opens a little before it is heard and closes a little after.
+LEAD = 0.10  # seconds
+EASE = 0.05  # seconds, sigma
+_REACH = 0.4  # seconds of context on both sides that the above can look at
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A usual speaker in units of mouth shape, each (8,) float32."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    closed: np.ndarray  # the mouth at rest
+
+
+def drive(
+    nets: list[nn.Module],
+    speaker: Speaker,
+    mel: np.ndarray,
+    start: int,
+    stop: int,
+    fps: Fraction,
+) -> np.ndarray:
+    """Mouth shapes (stop - start, 8) float32 of result frames start..stop.
+
+    `mel` (80, T) is the whole voice; frame i is at i / fps seconds of it. In its silence, and
+    before and after it, the mouth is at rest.
+    """
+    instants = np.array([float(Fraction(i) / Fraction(fps)) for i in range(start, stop)])
+    if not len(instants):
+        return np.zeros((0, len(speaker.mean)), np.float32)
+    context = round(_REACH * GRID_RATE)
+    first = int(np.floor(instants[0] * GRID_RATE)) - context
+    last = int(np.ceil(instants[-1] * GRID_RATE)) + context
+    grid = np.arange(first, last + 1)
+    deviations = voice.predict(nets, mel, grid / GRID_RATE)
+    shapes = speaker.mean + GAIN * speaker.deviation * deviations
+    shapes = gaussian_filter1d(shapes, SMOOTHING * GRID_RATE, axis=0, mode="nearest")
+    shapes = shapes.clip(-LIMIT, LIMIT)
+    speech = speaking(mel, grid)[:, None]
+    shapes = speaker.closed + speech * (shapes - speaker.closed)
+    at = instants * GRID_RATE
+    return np.stack([np.interp(at, grid, column) for column in shapes.T], 1).astype(np.float32)
+
+
+def speaking(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """How much somebody speaks at the instants grid / 50 s of `mel`: 0 in silence, 1 in speech.
+
+    A steady noise, however loud, is the floor that speech stands out from.
+    """
+    if not mel.shape[1]:
+        return np.zeros(len(grid))
+    # The bands up to about 4 kHz: hiss is above, hum below.
+    level = mel[3:60].mean(0)
+    floor, peak = np.percentile(level, (5, 95))
+    threshold = max(floor + SPEECH_SHARE * (peak - floor), QUIETEST)
+    columns = np.round(grid * (MEL_RATE / GRID_RATE)).astype(int)
+    inside = (columns >= 0) & (columns < len(level))
+    heard = np.where(inside, level[columns.clip(0, len(level) - 1)], SILENCE)
+    active = ((heard - threshold) / (SPEECH_SLOPE * max(peak - floor, 1.0))).clip(0, 1)
+    held = maximum_filter1d(active, 2 * round(LEAD * GRID_RATE) + 1, mode="nearest")
+    return gaussian_filter1d(held, EASE * GRID_RATE, mode="nearest")

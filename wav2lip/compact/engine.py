@@ -1,0 +1,142 @@
+"""The compact engine: a voice drives mouth shapes, and a mouth shape redraws a face."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from wav2lip import precision, weights
+from wav2lip.compact import crop, driving
+from wav2lip.compact.pasting import paste
+from wav2lip.compact.renderer import Renderer
+from wav2lip.compact.voice import VoiceNet
+
+BATCH = 16
+
+
+class CompactEngine:
+    """An engine (wav2lip.engine.Engine) on the weights that ship with this project."""
+
+    name = "compact"
+    architecture = "compact"
+    pads = (0, 0, 0, 0)
+
+    def __init__(
+        self,
+        nets: list[nn.Module],
+        renderer: Renderer,
+        speaker: driving.Speaker,
+        unit: np.ndarray,
+        device: str | None = None,
+    ) -> None:
+        self.unit = unit  # (8,) what one unit of each mouth shape is as a raw length
+        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._nets = [_for_inference(net, "cpu") for net in nets]
+        self._renderer = _for_inference(renderer, self.device)
+        self._speaker = speaker
+        self._dtype = precision.fast_dtype(self.device)
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, device: str | None = None) -> "CompactEngine":
+        """The engine of a file that `wav2lip.training.export` wrote.
+
+        Raises NamedError `checkpoint-corrupt` for any other file.
+        """
+        content = weights.read(Path(path))
+        try:
+            return cls(*_networks(content), device=device)
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise weights.corrupt(Path(path)) from error
+
+    def drive(self, mel: np.ndarray, start: int, stop: int, fps: Fraction) -> np.ndarray:
+        """Mouth shapes (stop - start, 8) of result frames start..stop; see driving.drive."""
+        return driving.drive(self._nets, self._speaker, mel, start, stop, fps)
+
+    def render(
+        self,
+        frames: Sequence[np.ndarray],
+        boxes: np.ndarray,
+        drive: np.ndarray,
+        blend: bool = True,
+    ) -> list[np.ndarray]:
+        """New frames with the mouth inside `boxes` (n, 4) in the shapes `drive` (n, 8).
+
+        Frames are RGB uint8 of any size. A box may reach outside its frame. A frame that is given
+        again and again, as a still is, is looked at once per batch.
+        """
+        out: list[np.ndarray] = []
+        for at in range(0, len(frames), BATCH):
+            batch = slice(at, at + BATCH)
+            out += self._batch(frames[batch], np.asarray(boxes[batch], np.float64), drive[batch])
+        return out
+
+    @torch.inference_mode()
+    def _batch(
+        self, frames: Sequence[np.ndarray], boxes: np.ndarray, drive: np.ndarray
+    ) -> list[np.ndarray]:
+        looks: dict[tuple[Any, ...], int] = {}
+        which = [
+            looks.setdefault((id(frame), *box), len(looks))
+            for frame, box in zip(frames, boxes, strict=True)
+        ]
+        distinct = [which.index(look) for look in range(len(looks))]
+        crops = np.stack([crop.crop(frames[i], boxes[i]) for i in distinct])
+        faces = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        shapes = torch.from_numpy(np.asarray(drive, np.float32)).to(self.device)
+        flows, painted = self._drawn(faces, torch.tensor(which, device=self.device), shapes)
+        return [paste(*each) for each in zip(frames, boxes, flows, painted, strict=True)]
+
+    def _drawn(self, faces: Tensor, which: Tensor, shapes: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Flow (n, 56, 96, 2) in crop pixels and painting (n, 56, 96, 3) in levels of 255."""
+        device_type = torch.device(self.device).type
+        faces = faces.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device_type, self._dtype, enabled=self._dtype != torch.float32):
+            features = [known[which] for known in self._renderer.encode(faces, faces)]
+            drawing = self._renderer.draw(features, faces[which], shapes)
+        added = (drawing.result - drawing.warped).float() * 127.5
+        return tuple(  # type: ignore[return-value]
+            field.permute(0, 2, 3, 1).cpu().numpy() for field in (drawing.flow.float(), added)
+        )
+
+
+def _networks(
+    content: Mapping[str, Any],
+) -> tuple[list[nn.Module], Renderer, driving.Speaker, np.ndarray]:
+    """What a checkpoint holds; its numbers are stored in half precision."""
+    nets: list[nn.Module] = []
+    for state in content["voice"]:
+        net = VoiceNet()
+        net.load_state_dict(_in_full(state))
+        nets.append(net)
+    renderer = Renderer()
+    renderer.load_state_dict(_in_full(content["renderer"]))
+    speaker = driving.Speaker(
+        **{name: content["speaker"][name].numpy() for name in ("mean", "deviation", "closed")}
+    )
+    return nets, renderer, speaker, content["unit"].numpy()
+
+
+def _in_full(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        key: value.float() if value.is_floating_point() else value for key, value in state.items()
+    }
+
+
+def _for_inference(network: nn.Module, device: str) -> Any:
+    """A copy with its batch norms folded into the convolutions before them."""
+    network = copy.deepcopy(network).eval().requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            for index in range(len(module) - 1):
+                if isinstance(module[index], nn.Conv2d) and isinstance(
+                    module[index + 1], nn.BatchNorm2d
+                ):
+                    module[index] = fuse_conv_bn_eval(module[index], module[index + 1])
+                    module[index + 1] = nn.Identity()
+    return network.to(device, memory_format=torch.channels_last)

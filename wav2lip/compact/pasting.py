@@ -1,0 +1,89 @@
+"""Putting a drawing into its frame at the frame's own resolution.
+
+The drawing is small, but it says where every pixel comes from: its flow is enlarged and moves the
+original pixels, which stay as sharp as they were; only what was painted is enlarged as a picture.
+"""
+
+import cv2
+import numpy as np
+
+from wav2lip.compact import crop
+from wav2lip.compact.renderer import REACH, TOP
+
+# The drawing fades out before the edge of its box, over this share of the box's height.
+FEATHER = 0.06
+
+
+def paste(frame: np.ndarray, box: np.ndarray, flow: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    """A new frame whose lower face in `box` (x1, y1, x2, y2) is as drawn.
+
+    `flow` (56, 96, 2), x then y in pixels of the 96-pixel crop, points from the result to where
+    each pixel comes from; `painted` (56, 96, 3) in levels of 255 is added after that. Pixels
+    outside the box are those of `frame`.
+    """
+    out = frame.copy()
+    region = _region(frame, box)
+    if region is None:
+        return out
+    left, top, right, bottom = region
+    enlarge = crop.SIZE / crop.square(box)[2]
+    fade = _fade(box, region)[..., None]
+    moved = _enlarged(flow, box, region, cv2.INTER_CUBIC) * (fade / enlarge)
+    added = _enlarged(painted, box, region, cv2.INTER_CUBIC) * fade
+
+    reach = int(REACH * crop.SIZE / 2 / enlarge) + 3
+    x0, y0 = max(left - reach, 0), max(top - reach, 0)
+    source = frame[y0 : bottom + reach, x0 : right + reach]
+    columns = np.arange(left - x0, right - x0, dtype=np.float32)
+    rows = np.arange(top - y0, bottom - y0, dtype=np.float32)
+    warped = cv2.remap(
+        source,
+        moved[..., 0] + columns[None],
+        moved[..., 1] + rows[:, None],
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    out[top:bottom, left:right] = np.rint(warped + added).clip(0, 255)
+    return out
+
+
+def _region(frame: np.ndarray, box: np.ndarray) -> tuple[int, int, int, int] | None:
+    """The whole pixels of the frame that lie inside the box and the drawing."""
+    x1, _, x2, y2 = (float(value) for value in box)
+    left, top, side = crop.square(box)
+    height, width = frame.shape[:2]
+    region = (
+        max(int(np.ceil(max(x1, left))), 0),
+        max(int(np.ceil(top + side * TOP / crop.SIZE)), 0),
+        min(int(np.floor(min(x2, left + side))), width),
+        min(int(np.floor(y2)), height),
+    )
+    return region if region[0] < region[2] and region[1] < region[3] else None
+
+
+def _enlarged(
+    field: np.ndarray, box: np.ndarray, region: tuple[int, int, int, int], interpolation: int
+) -> np.ndarray:
+    """A field (56, 96, c) of the drawing at every pixel of the region."""
+    left, top, side = crop.square(box)
+    scale = crop.SIZE / side
+    x, y = region[0] + 0.5 - left, region[1] + 0.5 - top
+    inverse = np.array([[scale, 0, x * scale - 0.5], [0, scale, y * scale - 0.5 - TOP]])
+    return cv2.warpAffine(
+        np.ascontiguousarray(field, np.float32),
+        inverse,
+        (region[2] - region[0], region[3] - region[1]),
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _fade(box: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:
+    """1 inside the box, falling to 0 at its sides and bottom: a narrow box cuts nothing off."""
+    x1, _, x2, y2 = (float(value) for value in box)
+    width = FEATHER * crop.square(box)[2]
+    columns = np.arange(region[0], region[2], dtype=np.float32) + 0.5
+    rows = np.arange(region[1], region[3], dtype=np.float32) + 0.5
+    across = np.minimum(columns - x1, x2 - columns) / width
+    down = (y2 - rows) / width
+    return np.minimum(across[None], down[:, None]).clip(0, 1)

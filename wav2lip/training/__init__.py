@@ -1,0 +1,5 @@
+"""Training of the compact model: prepare, train_voice, train_renderer, export, evaluate.
+
+In that order. Each module reads from top to bottom, runs as
+`python -m wav2lip.training.<name> --help`, and has a `main` with plain arguments.
+"""

@@ -1,0 +1,100 @@
+"""Prepared clips in memory: who is on them, what their mouths do, who is held out."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from wav2lip.compact import mouth_shape
+
+# Embeddings closer than this are one person (dlib advises 0.6, which joins lookalikes).
+SAME_PERSON = 0.42
+# A clip of fewer frames is too short to tell a resting mouth: its person's clips are pooled.
+SHORT_CLIP = 100
+# One person in this many is held out where no table says who.
+HELD_OUT_SHARE = 10
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One prepared clip of n frames at 25 a second."""
+
+    path: Path
+    name: str
+    person: str
+    held_out: bool
+    points: np.ndarray  # (n, 68, 2) float32, pixels of the stored crops
+    raw: np.ndarray  # (n, 8) float32, mouth_shape.measure
+    mel: np.ndarray  # (80, T) float32, T = 0 without sound
+    rest: np.ndarray  # (8,) the resting mouth of the clip's group
+    group: str  # the clips that share a rest: one clip, or a person's short clips
+
+    def crops(self) -> np.ndarray:
+        """The stored faces, RGB uint8 (n, 128, 128, 3)."""
+        with np.load(self.path) as arrays:
+            return arrays["crops"]
+
+
+def load(prepared: Path, table: Path | None = None) -> list[Clip]:
+    """Every prepared clip, with persons and held-out persons from `table` (clips.csv) if given.
+
+    The table needs the columns file, person, held_out (yes / no). Without it persons are found by
+    their embeddings, and every tenth is held out. A person is held out as a whole: clips recur
+    under other names.
+    """
+    paths = sorted(prepared.glob("*.npz"))
+    rows, embeddings = [], []
+    for path in paths:
+        with np.load(path) as arrays:
+            rows.append({key: arrays[key] for key in ("clip", "points", "raw", "mel")})
+            embeddings.append(arrays["embedding"])
+    names = [str(row["clip"]) for row in rows]
+    persons, held_out = _from_table(names, table) if table else _by_face(np.array(embeddings))
+    clips = [
+        Clip(
+            path=path,
+            name=name,
+            person=person,
+            held_out=person in held_out,
+            points=row["points"].astype(np.float32),
+            raw=row["raw"],
+            mel=row["mel"].astype(np.float32),
+            rest=np.zeros(mouth_shape.COUNT, np.float32),
+            group=f"person {person}" if len(row["raw"]) < SHORT_CLIP else name,
+        )
+        for path, name, person, row in zip(paths, names, persons, rows, strict=True)
+    ]
+    return _with_rest(clips)
+
+
+def spread(clips: list[Clip]) -> np.ndarray:
+    """The usual excursion of each length from its rest, (8,) float32: the unit of mouth shapes."""
+    return np.concatenate([clip.raw - clip.rest for clip in clips]).std(0).astype(np.float32)
+
+
+def _with_rest(clips: list[Clip]) -> list[Clip]:
+    grouped: dict[str, list[np.ndarray]] = {}
+    for clip in clips:
+        grouped.setdefault(clip.group, []).append(clip.raw)
+    rests = {group: mouth_shape.rest(np.concatenate(raws)) for group, raws in grouped.items()}
+    return [replace(clip, rest=rests[clip.group]) for clip in clips]
+
+
+def _from_table(names: list[str], table: Path) -> tuple[list[str], set[str]]:
+    rows = pd.read_csv(table, dtype=str).set_index("file")
+    missing = sorted(set(names) - set(rows.index))
+    if missing:
+        raise ValueError(f"{table} has no row for {missing[0]} ({len(missing)} clips in all)")
+    held_out = set(rows.person[rows.held_out == "yes"])
+    return [str(rows.person[name]) for name in names], held_out
+
+
+def _by_face(embeddings: np.ndarray) -> tuple[list[str], set[str]]:
+    """Persons are the connected components of like faces."""
+    person = np.arange(len(embeddings))
+    for index, embedding in enumerate(embeddings):
+        like = np.linalg.norm(embeddings - embedding, axis=1) < SAME_PERSON
+        person[np.isin(person, person[like])] = person[index]
+    names = [str(number) for number in person]
+    return names, set(sorted(set(names))[::HELD_OUT_SHARE])

@@ -1,0 +1,40 @@
+"""Where a training run stands, on disk: killed at any moment, it goes on from its last save.
+
+Runs draw the batch of step i from `generator(seed, i)`, never from a running generator, so that a
+resumed run sees what an unbroken one would have seen.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write `state` so that `path` is always a whole file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def resume(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
+    """The state saved at `path` by a run of the same `config`, or None.
+
+    Raises ValueError where another configuration was saved: mixing two runs would be worse than
+    stopping.
+    """
+    if not path.exists():
+        return None
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    if state["config"] != config:
+        raise ValueError(f"{path} was made with {state['config']}: move it away or choose another")
+    return state
+
+
+def generator(seed: int, step: int) -> np.random.Generator:
+    """The random numbers of one step; seeds torch's own (dropout) as well."""
+    torch.manual_seed(seed * 1_000_003 + step)
+    return np.random.default_rng((seed, step))
