@@ -56,6 +56,10 @@ export class FileField {
     this.#send(file);
   }
 
+  get wrong() {
+    return !this.error.hidden;
+  }
+
   /** Shows a problem beside the field, or takes it away. */
   fail(problem) {
     show(this.error, problem);

@@ -29,13 +29,13 @@ function firstGap() {
   const chin = form.querySelector('#chin');
   const consent = form.querySelector('#consent');
   const gaps = [];
-  if (!face.upload) {
-    face.fail(missing('There is no face yet.', 'Choose a picture or a video that shows one.'));
-    gaps.push(face.input);
-  }
-  if (!voice.upload) {
-    voice.fail(missing('There is no voice yet.', 'Choose a recording of someone who speaks.'));
-    gaps.push(voice.input);
+  for (const [field, problem] of [
+    [face, missing('There is no face yet.', 'Choose a picture or a video that shows one.')],
+    [voice, missing('There is no voice yet.', 'Choose a recording of someone who speaks.')],
+  ]) {
+    if (field.upload) continue;
+    if (!field.wrong) field.fail(problem); // what was wrong with the last file says more
+    gaps.push(field.input);
   }
   mark(chin, !chin.checkValidity()
     && missing('The chin padding is not a number of pixels.', 'Give a whole number from 0 to 500.'));

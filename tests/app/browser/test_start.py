@@ -26,7 +26,7 @@ def test_a_chosen_file_is_shown_and_looked_at(start: Page) -> None:
     expect(start.get_by_alt_text("The chosen picture")).to_be_visible()
     expect(start.locator("audio")).to_be_visible()
     expect(start.get_by_text("picture, 512 × 512")).to_be_visible()
-    expect(start.get_by_text("sound, 5.1 s")).to_be_visible()
+    expect(start.get_by_text("sound, 5.0 s")).to_be_visible()
 
 
 def test_what_is_missing_is_named_and_gets_the_focus(start: Page) -> None:
@@ -43,6 +43,9 @@ def test_a_text_file_called_mp4_is_refused_beside_the_face(start: Page, tmp_path
     choose(start, "source", path)
     expect(start.locator("#source-error")).to_contain_text("cannot be read")
     expect(start.locator("#voice-error")).to_be_hidden()
+    start.get_by_role("button", name="Animate").click()
+    expect(start.locator("#voice-error")).to_contain_text("no voice yet")
+    expect(start.locator("#source-error")).to_contain_text("cannot be read")
     expect(start.locator("input#source")).to_have_attribute("aria-invalid", "true")
 
 
