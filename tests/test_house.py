@@ -123,6 +123,11 @@ def test_compose_starts_the_processes_of_the_procfile() -> None:
     assert "redis" in compose["services"]
 
 
+def test_every_process_gets_the_signals_meant_for_it() -> None:
+    for line in (ROOT / "Procfile").read_text().splitlines():
+        assert re.match(r"\w+: exec ", line), f"a shell would stand between: {line}"
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """Line and dotted name of everything a file imports, wherever in the file that is."""
     package = path.relative_to(ROOT).parts[:-1]

@@ -57,6 +57,12 @@ def serve(
         )
 
 
+def needed(embedded_redis: bool) -> list[str]:
+    """The processes that one machine runs; Redis is among them unless there is one elsewhere."""
+    names = parse_procfile(PROCFILE.read_text()).processes
+    return [name for name in names if embedded_redis or name != "redis"]
+
+
 def _chosen(procfile: Path, names: Collection[str]) -> dict[str, str]:
     commands: dict[str, str] = parse_procfile(procfile.read_text()).processes
     if unknown := set(names) - set(commands):

@@ -1,0 +1,49 @@
+"""Material that tests of several packages share, all of it ours or in the public domain."""
+
+import math
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from media.pictures import read_picture, write_picture
+
+
+@pytest.fixture(autouse=True)
+def own_var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the jobs of the person who runs it."""
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+
+
+@pytest.fixture(scope="session")
+def astronaut_file() -> Path:
+    """A photograph of one real face, 512x512."""
+    import skimage
+
+    return Path(skimage.__file__).parent / "data" / "astronaut.png"
+
+
+@pytest.fixture(scope="session")
+def two_faces_file(tmp_path_factory: pytest.TempPathFactory, astronaut_file: Path) -> Path:
+    """The photograph and its mirror image side by side, 1024x512."""
+    left = read_picture(astronaut_file)
+    path = tmp_path_factory.mktemp("faces") / "two.png"
+    write_picture(path, np.concatenate([left, left[:, ::-1]], axis=1))
+    return path
+
+
+@pytest.fixture(scope="session")
+def short_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """0.6 s of a made-up vowel that swells twice: enough to move a mouth."""
+    path = tmp_path_factory.mktemp("voice") / "voice.wav"
+    rate = 16000
+    time = np.arange(int(0.6 * rate)) / rate
+    buzz = sum(np.sin(2 * math.pi * 120 * k * time) / k for k in range(1, 30))
+    swell = np.sin(2 * math.pi * time / 0.6) ** 2
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((buzz * swell * 8000).astype("<i2").tobytes())
+    return path

@@ -1,0 +1,202 @@
+"""The command `mouth`, as its user meets it."""
+
+import json
+import shutil
+import subprocess
+import sys
+import wave
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import cli
+from media.pictures import read_picture, write_picture
+from media.probe import probe
+from media.video import read_frames
+
+Mouth = Callable[..., Result]
+COMMANDS = [
+    [],
+    *(
+        [name]
+        for name in ("animate", "faces", "fetch", "checkpoints", "serve", "settings", "train")
+    ),
+    ["train", "compact"],
+]
+
+
+@pytest.fixture
+def mouth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mouth:
+    """Runs `mouth` with these words in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli.main, [str(word) for word in words])
+
+
+@pytest.fixture
+def silent_voice(tmp_path: Path) -> Path:
+    path = tmp_path / "silent.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(bytes(32000))
+    return path
+
+
+def changed(frames: np.ndarray, still: np.ndarray, box: list[float]) -> float:
+    """How much the part of the picture in `box` differs from the still's, in levels of 255."""
+    x1, y1, x2, y2 = (round(side) for side in box)
+    inside = frames[:, y1:y2, x1:x2].astype(float) - still[y1:y2, x1:x2]
+    return float(np.abs(inside).mean())
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(mouth: Mouth, words: list[str]) -> None:
+    answer = mouth(*words, "--help")
+    assert answer.exit_code == 0
+    assert answer.output.startswith("Usage: ")
+
+
+def test_help_does_not_wait_for_heavy_libraries() -> None:
+    code = "import cli, sys; print(*{'torch', 'cv2', 'numpy', 'av', 'celery'} & set(sys.modules))"
+    root = Path(cli.__file__).parent
+    answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True)
+    assert answer.stdout.split() == []
+
+
+def test_faces_are_counted_from_left_to_right(mouth: Mouth, two_faces_file: Path) -> None:
+    answer = mouth("faces", two_faces_file, "--json")
+    left, right = json.loads(answer.stdout)["persons"]
+    assert (left["id"], right["id"]) == (1, 2)
+    assert left["box"][2] < 512 < right["box"][0]
+    lines = mouth("faces", two_faces_file).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["person 1", "person 2"]
+
+
+def test_what_was_found_is_kept(mouth: Mouth, astronaut_file: Path, tmp_path: Path) -> None:
+    first = mouth("faces", astronaut_file, "--json").stdout
+    (kept,) = (tmp_path / "var" / "detections").rglob("*.csv")
+    shutil.copy(astronaut_file, "another name.png")
+    assert mouth("faces", "another name.png", "--json").stdout == first
+    assert list((tmp_path / "var" / "detections").rglob("*.csv")) == [kept]
+
+
+def test_options_keep_the_originals_spelling(mouth: Mouth, astronaut_file: Path) -> None:
+    plain = mouth("faces", astronaut_file, "--json", "--resize-factor", 2)
+    assert mouth("faces", astronaut_file, "--json", "--resize_factor", 2).stdout == plain.stdout
+    (person,) = json.loads(plain.stdout)["persons"]
+    assert person["box"][2] < 256
+
+
+def test_the_chosen_mouth_moves_and_nothing_else(
+    mouth: Mouth, two_faces_file: Path, short_voice: Path
+) -> None:
+    left, right = json.loads(mouth("faces", two_faces_file, "--json").stdout)["persons"]
+    answer = mouth("animate", two_faces_file, short_voice, "--person", 2, "-o", "talking.mp4")
+    assert answer.stdout == "talking.mp4\n"
+
+    info = probe("talking.mp4")
+    assert (info.width, info.height, info.fps, info.frames) == (1024, 512, Fraction(25), 15)
+    assert info.has_audio
+    frames = np.stack(list(read_frames("talking.mp4")))
+    still = read_picture(two_faces_file)
+    assert changed(frames, still, right["box"]) > 2 * changed(frames, still, left["box"])
+
+
+def test_who_speaks_must_be_said_when_there_are_several(
+    mouth: Mouth, two_faces_file: Path, short_voice: Path
+) -> None:
+    answer = mouth("animate", two_faces_file, short_voice)
+    assert answer.exit_code == 1
+    assert "person 1: box" in answer.stderr
+    assert "person 2: box" in answer.stderr
+    assert "--person N" in answer.stderr
+
+
+def test_the_options_reach_the_result(
+    mouth: Mouth, astronaut_file: Path, short_voice: Path
+) -> None:
+    words = ["--resize_factor", 2, "--fps", 10, "--nosmooth", "--no-blend"]
+    words += ["--box", 80, 30, 145, 100, "--pads", 0, 5, 0, 0, "--outfile", "small.mp4"]
+    answer = mouth("animate", astronaut_file, short_voice, *words)
+    assert answer.exit_code == 0, answer.stderr
+    info = probe("small.mp4")
+    assert (info.width, info.height, info.fps, info.frames) == (256, 256, Fraction(10), 6)
+
+
+def test_the_result_is_named_after_the_face(
+    mouth: Mouth, astronaut_file: Path, short_voice: Path
+) -> None:
+    shutil.copy(astronaut_file, 'a "strange" näme.png')
+    answer = mouth("animate", 'a "strange" näme.png', short_voice, "--resize-factor", 2)
+    assert answer.stdout == 'a "strange" näme-talking.mp4\n'
+    assert Path(answer.stdout.rstrip("\n")).is_file()
+
+
+def test_the_weights_may_be_any_file(mouth: Mouth, astronaut_file: Path, short_voice: Path) -> None:
+    shutil.copy(Path(cli.__file__).parent / "checkpoints" / "compact.pt", "mine.pt")
+    for name in ("mine.pt", "compact"):
+        mouth("animate", astronaut_file, short_voice, "--checkpoint", name, "-o", f"{name}.mp4")
+    assert Path("mine.pt.mp4").read_bytes() == Path("compact.mp4").read_bytes()
+
+
+def test_what_cannot_be_done_is_said_with_a_remedy(
+    mouth: Mouth, astronaut_file: Path, short_voice: Path, silent_voice: Path
+) -> None:
+    Path("text.mp4").write_text("This is no video.")
+    Path("empty.png").touch()
+    write_picture("grey.png", np.full((300, 300, 3), 128, np.uint8))
+    asked = {
+        "not what its name says": ["faces", "text.mp4"],
+        "cannot be read": ["faces", "empty.png"],
+        "No face was found": ["animate", "grey.png", short_voice],
+        "silent": ["animate", astronaut_file, silent_voice],
+        "A picture was given": ["animate", astronaut_file, astronaut_file],
+        "A sound was given": ["animate", short_voice, short_voice],
+        "Person 7": ["animate", astronaut_file, short_voice, "--person", 7],
+        "no checkpoint called": ["animate", astronaut_file, short_voice, "--checkpoint", "none"],
+        "'pads'": ["animate", astronaut_file, short_voice, "--pads", 1, 2, 3, 10**9],
+        "does not exist": ["animate", astronaut_file, short_voice, "-o", "nowhere/o.mp4"],
+    }
+    for message, words in asked.items():
+        answer = mouth(*words)
+        assert answer.exit_code == 1, words
+        assert isinstance(answer.exception, SystemExit), words
+        first, *remedy = answer.stderr.strip().splitlines()
+        assert message in first
+        assert remedy, words
+        assert answer.stdout == ""
+    assert list(Path().glob("**/*.mp4")) == [Path("text.mp4")]
+
+
+def test_a_wrong_setting_is_named(mouth: Mouth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "eight thousand")
+    answer = mouth("settings")
+    assert answer.exit_code == 1
+    assert "PORT" in answer.stderr
+
+
+def test_settings_are_listed_as_they_are(mouth: Mouth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGMENT_SECONDS", "7")
+    assert "SEGMENT_SECONDS=7.0" in mouth("settings").stdout
+
+
+def test_checkpoints_say_what_is_used(mouth: Mouth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOUTH_CHECKPOINTS", str(Path.cwd()))
+    answer = mouth("checkpoints").stdout
+    assert "* compact" in answer
+    assert "Face detector in use: dlib" in answer
+
+
+def test_fetching_offline_says_what_to_do(
+    mouth: Mouth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOUTH_CHECKPOINTS", str(tmp_path))
+    answer = mouth("fetch", "s3fd", "--url", "http://127.0.0.1:9/s3fd.pth")
+    assert answer.exit_code == 1
+    assert "Is this machine online?" in answer.stderr
+    assert str(tmp_path) in answer.stderr

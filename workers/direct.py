@@ -1,0 +1,107 @@
+"""An order carried out right here, without queue or database: the command line's way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from face_detection.cache import DetectionCache
+from face_detection.persons import Person
+from jobs.errors import no_such_person
+from jobs.options import Options
+from jobs.settings import Settings
+from media.errors import NamedError, no_audio_track, not_a_face_file, not_a_voice
+from media.probe import Limits, content_hash, probe
+from media.sound import check_voice, sound_duration
+from workers import models, pipeline
+from workers.order import Source, plan
+from workers.portraits import box_in, picture_frame, shown_in
+
+
+def open_source(path: Path, options: Mapping[str, Any], settings: Settings) -> Source:
+    """The picture or video at `path`; an option that is None is one not given.
+
+    Unlike a visitor of the page, who sits here may name any file of weights as checkpoint.
+
+    Raises NamedError: bad-option, not-a-face-file, and as `media.probe.probe`.
+    """
+    named = {name: value for name, value in options.items() if value is not None}
+    checkpoint = named.pop("checkpoint", None) or settings.checkpoint
+    checked = replace(Options.from_dict(named), checkpoint=checkpoint)
+    info = probe(path, _limits(settings))
+    if info.kind == "audio":
+        raise not_a_face_file()
+    return Source(path, info, checked)
+
+
+def voice_duration(path: Path, settings: Settings) -> Fraction:
+    """Seconds of a voice that can drive a mouth.
+
+    Raises NamedError: not-a-voice, no-audio-track, voice-silent, voice-too-short, and as
+    `media.probe.probe`.
+    """
+    info = probe(path, _limits(settings))
+    if info.kind == "image":
+        raise not_a_voice()
+    if not info.has_audio:
+        raise no_audio_track()
+    check_voice(path)
+    return sound_duration(path)
+
+
+def find_persons(
+    source: Source, frames: int, settings: Settings, progress: pipeline.Progress
+) -> list[Person]:
+    """Everybody in the first `frames` frames; what was found is kept in VAR_DIR for next time.
+
+    Raises NamedError: no-face-found, face-too-small, bad-option.
+    """
+    found = []
+    if frames:
+        detector = models.detector_for(source, settings.detector)
+        cache = DetectionCache(str(settings.var_dir / "detections"))
+        content = content_hash(source.path)
+        for start, stop in plan(frames, source.fps, settings.segment_seconds):
+            found += pipeline.detect_segment(
+                source, content, start, stop, detector, cache, progress
+            )
+    return pipeline.link_persons(source, found)
+
+
+def choose_speaker(persons: Sequence[Person], number: int | None) -> int:
+    """Who speaks: the one asked for, or the only one there is.
+
+    Raises NamedError: several-faces, no-such-person.
+    """
+    known = [person.id for person in persons]
+    if number is None and len(known) == 1:
+        return known[0]
+    if number is None:
+        places = "\n".join(
+            f"  person {row['id']}: box {row['box']} in frame {row['frame']}"
+            for row in describe(persons)
+        )
+        raise NamedError(
+            "several-faces",
+            f"There are {len(known)} people to choose from:\n{places}",
+            "Say who speaks with --person N; `mouth faces` lists them too.",
+        )
+    if number not in known:
+        raise no_such_person(number, known)
+    return number
+
+
+def describe(persons: Sequence[Person]) -> list[dict[str, Any]]:
+    """Each person as plain values: id, box and the frame in which it is there, score."""
+    picture = picture_frame(persons)
+    rows = []
+    for person in persons:
+        frame = shown_in(person, picture)
+        box = [round(side, 1) for side in box_in(person, frame)]
+        rows.append({"id": person.id, "box": box, "frame": frame, "score": round(person.score, 3)})
+    return rows
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(bytes=settings.max_upload_bytes, duration=Fraction(settings.max_seconds))
