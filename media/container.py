@@ -133,7 +133,7 @@ def decoded(
     for packet in chain(packets, [None]):
         try:
             yield from stream.decode(packet)
-        except av.InvalidDataError:
+        except av.FFmpegError:
             continue
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,10 @@ class Signature:
 
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 _STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
+# Eleven set bits open a frame of MPEG audio (ISO/IEC 11172-3, 2.4.1.3); layer 0 is AAC's header
+# (ISO/IEC 13818-7, 6.2).
+_MPEG_SOUND = re.compile(rb"\xff[\xe0-\xff]")
+_ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 _RIFF = {
     b"WEBP": Signature("pillow", "WEBP"),
     b"AVI ": Signature("ffmpeg", "avi"),
@@ -32,7 +37,6 @@ _PREFIXES = {
     b"\x1aE\xdf\xa3": Signature("ffmpeg", "matroska"),
     b"OggS": Signature("ffmpeg", "ogg"),
     b"fLaC": Signature("ffmpeg", "flac"),
-    b"ID3": Signature("ffmpeg", "mp3"),
 }
 # Real kinds of file that are left out: pictures nobody asked for, and everything that names
 # other files or hosts (playlists, concat scripts, session descriptions).
@@ -47,25 +51,28 @@ def read_signature(path: Path) -> Signature:
     try:
         with path.open("rb") as file:
             head = file.read(16)
+            if head.startswith(b"ID3"):
+                # A tag before the sound: its size comes in four bytes of seven bits (ID3v2, 3.1).
+                file.seek(10 + int("".join(f"{byte & 127:07b}" for byte in head[6:10]), 2))
+                return _tagged(file.read(16))
     except OSError as error:
         raise unreadable() from error
     if head[4:8] in _ISO_BOXES:
         if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
             raise unsupported()
         return Signature("ffmpeg", "mov")
-    if head[:4] == b"RIFF":
-        head_kind = _RIFF.get(head[8:12])
-        if head_kind:
-            return head_kind
+    if head[:4] == b"RIFF" and head[8:12] in _RIFF:
+        return _RIFF[head[8:12]]
     for prefix, signature in _PREFIXES.items():
         if head.startswith(prefix):
             return signature
-    if _is_mpeg_sound(head):
-        # Layer 0 is what tells AAC's frame header from MP3's (ISO/IEC 13818-7, 6.2).
-        return Signature("ffmpeg", "mp3" if head[1] & 0x06 else "aac")
+    if _MPEG_SOUND.match(head):
+        return _tagged(head)
     raise unsupported() if head.startswith(_REFUSED) else unreadable()
 
 
-def _is_mpeg_sound(head: bytes) -> bool:
-    """A run of eleven set bits opens every MPEG audio frame (ISO/IEC 11172-3, 2.4.1.3)."""
-    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+def _tagged(head: bytes) -> Signature:
+    """Which of the sounds that may carry an ID3 tag this is; MP3 may begin with padding."""
+    if head.startswith(b"fLaC"):
+        return _PREFIXES[b"fLaC"]
+    return Signature("ffmpeg", "aac" if _ADTS.match(head) else "mp3")

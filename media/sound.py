@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain, groupby
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -94,6 +95,8 @@ def sound_blocks(path: str | Path, rate: int) -> Iterator[np.ndarray]:
         layout = "mono" if channels == 1 else "stereo"
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
         for frame in chain(frames, [None]):
+            if frame is not None:
+                frame.pts = None  # gaps are not filled: a voice is its samples
             for block in resampler.resample(frame):
                 yield block.to_ndarray()
 
@@ -104,13 +107,24 @@ def _sampling(frame: av.AudioFrame) -> tuple[int, int, str]:
 
 def _sound_frames(path: str | Path) -> Iterator[av.AudioFrame]:
     with _open_sound(path) as (container, track):
-        empty = True
+        empty, tells_padding = True, container.format.name.startswith("mov")
         for frame in decoded(track, good_packets(container, track)):
             empty = False
-            frame.pts = None  # gaps are not filled: a voice is its samples
-            yield frame
+            yield _without_padding(frame, time_base(track)) if tells_padding else frame
         if empty:
             raise unreadable("The sound of this file")
+
+
+def _without_padding(frame: av.AudioFrame, tick: Fraction) -> av.AudioFrame:
+    """Cut what the encoder added to fill its last frame: MP4 tells it by a shorter duration."""
+    samples = round(frame.duration * tick * frame.sample_rate)
+    if not 0 < samples < frame.samples:
+        return frame
+    width = 1 if frame.format.is_planar else frame.layout.nb_channels
+    data: Any = np.ascontiguousarray(frame.to_ndarray()[:, : samples * width])
+    cut = av.AudioFrame.from_ndarray(data, frame.format.name, frame.layout.name)
+    cut.sample_rate = frame.sample_rate
+    return cut
 
 
 @contextmanager

@@ -71,6 +71,20 @@ def test_every_kind_of_voice(name, codec, rate, tmp_path, write_media, tone):
     check_voice(voice)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "format"),
+    [("a.mp3", "mp3", "mp3"), ("a.flac", "flac", "flac"), ("a.aac", "aac", "adts")],
+)
+def test_a_tag_before_the_sound(name, codec, format, tmp_path, write_media, tone):
+    voice = write_media(tmp_path / name, sound=tone(1), sound_codec=codec, format=format)
+    tag = b"ID3\x04\x00\x00\x00\x00\x01\x48" + b"TIT2\x00\x00\x00\x04\x00\x00\x03abc" + bytes(186)
+    sound = voice.read_bytes()
+    voice.write_bytes(tag + sound)
+    info = probe(voice)
+    assert info.kind == "audio"
+    assert abs(info.duration - 1) < Fraction(1, 10)
+
+
 def test_names_say_nothing(film, tmp_path, astronaut_file):
     picture = tmp_path / "picture.mp4"
     picture.write_bytes(astronaut_file.read_bytes())

@@ -70,6 +70,13 @@ def test_what_encoders_put_before_the_sound_is_taken_off(name, codec, tmp_path, 
     assert begins == pytest.approx(4800, abs=60)
 
 
+@pytest.mark.parametrize("seconds", [0.5, 0.99, 1.0, 1.01])
+def test_what_encoders_put_after_the_sound_is_taken_off(seconds, tmp_path, write_media, tone):
+    path = write_media(tmp_path / "a.m4a", sound=tone(seconds), format="ipod")
+    assert sound_duration(path) == Fraction(round(seconds * 48000), 48000)
+    assert len(read_sound(path)) == pytest.approx(seconds * 16000, abs=1)
+
+
 def test_a_good_voice_passes(voice):
     check_voice(voice)
 
