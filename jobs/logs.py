@@ -8,6 +8,9 @@ from typing import Any
 
 _logger = logging.getLogger("mouth")
 
+# Their tracebacks, of connections that end, tell nothing more than their messages.
+_LOUD = ("celery.worker", "celery.concurrency", "celery.pool", "kombu", "sqlalchemy.pool")
+
 
 def log(event: str, job: str | None = None, level: int = logging.INFO, **facts: Any) -> None:
     """Tell that something happened; no facts about persons, no names of their files."""
@@ -24,6 +27,7 @@ def configure(process: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_OneLine(process))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("celery").setLevel(logging.WARNING)  # what it does, our own lines tell
 
 
 class _OneLine(logging.Formatter):
@@ -34,7 +38,7 @@ class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         text = f"{moment} {record.levelname.lower()} {self.process} {record.getMessage()}"
-        if record.exc_info:
+        if record.exc_info and not record.name.startswith(_LOUD):
             text += f" traceback={json.dumps(self.formatException(record.exc_info))}"
         return text.replace("\n", " ")
 

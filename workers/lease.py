@@ -46,6 +46,10 @@ class Lease:
                 job.state = "rendering"
         return cls(jobs, segment)
 
+    def start_clock(self) -> None:
+        """The work itself begins now: what came before says nothing about its speed."""
+        self._began = time.monotonic()
+
     def progress(self, frames: int) -> None:
         """So many more frames are done."""
         self._frames += frames
@@ -154,3 +158,10 @@ def fail(job: Job, error: NamedError) -> None:
     if job.state not in FINAL:
         job.state, job.error = "failed", error.as_dict()
         logs.log("job-failed", job=job.id, code=error.code)
+
+
+def fail_job(jobs: Jobs, job_id: str, error: NamedError) -> None:
+    """`fail` in a transaction of its own; a job that is gone stays gone."""
+    with jobs.database.write() as session:
+        if job := session.get(Job, job_id, with_for_update=True):
+            fail(job, error)

@@ -140,6 +140,13 @@ def frames_to_detect(source: Source, ends: Sequence[Fraction]) -> int:
 
 
 def plan(frames: int, fps: Fraction, seconds: float) -> list[tuple[int, int]]:
-    """Segments start..stop of about `seconds`, that together are the frames 0..frames."""
+    """Segments start..stop of about `seconds`, that together are the frames 0..frames.
+
+    They lie on one grid, whatever `frames` is, so that detections of a source can be found again
+    by other jobs; a short rest belongs to the segment before it.
+    """
     length = max(1, round_half_up(Fraction(seconds) * fps))
-    return [(start, min(start + length, frames)) for start in range(0, frames, length)]
+    starts = list(range(0, frames, length))
+    if len(starts) > 1 and frames - starts[-1] < length / 2:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], frames], strict=True)) if starts else []

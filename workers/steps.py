@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from kombu.exceptions import OperationalError
+from sqlalchemy.exc import OperationalError as DatabaseBusy
 from sqlalchemy.orm import Session
 
 from jobs import errors, logs
@@ -20,7 +21,7 @@ from jobs.records import FINAL, Job, Segment
 from jobs.service import Jobs
 from media.errors import NamedError
 from media.probe import MediaInfo
-from workers.lease import fail, put_back
+from workers.lease import fail, fail_job, put_back
 from workers.order import Source, frames_of_result, frames_to_detect, plan
 
 # The steps of a job in their order: who does them, and how long a frame may take at the very most.
@@ -48,6 +49,7 @@ def advance(jobs: Jobs, job_id: str, short_queues: Sequence[str] = ()) -> None:
         due: list[Segment] = []
         try:
             if step := _present_step(jobs, session, job):
+                session.flush()
                 due = _due(jobs, job, step, short_queues)
         except NamedError as error:
             fail(job, error)
@@ -74,7 +76,13 @@ def sweep(jobs: Jobs) -> None:
     with jobs.database.read() as session:
         waiting = list(session.scalars(sa.select(Job.id).where(Job.state.not_in(FINAL))))
     for job_id in waiting:
-        advance(jobs, job_id, short)
+        try:
+            advance(jobs, job_id, short)
+        except DatabaseBusy as error:  # the next sweep comes soon
+            logs.log("advance-later", job=job_id, error=error.orig)
+        except Exception:  # one job that nobody foresaw must not keep the others waiting
+            logs.failure("advance-error", job=job_id)
+            fail_job(jobs, job_id, errors.internal_error())
 
 
 def source_of(job: Job, path: Path) -> Source:

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from face_detection.cache import DetectionCache
 from face_detection.persons import from_csv, to_csv
 from jobs import errors, logs
-from jobs.records import Job, Person
+from jobs.records import Job, Person, Segment
 from jobs.service import Jobs
 from media.errors import NamedError
 from workers import pipeline, steps
 from workers.application import app, settings
-from workers.lease import Lease, fail
+from workers.lease import Lease, fail_job
 from workers.models import detector_for, engine_for
 from workers.order import Order, Source, Voice
 from workers.portraits import box_in, shown_in, write_pictures
@@ -73,12 +73,12 @@ def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
     except pipeline.Cancelled:
         lease.give_back()
     except NamedError as error:
-        _fail(jobs, job_id, error)
+        fail_job(jobs, job_id, error)
     except SoftTimeLimitExceeded:
         lease.give_back(errors.took_too_long())
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _fail(jobs, job_id, errors.disk_full())
+            fail_job(jobs, job_id, errors.disk_full())
         else:
             logs.failure("segment-error", job=job_id, step=lease.segment.step)
             lease.give_back(errors.internal_error())
@@ -88,16 +88,11 @@ def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
     steps.advance(jobs, job_id)
 
 
-def _fail(jobs: Jobs, job_id: str, error: NamedError) -> None:
-    with jobs.database.write() as session:
-        if job := session.get(Job, job_id, with_for_update=True):
-            fail(job, error)
-
-
 def _detect(jobs: Jobs, job: Job, lease: Lease) -> None:
     segment = lease.segment
     with _opened(jobs, job) as source:
         detector = detector_for(source, settings.detector)
+        lease.start_clock()
         pipeline.detect_segment(
             source,
             job.source.sha256,
@@ -152,8 +147,6 @@ def _link(jobs: Jobs, job: Job, lease: Lease) -> None:
 
 def _look_again(jobs: Jobs, segment_id: str, lease: Lease) -> None:
     """Detections that were there are damaged or gone: that segment and this one wait again."""
-    from jobs.records import Segment
-
     with jobs.database.write() as session:
         if segment := session.get(Segment, segment_id):
             segment.state, segment.key, segment.done_frames = "waiting", None, 0
@@ -166,6 +159,7 @@ def _render(jobs: Jobs, job: Job, lease: Lease) -> None:
     with _ordered(jobs, job) as order, jobs.storage.scratch() as folder:
         file = folder / "segment.mp4"
         engine = engine_for(order.source)
+        lease.start_clock()
         pipeline.render_segment(
             order, segment.start, segment.stop, file, engine, lease.progress, lease.is_lost
         )
