@@ -142,27 +142,14 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 
 def texts() -> Iterator[Path]:
     """Every text file that is ours."""
-    kinds = {
-        ".py",
-        ".md",
-        ".txt",
-        ".toml",
-        ".yml",
-        ".json",
-        ".html",
-        ".css",
-        ".js",
-        ".ini",
-        ".mako",
-    }
+    kinds = {".py", ".md", ".txt", ".toml", ".yml", ".json", ".html", ".css", ".js", ".mako"}
     names = {"Makefile", "Dockerfile", "Procfile", "run", ".gitignore", ".dockerignore"}
-    others = {".git", ".venv", "var", "build", "__pycache__"}
-    for path in sorted(ROOT.rglob("*")):
-        inside = path.relative_to(ROOT).parts
-        if any(part in others or part.endswith((".egg-info", "_cache")) for part in inside):
+    for top in sorted(ROOT.iterdir()):
+        if top.name in {".git", ".venv", "var", "build"} or top.name.endswith("_cache"):
             continue
-        if path.is_file() and (path.suffix in kinds or path.name in names):
-            yield path
+        for path in [top] if top.is_file() else sorted(top.rglob("*")):
+            if path.is_file() and (path.suffix in kinds or path.name in names):
+                yield path
 
 
 def locked(name: str) -> dict[str, str]:
