@@ -1,0 +1,35 @@
+"""The page and the command line give the same file for the same face, voice and options."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import cli
+from jobs.service import VoiceChoice
+
+
+@pytest.mark.slow
+def test_a_job_and_the_command_make_the_same_file(
+    start_stack: Callable[..., Any],
+    two_faces_file: Path,
+    short_voice: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = start_stack("redis", "light", "engine", SEGMENT_SECONDS="0.2")
+    face = stack.jobs.create_upload("me", two_faces_file, "two.png")
+    voice = stack.jobs.create_upload("me", short_voice, "voice.wav")
+    job = stack.jobs.create_job("me", face.id, [VoiceChoice(voice.id, 2)], {"pads": [0, 5, 0, 0]})
+
+    monkeypatch.setenv("SEGMENT_SECONDS", "0.2")
+    made = tmp_path / "made.mp4"
+    words = [two_faces_file, short_voice, "--person", 2, "--pads", 0, 5, 0, 0, "-o", made]
+    answer = CliRunner().invoke(cli.main, ["animate", *map(str, words)])
+    assert answer.exit_code == 0, answer.stderr
+
+    stack.until_state(job.id, "done")
+    with stack.jobs.storage.local(stack.jobs.job(job.id).result_key) as result:
+        assert result.read_bytes() == made.read_bytes()
