@@ -83,15 +83,16 @@ function announce(summary, share) {
 
 function retitle(job) {
   const { done, total } = job.progress;
-  const percent = VIEWS[job.state] === 'working' && total
+  const percent = viewOf(job) === 'working' && total
     ? `${Math.floor((100 * done) / total)} % · ` : '';
   document.title = `${percent}${job.summary} · ${job.source.name}`;
 }
 
 /** A person who was named beforehand and is not there is asked for again. */
 function viewOf(job) {
-  const askAgain = job.error?.code === 'no-such-person' && job.persons.length;
-  return askAgain ? 'choosing' : VIEWS[job.state];
+  if (job.error?.code === 'no-such-person' && job.persons.length) return 'choosing';
+  const answered = job.voices.every((voice) => voice.person !== null);
+  return job.state === 'choosing' && answered ? 'working' : VIEWS[job.state];
 }
 
 function render(job) {

@@ -33,7 +33,7 @@ def job(record: Job) -> dict[str, Any]:
     return {
         "id": record.id,
         "state": record.state,
-        "summary": STATES[record.state],
+        "summary": _summary(record),
         "created": _time(record.created),
         "updated": _time(record.updated),
         "source": upload(record.source),
@@ -46,6 +46,12 @@ def job(record: Job) -> dict[str, Any]:
         "error": record.error,
         "retryable": record.state in ("failed", "cancelled"),
     }
+
+
+def _summary(record: Job) -> str:
+    answered = all(voice.person is not None for voice in record.voices)
+    # The answer is there, and the worker that acts on it is not yet.
+    return STATES["queued" if record.state == "choosing" and answered else record.state]
 
 
 def _voice(record: Voice) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Anything that the document allows, and much that it does not: never a 5xx, never another answer."""
+"""What the document allows, and much that it does not: never a 5xx, never another answer."""
 
 import json
 from pathlib import Path

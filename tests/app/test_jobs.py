@@ -215,6 +215,7 @@ def test_the_picker_is_answered(
     answered = client.put(f"{JOBS}/{job['id']}/voices", json={"voices": voices})
     assert answered.status_code == 200
     assert answered.get_json()["voices"][0]["person"] == 2
+    assert answered.get_json()["summary"] == "Waiting for its turn"
 
 
 def test_a_person_who_is_not_there_cannot_be_chosen(

@@ -14,7 +14,7 @@ from media.video import read_frames
 
 pytestmark = pytest.mark.browser
 
-WORK = 90_000  # milliseconds that finding faces and rendering may take on a busy machine
+WORK = 240_000  # milliseconds that finding faces and rendering may take on a busy machine
 
 
 @pytest.fixture(scope="module")
