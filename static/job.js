@@ -31,7 +31,7 @@ const fill = {
       ? `${done} of ${total} frames` : '';
     root.querySelector('.left').textContent = left(remaining);
     see(root.querySelector('.seen'), job.picture);
-    const now = STEPS[step];
+    const now = STEPS[step] ?? (job.persons.length ? 1 : 0);
     root.querySelectorAll('.steps li').forEach((item, place) => {
       item.className = place === now ? 'current' : place < now ? 'passed' : '';
       if (place === now) item.setAttribute('aria-current', 'step');

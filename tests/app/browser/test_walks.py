@@ -48,6 +48,7 @@ def test_one_click_on_the_sample_gives_a_video_that_plays(page: Page, tmp_path: 
     page.goto("/")
     page.get_by_role("button", name="Try the sample").click()
     page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
+    expect(page).to_have_title(re.compile(r"^\d+ % · Moving the mouth"), timeout=WORK)
     expect(page.get_by_role("heading", level=1)).to_have_text("Your video is ready", timeout=WORK)
     played = page.locator("video").evaluate(
         """async (video) => {

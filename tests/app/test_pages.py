@@ -1,0 +1,93 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from jobs.records import Job
+
+
+@pytest.fixture
+def job(client: FlaskClient, astronaut_file: Path) -> dict[str, Any]:
+    """A job whose picture has a name that would like to be a script."""
+    name = "<script>alert(1)</script>.png"
+    data = {"file": (io.BytesIO(astronaut_file.read_bytes()), name)}
+    source = client.post("/api/v1/uploads", data=data).get_json()
+    voice = client.post("/api/v1/sample", json={}).get_json()["voice"]
+    body = {"source": source["id"], "voices": [{"audio": voice["id"]}]}
+    made: dict[str, Any] = client.post("/api/v1/jobs", json=body).get_json()
+    return made
+
+
+def test_the_start_page_says_what_it_takes_and_works_with(client: FlaskClient) -> None:
+    page = client.get("/").text
+    assert "Make a picture talk" in page
+    assert "WAV, MP3, M4A" in page
+    assert "1.91\N{NO-BREAK SPACE}MB" in page  # the limit of these tests
+    assert "60 minutes" in page
+    assert "Face detector: <b>" in page
+    assert "Lip-sync checkpoint: <b>compact</b>" in page
+
+
+def test_a_checkpoint_that_is_not_here_cannot_be_selected(client: FlaskClient) -> None:
+    page = client.get("/").text
+    assert '<option value="compact" selected>compact</option>' in page
+    assert '<option value="s3fd"' not in page
+
+
+def test_the_first_page_is_light(client: FlaskClient) -> None:
+    files = ["style.css", "mark.svg", "start.js", "api.js", "field.js", "words.js"]
+    files += ["sample/face.webp"]
+    parts = [client.get("/").data, *(client.get(f"/static/{file}").data for file in files)]
+    assert sum(map(len, parts)) < 100_000
+
+
+def test_a_job_has_a_page_and_its_names_stay_text(
+    client: FlaskClient, job: dict[str, Any]
+) -> None:
+    for path in (f"/jobs/{job['id']}", "/jobs"):
+        page = client.get(path).text
+        assert "alert(1)" in page
+        assert "<script>alert" not in page
+
+
+def test_without_scripts_the_page_of_a_job_still_tells_and_gives(
+    app: Flask, client: FlaskClient, job: dict[str, Any]
+) -> None:
+    address = f"/jobs/{job['id']}"
+    assert "About to start" in client.get(address).text
+    assert '<meta http-equiv="refresh"' in client.get(address).text
+    with app.extensions["jobs"].database.write() as session:
+        session.get_one(Job, job["id"]).state = "done"
+    assert f'href="/api/v1/jobs/{job["id"]}/result?download=1"' in client.get(address).text
+    assert '<meta http-equiv="refresh"' not in client.get(address).text
+
+
+def test_the_list_is_empty_for_a_stranger(
+    client: FlaskClient, stranger: FlaskClient, job: dict[str, Any]
+) -> None:
+    assert job["id"] in client.get("/jobs").text
+    assert "Nothing here yet" in stranger.get("/jobs").text
+
+
+@pytest.mark.parametrize("path", ["/jobs/0123", f"/jobs/{'0' * 32}", "/nothing", "/static/nothing"])
+def test_what_is_not_there_is_a_page_with_a_way_on(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert "There is no such" in response.text
+    assert 'href="/"' in response.text
+
+
+def test_a_fault_of_ours_is_named_and_shows_no_traceback(app: Flask) -> None:
+    app.testing = False
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.extensions["jobs"].database.engine.dispose()
+    Path(app.extensions["jobs"].database.url.database).unlink()
+    response = app.test_client().get("/api/v1/jobs")
+    assert (response.status_code, response.get_json()["code"]) == (500, "internal-error")
+    assert "Traceback" not in response.text
+    page = app.test_client().get("/jobs")
+    assert page.status_code == 500
+    assert "Something went wrong here" in page.text
