@@ -50,7 +50,8 @@ def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
             session.flush()
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, fail_half_way)
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     with database.read() as session:
         assert session.scalars(sa.select(Upload)).all() == []
 

@@ -68,5 +68,6 @@ def test_scratch_leaves_nothing_behind(storage: Storage, tmp_path: Path) -> None
             (folder / "half.mp4").write_bytes(b"half")
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, fail_half_way)
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     assert list((tmp_path / "work").iterdir()) == []

@@ -1,0 +1,58 @@
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+
+from jobs.queue import ENGINE, Queue, socket_path
+from jobs.settings import Settings
+from workers import broker
+
+
+def answers(settings: Settings) -> bool:
+    try:
+        with redis.Redis(unix_socket_path=str(socket_path(settings))) as client:
+            return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+def test_redis_listens_to_its_owner_alone(start_stack: Callable, tmp_path: Path) -> None:
+    stack = start_stack("redis")
+    settings = stack.jobs.settings
+    stack.until("Redis", lambda: answers(settings))
+    assert stat.S_IMODE(socket_path(settings).stat().st_mode) == 0o700
+    with redis.Redis(unix_socket_path=str(socket_path(settings))) as client:
+        assert client.config_get("port") == {"port": "0"}
+        assert client.config_get("save") == {"save": ""}
+
+
+def test_messages_pass_under_a_long_path_with_spaces(start_stack: Callable, tmp_path: Path) -> None:
+    deep = tmp_path / ("a folder with a long name" * 5)
+    stack = start_stack("redis", VAR_DIR=str(deep))
+    queue = Queue(Settings(var_dir=deep))
+    stack.until("Redis", lambda: answers(Settings(var_dir=deep)))
+    assert queue.enqueue("workers.detect_segment", "some-id", queue=ENGINE) is True
+    assert queue.length(ENGINE) == 1
+    socket_path(Settings(var_dir=deep)).parent.unlink()
+
+
+def test_a_second_start_in_the_same_folder_is_refused(
+    start_stack: Callable, tmp_path: Path
+) -> None:
+    stack = start_stack("redis")
+    stack.until("Redis", lambda: answers(stack.jobs.settings))
+    second = subprocess.run(
+        [sys.executable, "-m", "workers.broker"],
+        env=stack.environment,
+        cwd=Path(broker.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "runs already" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert answers(stack.jobs.settings)

@@ -1,0 +1,77 @@
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from face_detection.persons import Person
+from jobs.options import Options
+from media.errors import NamedError
+from media.probe import MediaInfo
+from workers.order import Order, Source, Voice, frames_to_detect, plan
+
+PICTURE = MediaInfo("image", 640, 480)
+FILM = MediaInfo("video", 640, 480, Fraction(30), 90, Fraction(3), True)
+
+
+def source(info: MediaInfo = FILM, **options: Any) -> Source:
+    return Source(Path("face"), info, Options(**options))
+
+
+def order(source: Source, *voices: Voice) -> Order:
+    moving = Person(
+        1,
+        np.array([0, 1]),
+        np.array([[0, 0, 50, 60], [4, 0, 54, 60]], np.float32),
+        np.ones(2, np.float32),
+        Fraction(30),
+    )
+    return Order(source, voices, (moving,))
+
+
+@given(st.integers(1, 5000), st.fractions(1, 120), st.floats(0.05, 30))
+def test_segments_are_the_whole_in_order(frames: int, fps: Fraction, seconds: float) -> None:
+    ranges = plan(frames, fps, seconds)
+    assert [n for start, stop in ranges for n in range(start, stop)] == list(range(frames))
+
+
+def test_a_short_rest_gets_no_segment_of_its_own() -> None:
+    assert plan(126, Fraction(25), 5) == [(0, 126)]
+    assert plan(200, Fraction(25), 5) == [(0, 125), (125, 200)]
+
+
+def test_a_result_lasts_until_the_last_voice_ends() -> None:
+    first = Voice(Path("a"), 1, Fraction(2))
+    second = Voice(Path("b"), 1, Fraction(1), start=Fraction(5, 2))
+    assert order(source(), first, second).frames == 105
+    assert order(source(PICTURE), first).frames == 50
+    assert order(source(PICTURE, fps=Fraction(30)), first).frames == 60
+    assert second.spoken(Fraction(30)) == (75, 105)
+
+
+def test_only_frames_that_the_result_shows_are_searched() -> None:
+    short, long = [Fraction(1)], [Fraction(100)]
+    assert frames_to_detect(source(), short) == 30
+    assert frames_to_detect(source(), long) == 90
+    assert frames_to_detect(source(static=True), long) == 1
+    assert frames_to_detect(source(still=True), long) == 1
+    assert frames_to_detect(source(PICTURE), long) == 1
+    assert frames_to_detect(source(box=(0.0, 0.0, 9.0, 9.0)), long) == 0
+
+
+def test_the_box_follows_the_person_unless_it_is_fixed() -> None:
+    moving, fixed = order(source(smooth=False)), order(source(static=True, smooth=False))
+    person = moving.person(1)
+    assert moving.box(person, 1) == (4, 0, 54, 60)
+    assert moving.box(person, 50) is None
+    assert fixed.box(person, 50) == (0, 0, 50, 60)
+
+
+def test_the_options_change_the_size_in_the_originals_order() -> None:
+    assert source(resize_factor=2, rotate=True).size == (240, 320)
+    assert source(crop=(0, 100, 20, -1)).size == (620, 100)
+    with pytest.raises(NamedError, match="leaves nothing"):
+        _ = source(crop=(600, 700, 0, -1)).size

@@ -1,0 +1,173 @@
+"""Real steps on real material: dlib's detector, the shipped engine, H.264 and AAC."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from face_detection.cache import DetectionCache
+from jobs.options import Options
+from media.errors import NamedError
+from media.pictures import read_picture
+from media.probe import content_hash, probe
+from media.sound import sound_duration
+from media.video import read_frames
+from workers import pipeline
+from workers.models import detector_for, engine_for
+from workers.order import Order, Source, Voice
+from workers.portraits import picture_frame, write_pictures
+
+Prepare = Callable[..., Order]
+
+
+def opened(path: Path, **options: Any) -> Source:
+    return Source(path, probe(path), Options(**options))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> DetectionCache:
+    return DetectionCache(str(tmp_path_factory.mktemp("detections")))
+
+
+@pytest.fixture
+def prepare(cache: DetectionCache, short_voice: Path) -> Prepare:
+    """An order in which `speakers` speak the short voice, one after another."""
+
+    def prepare(source: Source, *speakers: int) -> Order:
+        stop = 0 if source.options.box else source.frames
+        found = pipeline.detect_segment(
+            source, content_hash(source.path), 0, stop, detector_for(source, "dlib"), cache
+        )
+        length = sound_duration(short_voice)
+        voices = tuple(
+            Voice(short_voice, person, length, start=length * number)
+            for number, person in enumerate(speakers)
+        )
+        return Order(source, voices, tuple(pipeline.link_persons(source, found)))
+
+    return prepare
+
+
+def rendered(order: Order, out_path: Path, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """The frames of a part of the result."""
+    pipeline.render_segment(
+        order, start, order.frames if stop is None else stop, out_path, engine_for(order.source)
+    )
+    return np.stack(list(read_frames(out_path)))
+
+
+def stir(frames: np.ndarray, columns: slice) -> float:
+    """How much the liveliest spot changes in time, in levels of 255."""
+    return float(frames[:, :, columns].astype(float).std(axis=0).max())
+
+
+LEFT, RIGHT = slice(0, 300), slice(300, 600)
+
+
+def test_only_the_speakers_mouth_moves(prepare: Prepare, pair: Path, tmp_path: Path) -> None:
+    order = prepare(opened(pair), 2)
+    left, right = (person.box_at(0) for person in order.persons)
+    assert left
+    assert right
+    assert left[2] < 300 < right[0]
+    frames = rendered(order, tmp_path / "out.mp4")
+    assert len(frames) == order.frames == 15
+    assert stir(frames, RIGHT) > 10 > 5 > stir(frames, LEFT)
+    difference = (frames[:, :, LEFT].astype(float) - read_picture(pair)[:, LEFT]) ** 2
+    assert 10 * np.log10(255**2 / difference.mean()) >= 40
+
+
+def test_two_people_take_turns(prepare: Prepare, pair: Path, tmp_path: Path) -> None:
+    order = prepare(opened(pair), 1, 2)
+    frames = rendered(order, tmp_path / "out.mp4")
+    assert len(frames) == 30
+    assert stir(frames[:15], LEFT) > 10 > 5 > stir(frames[:15], RIGHT)
+    assert stir(frames[15:], RIGHT) > 10 > 5 > stir(frames[15:], LEFT)
+
+
+def test_segments_make_the_same_frames_as_the_whole(
+    prepare: Prepare, film: Path, tmp_path: Path
+) -> None:
+    order = prepare(opened(film), 1)
+    whole = rendered(order, tmp_path / "whole.mp4")
+    parts = [
+        rendered(order, tmp_path / f"{start}.mp4", start, stop) for start, stop in ((0, 8), (8, 15))
+    ]
+    joined = np.concatenate(parts)
+    assert joined.shape == whole.shape
+    # What differs is the codec's noise: the second part begins with a picture of its own.
+    assert np.abs(joined.astype(int) - whole).mean() < 1.5
+
+
+def test_the_whole_order_is_a_video_with_sound(
+    prepare: Prepare, film: Path, tmp_path: Path
+) -> None:
+    order = prepare(opened(film), 1)
+    told: list[int] = []
+    pipeline.animate(
+        order, tmp_path / "result.mp4", engine_for(order.source), 0.2, progress=told.append
+    )
+    info = probe(tmp_path / "result.mp4")
+    assert (info.width, info.height, info.fps, info.frames) == (300, 300, Fraction(25), 15)
+    assert info.has_audio
+    assert abs(sound_duration(tmp_path / "result.mp4") - Fraction(3, 5)) <= Fraction(1, 25)
+    assert sum(told) == 15
+    assert [path.name for path in tmp_path.iterdir()] == ["result.mp4"]
+
+
+def test_a_box_is_the_person(prepare: Prepare, pair: Path, tmp_path: Path) -> None:
+    x1, y1, x2, y2 = prepare(opened(pair), 1).persons[0].box_at(0) or (0, 0, 0, 0)
+    order = prepare(opened(pair, box=(x1, y1, x2, y2)), 1)
+    assert [person.id for person in order.persons] == [1]
+    frames = rendered(order, tmp_path / "out.mp4")
+    assert stir(frames, LEFT) > 10 > 5 > stir(frames, RIGHT)
+
+
+def test_a_box_outside_and_a_picture_without_a_face_are_told(
+    prepare: Prepare, pair: Path, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    with pytest.raises(NamedError) as error:
+        prepare(opened(pair, box=(5000, 0, 5100, 100)), 1)
+    assert error.value.code == "bad-option"
+    Image.new("RGB", (200, 200), "white").save(tmp_path / "white.png")
+    with pytest.raises(NamedError) as error:
+        prepare(opened(tmp_path / "white.png"), 1)
+    assert error.value.code == "no-face-found"
+
+
+def test_detections_are_found_again(film: Path, cache: DetectionCache) -> None:
+    source = opened(film)
+    content, detector = content_hash(film), detector_for(source, "dlib")
+    first = pipeline.detect_segment(source, content, 0, 5, detector, cache)
+    told: list[int] = []
+    again = pipeline.detect_segment(source, content, 0, 5, detector, cache, told.append)
+    assert again == first
+    assert told == [5]
+    assert all(len(faces) == 1 for faces in first)
+
+
+def test_a_cancelled_render_leaves_no_file(prepare: Prepare, film: Path, tmp_path: Path) -> None:
+    order = prepare(opened(film), 1)
+    with pytest.raises(pipeline.Cancelled):
+        pipeline.render_segment(
+            order, 0, 15, tmp_path / "out.mp4", engine_for(order.source), cancelled=lambda: True
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_picker_shows_everybody(prepare: Prepare, pair: Path, tmp_path: Path) -> None:
+    order = prepare(opened(pair), 1)
+    assert picture_frame(order.persons) == 0
+    assert write_pictures(order.source, order.persons, tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "person-1.jpg",
+        "person-2.jpg",
+        "picture.jpg",
+    ]
+    assert read_picture(tmp_path / "picture.jpg").shape == (300, 600, 3)
+    assert max(read_picture(tmp_path / "person-1.jpg").shape) <= 256
