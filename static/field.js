@@ -1,12 +1,14 @@
 /** One place to give a file: choose or drop, see it, and have it sent at once. */
 
 import { Problem, send, show } from './api.js';
+import { waveform } from './waveform.js';
 import { about, bytes } from './words.js';
 
 const ELEMENTS = { image: 'img', video: 'video', audio: 'audio' };
 
 export class FileField {
   #transfer = null;
+  #address = ''; // of the preview, while there is one
 
   /** `root` is a section[data-role]; files above `limit` bytes are refused before sending. */
   constructor(root, limit) {
@@ -77,7 +79,8 @@ export class FileField {
 
   #preview(file) {
     const place = this.root.querySelector('.preview');
-    URL.revokeObjectURL(place.firstElementChild?.src);
+    URL.revokeObjectURL(this.#address);
+    this.#address = URL.createObjectURL(file);
     const kind = file.type.split('/')[0];
     const element = document.createElement(ELEMENTS[this.role === 'voice' ? 'audio' : kind] ?? 'img');
     // A format that this browser cannot show is still fine to send.
@@ -89,8 +92,13 @@ export class FileField {
     } else {
       element.alt = 'The chosen picture';
     }
-    element.src = URL.createObjectURL(file);
+    element.src = this.#address;
     place.replaceChildren(element);
+    if (this.role === 'voice') {
+      waveform(file).then((drawing) => {
+        if (drawing && element.isConnected) element.before(drawing); // else another file came
+      });
+    }
     this.root.querySelector('.name').textContent = file.name;
     this.root.querySelector('.facts .about').textContent = bytes(file.size);
     this.root.querySelector('.chosen').hidden = false;

@@ -38,7 +38,7 @@ def test_a_checkpoint_that_is_not_here_cannot_be_selected(client: FlaskClient) -
 
 
 def test_the_first_page_is_light(client: FlaskClient) -> None:
-    files = ["style.css", "mark.svg", "start.js", "api.js", "field.js", "words.js"]
+    files = ["style.css", "mark.svg", "start.js", "api.js", "field.js", "words.js", "waveform.js"]
     files += ["sample/face.webp"]
     parts = [client.get("/").data, *(client.get(f"/static/{file}").data for file in files)]
     assert sum(map(len, parts)) < 100_000

@@ -25,6 +25,7 @@ def test_a_chosen_file_is_shown_and_looked_at(start: Page) -> None:
     choose(start, "voice", sample.VOICE)
     expect(start.get_by_alt_text("The chosen picture")).to_be_visible()
     expect(start.locator("audio")).to_be_visible()
+    expect(start.locator(".waveform")).to_be_visible()
     expect(start.get_by_text("picture, 512 × 512")).to_be_visible()
     expect(start.get_by_text("sound, 5.0 s")).to_be_visible()
 
