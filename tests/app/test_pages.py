@@ -44,9 +44,7 @@ def test_the_first_page_is_light(client: FlaskClient) -> None:
     assert sum(map(len, parts)) < 100_000
 
 
-def test_a_job_has_a_page_and_its_names_stay_text(
-    client: FlaskClient, job: dict[str, Any]
-) -> None:
+def test_a_job_has_a_page_and_its_names_stay_text(client: FlaskClient, job: dict[str, Any]) -> None:
     for path in (f"/jobs/{job['id']}", "/jobs"):
         page = client.get(path).text
         assert "alert(1)" in page
