@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from face_detection.detection import Box, Detection, iou
+from face_detection.detection import Box, Detection
 from face_detection.errors import face_too_small, no_face_found
+from face_detection.grouping import group
 from face_detection.smoothing import smoothed
 from face_detection.tracks import Track, follow
 
+if TYPE_CHECKING:
+    from face_detection.identity import Identity
+
 # A face that is out of sight for less is taken to be still there.
 BRIDGED_SECONDS = 0.3
-# A track with fewer sightings is a false alarm, if there are longer ones.
+# A face with fewer sightings is a false alarm, if there are others.
 FLEETING_SECONDS = 0.2
-# A face that turns up where a person was last seen is that person.
-SAME_PLACE_IOU = 0.3
+# How far a head reaches from the centre of its face, in halves of the face box.
+HEAD_REACH = 2.0
 # The lower half of a smaller face has no mouth to speak of.
 LEAST_HEIGHT = 32
-
-# Says which tracks are the same person. Place alone decides today.
-Grouping = Callable[[Sequence[Track]], list[list[Track]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,8 @@ class Person:
     """One human: where they were seen, frame by frame.
 
     `id` counts from 1, `frames` (n,) int rises, `boxes` (n, 4) float32 and `scores` (n,) float32
-    are the detections in those frames, `fps` is the source's rate (any, for a still).
+    are the detections in those frames, `fps` is the source's rate (any, for a still), `cuts` are
+    the first frames of shots.
     """
 
     id: int
@@ -42,6 +45,7 @@ class Person:
     boxes: np.ndarray
     scores: np.ndarray
     fps: Fraction
+    cuts: tuple[int, ...] = ()
 
     @property
     def score(self) -> float:
@@ -58,7 +62,7 @@ class Person:
         """The person's box in `frame`, or None while they are out of sight.
 
         Between sightings less than 0.3 s apart the box moves evenly. With `smooth` the jitter of
-        the detector is taken out, without lag and never across a longer absence.
+        the detector is taken out, without lag and never across a cut or a longer absence.
         """
         frames, raw, steady = self._visible
         at = int(np.searchsorted(frames, frame))
@@ -73,11 +77,29 @@ class Person:
         return float(len(self._visible[0]) / self.fps)
 
     @cached_property
+    def intervals(self) -> list[tuple[int, int]]:
+        """The runs of frames, start to stop (exclusive), in which the person is in sight."""
+        frames = self._visible[0]
+        runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
+        return [(int(run[0]), int(run[-1]) + 1) for run in runs]
+
+    @property
+    def times(self) -> list[tuple[Fraction, Fraction]]:
+        """`intervals` in seconds: the first starts when the person is first seen, and so on."""
+        return [(start / self.fps, stop / self.fps) for start, stop in self.intervals]
+
+    def share(self, frames: int) -> float:
+        """For how much of a source of so many `frames` the person is in sight, 0 to 1."""
+        return len(self._visible[0]) / frames
+
+    @cached_property
     def _visible(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All frames with the person in sight, their boxes, and their boxes without jitter."""
-        away = np.flatnonzero(np.diff(self.frames) > bridged_frames(self.fps)) + 1
+        away = np.diff(self.frames) > bridged_frames(self.fps)
+        shots = np.searchsorted(self.cuts, self.frames, "right")
+        breaks = np.flatnonzero(away | (np.diff(shots) > 0)) + 1
         runs = []
-        for seen in np.split(np.arange(len(self.frames)), away):
+        for seen in np.split(np.arange(len(self.frames)), breaks):
             known = self.frames[seen]
             frames = np.arange(known[0], known[-1] + 1)
             sides = [np.interp(frames, known, side) for side in self.boxes[seen].T]
@@ -90,34 +112,39 @@ class Person:
 def link(
     detections: Sequence[Sequence[Detection]],
     fps: Fraction = Fraction(25),
-    same_person: Grouping | None = None,
+    cuts: Sequence[int] = (),
+    identity: Identity | None = None,
 ) -> list[Person]:
     """The persons in `detections`, one list for each frame of the source.
 
     They are numbered from 1: in a still from left to right; in a video by their time in sight,
     to the second, then from left to right. Faces seen only for a moment are left out unless all
-    are. `same_person` joins tracks to persons; by default those in the same place.
+    are. `cuts` are the first frames of shots, as `shots.cuts` finds them. `identity` knows faces
+    again across cuts and absences, and is called once; without it places decide, within a shot.
     """
-    tracks = _lasting(follow(detections, bridged_frames(fps)), len(detections), fps)
-    groups = (same_person or by_place)(tracks)
-    persons = [_person(group, fps) for group in groups]
+    cuts = sorted(cuts)
+    tracks = follow(detections, bridged_frames(fps), cuts)
+    groups = _lasting(group(tracks, cuts, fps, identity), len(detections), fps)
+    persons = [_person(tracks, fps, cuts) for tracks in groups]
     persons.sort(key=_rank)
-    return [
-        Person(number, each.frames, each.boxes, each.scores, fps)
-        for number, each in enumerate(persons, start=1)
-    ]
+    return [replace(person, id=number) for number, person in enumerate(persons, start=1)]
 
 
-def by_place(tracks: Sequence[Track]) -> list[list[Track]]:
-    """Joins a track to the one that ended where it starts, if no other person was seen there."""
-    persons: list[list[Track]] = []
-    for track in sorted(tracks, key=lambda track: track.start):
-        here = [person for person in persons if _was_last_at(person, track)]
-        if len(here) == 1 and here[0][-1].end < track.start:
-            here[0].append(track)
-        else:
-            persons.append([track])
-    return persons
+def person_at(persons: Sequence[Person], frame: int, x: float, y: float) -> Person | None:
+    """Whom a click at pixel x, y of `frame` means: the nearest one, if it is on the head at all.
+
+    A head reaches half a face box beyond the box on each side.
+    """
+    near = []
+    for person in persons:
+        if box := person.box_at(frame):
+            x1, y1, x2, y2 = box
+            away = max(abs(2 * x - x1 - x2) / (x2 - x1), abs(2 * y - y1 - y2) / (y2 - y1))
+            near.append((away, person.id, person))
+    if not near:
+        return None
+    away, _, nearest = min(near)
+    return nearest if away <= HEAD_REACH else None
 
 
 def require_faces(persons: Sequence[Person]) -> None:
@@ -130,7 +157,7 @@ def require_faces(persons: Sequence[Person]) -> None:
 
 
 def to_csv(persons: Sequence[Person]) -> str:
-    """The persons as text, for `from_csv`: a first line with the rate, then a row a sighting."""
+    """The persons as text for `from_csv`: a line with rate and cuts, then a row a sighting."""
     tables = [
         pd.DataFrame(p.boxes, columns=["x1", "y1", "x2", "y2"]).assign(
             person=p.id, frame=p.frames, score=p.scores
@@ -139,14 +166,17 @@ def to_csv(persons: Sequence[Person]) -> str:
     ]
     columns = ["person", "frame", "x1", "y1", "x2", "y2", "score"]
     table = pd.concat(tables) if tables else pd.DataFrame(columns=columns)
-    fps = persons[0].fps if persons else Fraction(25)
-    return f"# fps={fps}\n" + table[columns].to_csv(index=False, lineterminator="\n")
+    fps, cuts = (persons[0].fps, persons[0].cuts) if persons else (Fraction(25), ())
+    first = f"# fps={fps} cuts={','.join(map(str, cuts))}\n"
+    return first + table[columns].to_csv(index=False, lineterminator="\n")
 
 
 def from_csv(text: str) -> list[Person]:
     """The persons that `to_csv` wrote, the same to the last bit."""
     first, _, rest = text.partition("\n")
-    fps = Fraction(first.removeprefix("# fps="))
+    facts = dict(fact.split("=") for fact in first.removeprefix("# ").split())
+    fps = Fraction(facts["fps"])
+    cuts = tuple(int(cut) for cut in facts.get("cuts", "").split(",") if cut)
     table = pd.read_csv(io.StringIO(rest))
     return [
         Person(
@@ -155,6 +185,7 @@ def from_csv(text: str) -> list[Person]:
             rows[["x1", "y1", "x2", "y2"]].to_numpy(np.float32),
             rows["score"].to_numpy(np.float32),
             fps,
+            cuts,
         )
         for number in table["person"].unique().tolist()
         for rows in [table[table["person"] == number]]
@@ -166,27 +197,18 @@ def bridged_frames(fps: Fraction) -> int:
     return max(int(BRIDGED_SECONDS * fps), 1)
 
 
-def _lasting(tracks: list[Track], frames: int, fps: Fraction) -> list[Track]:
+def _lasting(groups: list[list[Track]], frames: int, fps: Fraction) -> list[list[Track]]:
     # In a source of a few frames everything is brief: half of it is enough there.
     least = min(FLEETING_SECONDS * fps, frames / 2)
-    return [track for track in tracks if len(track.frames) >= least] or tracks
+    return [group for group in groups if sum(len(t.frames) for t in group) >= least] or groups
 
 
-def _was_last_at(person: Sequence[Track], track: Track) -> bool:
-    before = [t for t in person if t.start < track.start]
-    if not before:
-        return False
-    last = before[-1]
-    seen = last.detections[int(np.searchsorted(last.frames, track.start)) - 1]
-    return iou(seen.box, track.detections[0].box) >= SAME_PLACE_IOU
-
-
-def _person(group: Sequence[Track], fps: Fraction) -> Person:
-    frames = np.array([frame for track in group for frame in track.frames], np.int64)
-    seen = [detection for track in group for detection in track.detections]
+def _person(tracks: Sequence[Track], fps: Fraction, cuts: Sequence[int]) -> Person:
+    frames = np.array([frame for track in tracks for frame in track.frames], np.int64)
+    seen = [detection for track in tracks for detection in track.detections]
     boxes = np.array([detection.box for detection in seen], np.float32)
     scores = np.array([detection.score for detection in seen], np.float32)
-    return Person(0, frames, boxes, scores, fps)
+    return Person(0, frames, boxes, scores, fps, tuple(cuts))
 
 
 def _rank(person: Person) -> tuple[int, float]:

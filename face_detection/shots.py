@@ -16,7 +16,7 @@ SIDE = 24
 # A move of the camera by up to a twelfth of the frame is no change.
 MOST_SHIFT = 2
 # In a picture with less contrast than this, in levels, noise is all there is.
-LEAST_CONTRAST = 8.0
+LEAST_CONTRAST = 16.0
 # Between unrelated pictures the change is 1, between neighbouring frames mostly below 0.02.
 LEAST_CHANGE = 0.1
 # How far a cut stands out from the third largest change around it: motion comes in runs, cuts

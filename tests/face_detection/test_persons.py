@@ -8,7 +8,8 @@ from skimage.data import astronaut
 
 from face_detection.detection import Box, Detection
 from face_detection.frontal import DlibDetector
-from face_detection.persons import by_place, from_csv, link, require_faces, to_csv
+from face_detection.grouping import by_place
+from face_detection.persons import from_csv, link, person_at, require_faces, to_csv
 from face_detection.tracks import Track, follow
 from media.errors import NamedError
 
@@ -134,14 +135,6 @@ def test_nothing_seen_is_nobody() -> None:
     assert link([[], []]) == []
 
 
-def test_how_tracks_become_persons_can_be_chosen() -> None:
-    scene = [[face(LEFT)] if t < 40 else [face(RIGHT)] if t >= 60 else [] for t in range(120)]
-    [person] = link(scene, same_person=lambda tracks: [list(tracks)])
-    assert person.box_at(0) == pytest.approx(LEFT)
-    assert person.box_at(50) is None
-    assert person.box_at(119) == pytest.approx(RIGHT)
-
-
 def test_tracks_end_where_the_gap_is_too_long() -> None:
     scene = [[face(LEFT)], [], [face(LEFT)], [], [], [face(LEFT)]]
     assert [track.frames for track in follow(scene, max_gap=2)] == [[0, 2], [5]]
@@ -176,3 +169,63 @@ def test_no_face_and_too_small_a_face_are_named() -> None:
         require_faces(link([[face((5, 5, 20, 25))]]))
     assert tiny.value.code == "face-too-small"
     require_faces(link([[face((5, 5, 20, 25)), face(LEFT)]]))
+
+
+def test_a_click_means_the_head_it_hits() -> None:
+    persons = link([[face(LEFT), face(RIGHT)]] * 30)
+    assert person_at(persons, 10, 140, 150).id == 1  # type: ignore[union-attr]
+    assert person_at(persons, 10, 440, 85).id == 2, "a click on the hair"  # type: ignore[union-attr]
+    assert person_at(persons, 10, 290, 150) is None
+    assert person_at(persons, 99, 140, 150) is None
+    assert person_at([], 0, 0, 0) is None
+
+
+def test_of_two_heads_side_by_side_the_nearer_is_meant() -> None:
+    left, right = link([[face(LEFT), face(moved(LEFT, 70))]] * 30)
+    assert person_at([left, right], 0, 172, 150) is left
+    assert person_at([left, right], 0, 178, 150) is right
+
+
+def test_a_track_ends_at_a_cut() -> None:
+    tracks = follow([[face(LEFT)]] * 6, max_gap=2, cuts=[4])
+    assert [track.frames for track in tracks] == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_tracks_end_where_one_of_two_touching_faces_is_lost() -> None:
+    """Whichever of them is left: it may be either."""
+    pair, one = [face(LEFT), face(moved(LEFT, 70))], [face(moved(LEFT, 40))]
+    tracks = follow([pair, pair, one, one, pair, pair], max_gap=7)
+    assert sorted(track.frames for track in tracks) == [[0, 1], [0, 1], [2, 3], [4, 5], [4, 5]]
+
+
+def test_touching_faces_that_are_both_seen_are_followed() -> None:
+    tracks = follow([[face(LEFT), face(moved(LEFT, 70))]] * 6, max_gap=7)
+    assert [len(track.frames) for track in tracks] == [6, 6]
+
+
+def test_cuts_survive_as_text_and_older_text_is_read() -> None:
+    persons = link([[face(LEFT)]] * 20, cuts=[10])
+    text = to_csv(persons)
+    assert from_csv(text)[0].cuts == (10,)
+    assert from_csv(text.replace(" cuts=10", ""))[0].cuts == ()
+
+
+def test_identity_is_asked_once_with_frames_that_never_fall() -> None:
+    asked = []
+
+    def identity(looks):
+        asked.append([frame for frame, _ in looks])
+        return np.array([[box[0] > 300] * 128 for _, box in looks], np.float32)
+
+    scene = [
+        [face(LEFT), face(RIGHT)] if t < 40 else [face(RIGHT)] if t < 60 else [] for t in range(90)
+    ]
+    persons = link(scene, identity=identity)
+    assert len(persons) == 2
+    [frames] = asked
+    assert frames == sorted(frames)
+    assert len(frames) == 6
+
+
+def test_without_any_face_identity_is_not_asked() -> None:
+    assert link([[], []], identity=lambda looks: pytest.fail("asked")) == []
