@@ -27,7 +27,7 @@ from wav2lip.engine import Engine
 from workers.order import Order, Source, Voice, plan
 
 # Frames that are worked on together; between two batches a cancelled job is let go.
-BATCH_FRAMES = 16
+BATCH_FRAMES = 8
 BATCH_BYTES = 200 * 1024**2
 
 Progress = Callable[[int], None]  # is told how many more frames are done

@@ -59,7 +59,7 @@ def advance(jobs: Jobs, job_id: str, short_queues: Sequence[str] = ()) -> None:
             return
         for segment in due:
             segment.state = "sent"
-            segment.lease_until = time.time() + jobs.settings.lease_seconds
+            segment.lease_until = time.time() + jobs.settings.sweep_seconds
     for segment in due:
         task, queue, each = STEPS[segment.step]
         limit = LEAST_LIMIT + each * (segment.stop - segment.start)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from jobs.service import VoiceChoice
 from media.probe import probe
 from media.video import read_frames
 
-Start = Callable[..., "Stack"]  # type: ignore[name-defined]  # noqa: F821 - of conftest.py
+Start = Callable[..., Any]  # Stack of conftest.py
 
 pytestmark = pytest.mark.slow
 EVERYTHING = ("redis", "light", "engine", "beat")
@@ -57,10 +58,12 @@ def test_a_job_survives_everything(start_stack: Start, pair: Path, short_voice: 
     with redis.Redis(unix_socket_path=str(socket_path(stack.jobs.settings))) as client:
         client.flushall()
     stack.until("two segments", lambda: rendered(stack, job_id) >= 2)
-    stack.kill("engine")
     stack.kill("redis")
+    stack.start("redis")
+    stack.until("a segment after that", lambda: rendered(stack, job_id) >= 4)
+    stack.kill("engine")
     stack.kill("light")
-    stack.start("redis", "light", "engine")
+    stack.start("light", "engine")
     stack.until_state(job_id, "done", "failed")
 
     job = stack.jobs.job(job_id)
@@ -75,6 +78,23 @@ def test_a_job_survives_everything(start_stack: Start, pair: Path, short_voice: 
         "picture.jpg",
         "result.mp4",
     ]
+
+
+def test_a_program_that_is_stopped_goes_on_where_it_was(
+    start_stack: Start, pair: Path, short_voice: Path
+) -> None:
+    stack = start_stack(*EVERYTHING, SEGMENT_SECONDS="0.4", LEASE_SECONDS="600")
+    job_id = new_job(stack, pair, short_voice, 1, times=4)
+    stack.until("a segment", lambda: rendered(stack, job_id) >= 1)
+    stack.until("the next", lambda: is_running(stack, job_id, "render"))
+    stack.stop()
+    render = [s for s in stack.jobs.job(job_id).segments if s.step == "render"]
+    assert {segment.state for segment in render} <= {"done", "sent", "waiting"}
+    assert {segment.attempts for segment in render} == {0}
+    assert any(segment.state == "waiting" for segment in render)
+    stack.start(*EVERYTHING)
+    stack.until_state(job_id, "done", "failed")
+    assert len(frames_of(stack, job_id)) == 60
 
 
 def test_two_jobs_at_once_get_their_own_results(
