@@ -21,7 +21,7 @@ SMOOTHING = 0.035  # seconds, sigma
 # Regression shrinks towards the mean: without this the mouth barely opens.
 GAIN = 2.2
 # Excursions beyond these were hardly seen in training, and drawn badly.
-LIMIT = 4.0
+LIMIT = 3.0
 
 # Sound at least so far above the voice's own floor, as a share of its range, is speech; an 8th of a
 # unit of mel is 1.6 dB. Below the quietest level nothing is heard at all.

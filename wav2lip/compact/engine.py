@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wav2lip import precision, weights
@@ -100,9 +101,10 @@ class CompactEngine:
             features = [known[which] for known in self._renderer.encode(faces, faces)]
             drawing = self._renderer.draw(features, faces[which], shapes)
         added = (drawing.result - drawing.warped).float() * 127.5
-        return tuple(  # type: ignore[return-value]
+        flow, painted = (
             field.permute(0, 2, 3, 1).cpu().numpy() for field in (drawing.flow.float(), added)
         )
+        return flow, painted
 
 
 def _networks(
@@ -131,12 +133,10 @@ def _in_full(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _for_inference(network: nn.Module, device: str) -> Any:
     """A copy with its batch norms folded into the convolutions before them."""
     network = copy.deepcopy(network).eval().requires_grad_(False)
-    for module in network.modules():
+    for module in list(network.modules()):
         if isinstance(module, nn.Sequential):
-            for index in range(len(module) - 1):
-                if isinstance(module[index], nn.Conv2d) and isinstance(
-                    module[index + 1], nn.BatchNorm2d
-                ):
-                    module[index] = fuse_conv_bn_eval(module[index], module[index + 1])
-                    module[index + 1] = nn.Identity()
-    return network.to(device, memory_format=torch.channels_last)
+            match list(module):
+                case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm, *_]:
+                    module[0] = fuse_conv_bn_eval(convolution, norm)
+                    module[1] = nn.Identity()
+    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)

@@ -56,9 +56,10 @@ class Renderer(nn.Module):
             for below, level in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.head = nn.Conv2d(widths[0], 2 + 12 + 4, 3, padding=1)
-        nn.init.zeros_(self.head.weight[:2])
-        nn.init.zeros_(self.head.bias)
-        nn.init.constant_(self.head.bias[14:], -2.0)
+        # To begin with nothing moves and little is painted.
+        with torch.no_grad():
+            self.head.weight[:2] = 0
+            self.head.bias.copy_(torch.tensor([0.0] * 14 + [-2.0] * 4))  # type: ignore[union-attr]
         self.register_buffer("mask", lower_face(), persistent=False)
 
     def forward(self, target: Tensor, reference: Tensor, shape: Tensor) -> Drawing:

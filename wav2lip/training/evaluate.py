@@ -3,8 +3,8 @@
     python -m wav2lip.training.evaluate checkpoints/compact.pt PREPARED --table clips.csv
 
 A still of each held-out person is driven by that person's own voice, by somebody else's, by the
-true mouth shapes and by silence; landmarks are measured anew on the results and compared with those of
-the real frames. A correlation means something only beside that of the other voice.
+true mouth shapes and by silence; landmarks are measured anew on the results and compared with those
+of the real frames. A correlation means something only beside that of the other voice.
 """
 
 import argparse

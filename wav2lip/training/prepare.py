@@ -12,6 +12,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -44,7 +45,8 @@ def main(clips: Path, out: Path, processes: int = 2, limit: dict[str, int] | Non
     """
     out.mkdir(parents=True, exist_ok=True)
     todo = [path for path in _chosen(clips, limit or {}) if not _target(path, clips, out).exists()]
-    with ProcessPoolExecutor(processes) as pool:
+    # A forked child would inherit locks of torch's threads, held for ever.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         jobs = [pool.submit(_prepare_clip, path, clips, out) for path in todo]
         skipped = [reason for job in tqdm(jobs, unit="clip") if (reason := job.result())]
     for reason in skipped:

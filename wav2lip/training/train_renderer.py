@@ -12,17 +12,20 @@ import argparse
 from collections.abc import Callable
 from math import cos, pi
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import convert_conv2d_weight_memory_format
 from tqdm import trange
 
 from wav2lip.compact import crop
 from wav2lip.compact.renderer import TOP, Drawing, Renderer
 from wav2lip.training import dataset, faces, state
 from wav2lip.training.judges import READ_POINTS, Critic, Reader
+
+Net = TypeVar("Net", bound=nn.Module)
 
 BATCH = 32
 FRAMES_OF_A_PERSON = 900
@@ -45,8 +48,13 @@ def main(
     seed: int = 0,
     device: str = "cpu",
     everyone: bool = False,
+    start: Path | None = None,
 ) -> dict[str, Any]:
-    """Train and write run/renderer.pt; returns its contents. `everyone`: held-out persons too."""
+    """Train and write run/renderer.pt; returns its contents.
+
+    `everyone` learns from the held-out persons too; `start` is the renderer.pt of an earlier run to
+    go on from, at half the rate.
+    """
     clips = dataset.load(prepared, table)
     learned = [clip for clip in clips if everyone or not clip.held_out]
     unit = dataset.spread(learned)
@@ -55,6 +63,7 @@ def main(
     trial = faces.draw(unseen, state.generator(seed, 2**30), 128)
     print(f"{len(seen.shape)} frames to learn from")
     config = {"seed": seed, "batch": batch, "everyone": everyone, "clips": len(learned)}
+    begun = torch.load(start, weights_only=True)["renderer"] if start else None
 
     def batches(number: int) -> Callable[[int, bool], faces.Batch]:
         def at(step: int, same: bool = False) -> faces.Batch:
@@ -64,7 +73,7 @@ def main(
 
     reader = _train_reader(batches(1), reader_steps, run, config, device, trial)
     reader.requires_grad_(False)
-    renderer = _train_pairs(reader, batches(2), steps, run, config, device, trial)
+    renderer = _train_pairs(reader, batches(2), steps, run, config, device, trial, begun)
     renderer = _train_with_critic(
         renderer, reader, batches(3), critic_steps, run, config, device, trial
     )
@@ -90,7 +99,7 @@ def _train_reader(
     trial: faces.Batch,
 ) -> Reader:
     state.generator(config["seed"], 1)
-    reader = Reader().to(device, memory_format=torch.channels_last)
+    reader = _fast(Reader(), device)
     training = _Training(run / "reader.pt", config, steps, {"reader": (reader, READER_RATE)})
     for step in training.steps():
         batch = _to(batch_at(step), device)
@@ -118,10 +127,15 @@ def _train_pairs(
     config: dict[str, Any],
     device: str,
     trial: faces.Batch,
+    begun: dict[str, Tensor] | None,
 ) -> Renderer:
     state.generator(config["seed"], 2)
-    renderer = Renderer().to(device, memory_format=torch.channels_last)
-    nets = {"renderer": (renderer, RENDERER_RATE)}
+    renderer = _fast(Renderer(), device)
+    rate = RENDERER_RATE
+    if begun:
+        renderer.load_state_dict(begun)
+        rate /= 2
+    nets: dict[str, tuple[nn.Module, float]] = {"renderer": (renderer, rate)}
     training = _Training(run / "stage1.pt", config, steps, nets)
     for step in training.steps():
         batch = _to(batch_at(step), device)
@@ -144,8 +158,11 @@ def _train_with_critic(
     trial: faces.Batch,
 ) -> Renderer:
     state.generator(config["seed"], 3)
-    critic = Critic().to(device, memory_format=torch.channels_last)
-    nets = {"renderer": (renderer, SECOND_RATE), "critic": (critic, CRITIC_RATE)}
+    critic = _fast(Critic(), device)
+    nets: dict[str, tuple[nn.Module, float]] = {
+        "renderer": (renderer, SECOND_RATE),
+        "critic": (critic, CRITIC_RATE),
+    }
     training = _Training(run / "stage2.pt", config, steps, nets)
     for step in training.steps():
         driven = step % 2 == 1
@@ -239,6 +256,10 @@ def _trial(renderer: Renderer, trial: faces.Batch, device: str) -> str:
     return f"{decibels(result):.2f} dB, reference {decibels(batch.reference[:, :, TOP:]):.2f} dB"
 
 
+def _fast(network: Net, device: str) -> Net:
+    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
+
+
 def _to(batch: faces.Batch, device: str) -> faces.Batch:
     return faces.Batch(**{name: value.to(device) for name, value in vars(batch).items()})
 
@@ -321,4 +342,5 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--everyone", action="store_true", help="train on held-out persons too")
+    parser.add_argument("--start", type=Path, help="renderer.pt of an earlier run to go on from")
     main(**vars(parser.parse_args()))

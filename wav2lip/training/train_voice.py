@@ -33,6 +33,7 @@ LARGEST_LAG = 6
 IN_SYNC = 0.25
 LAG_GAIN = 0.08
 SCORING_STEPS = 500
+SAVE_EVERY = 500
 # The openings matter most to the eye, and the rest comes along.
 WEIGHTS = (3.0, 2.0, 1.0, 1.0, 1.0, 1.5, 1.0, 0.7)
 
@@ -248,7 +249,7 @@ def _train(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        if (step + 1) % 500 == 0 or step + 1 == steps:
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
             state.save(
                 path,
                 {

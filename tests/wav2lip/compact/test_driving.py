@@ -1,0 +1,64 @@
+"""A voice moves the mouth; silence lets it rest; pieces join without a seam."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from wav2lip.compact import CompactEngine
+from wav2lip.compact.driving import GRID_RATE, speaking
+
+FPS = Fraction(25)
+
+
+def test_a_mouth_opens_while_somebody_speaks(engine: CompactEngine, voice_mel: np.ndarray) -> None:
+    shapes = engine.drive(voice_mel, 0, 100, FPS)
+    assert shapes.shape == (100, 8)
+    assert shapes.dtype == np.float32
+    opening = shapes[:, 0]
+    assert opening[30:70].max() > opening[0] + 0.5
+    assert opening[30:70].std() > 10 * opening[:15].std()
+
+
+def test_a_mouth_rests_in_silence_in_spite_of_a_noise_floor(
+    engine: CompactEngine, voice_mel: np.ndarray
+) -> None:
+    shapes = engine.drive(voice_mel, 0, 100, FPS)
+    still = np.concatenate((shapes[:18], shapes[-18:]))
+    assert np.ptp(still, axis=0) == pytest.approx(0, abs=1e-6)
+    assert still[0] == pytest.approx(engine.drive(voice_mel[:, :0], 0, 1, FPS)[0], abs=1e-6)
+
+
+def test_after_its_end_a_voice_is_silent(engine: CompactEngine, voice_mel: np.ndarray) -> None:
+    shapes = engine.drive(voice_mel[:, 80:160], 0, 100, FPS)
+    assert np.ptp(shapes[50:], axis=0) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001), Fraction(12), Fraction(60)])
+def test_a_video_in_pieces_moves_as_one(
+    engine: CompactEngine, voice_mel: np.ndarray, fps: Fraction
+) -> None:
+    frames = int(4 * fps)
+    whole = engine.drive(voice_mel, 0, frames, fps)
+    cuts = [0, 7, frames // 2, frames // 2 + 1, frames]
+    pieces = [engine.drive(voice_mel, a, b, fps) for a, b in pairwise(cuts)]
+    assert np.concatenate(pieces) == pytest.approx(whole, abs=1e-4)
+
+
+def test_the_same_instant_has_the_same_shape_at_any_rate(
+    engine: CompactEngine, voice_mel: np.ndarray
+) -> None:
+    at_25, at_50 = (engine.drive(voice_mel, 0, 4 * n, Fraction(n)) for n in (25, 50))
+    assert at_50[::2] == pytest.approx(at_25, abs=1e-4)
+
+
+def test_no_frames_have_no_shapes(engine: CompactEngine, voice_mel: np.ndarray) -> None:
+    assert engine.drive(voice_mel, 5, 5, FPS).shape == (0, 8)
+
+
+@pytest.mark.parametrize("louder", [-1.5, 0.0, 1.5])
+def test_loudness_does_not_decide_what_is_speech(voice_mel: np.ndarray, louder: float) -> None:
+    speech = speaking((voice_mel + louder).clip(-4, 4), np.arange(4 * GRID_RATE))
+    assert speech[: GRID_RATE // 2].max() == 0
+    assert speech[GRID_RATE : GRID_RATE + 10].min() > 0.9
