@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 import fsspec
+import numpy as np
 import pandas as pd
 
 from face_detection.detection import Detection
 from face_detection.detectors import Detector
+from face_detection.shots import SIDE
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +43,8 @@ class DetectionCache:
 
         A file that is not exactly what was put is thrown away and counts as not known.
         """
-        path = self._path(key, start, stop)
-        try:
-            content = self._files.cat_file(path)
-        except FileNotFoundError:
-            return None
-        header, _, body = content.partition(b"\n")
-        if header != _header(key, start, stop, body):
-            log.warning("detections damaged, thrown away: %s", path)
-            # Another process may have thrown it away in the meantime.
-            with contextlib.suppress(FileNotFoundError):
-                self._files.rm_file(path)
-            return None
-        return _parse(body, start, stop)
+        body = self._read(key, start, stop, "faces")
+        return None if body is None else _parse(body, start, stop)
 
     def put(
         self, key: str, start: int, stop: int, detections: Sequence[Sequence[Detection]]
@@ -62,23 +53,60 @@ class DetectionCache:
 
         Raises ValueError unless there is one list for each frame.
         """
-        if len(detections) != stop - start:
-            raise ValueError(f"{len(detections)} lists for the frames {start} to {stop}")
+        _require_all(detections, start, stop)
         rows = [
             (frame, *face.box, face.score)
             for frame, faces in enumerate(detections, start)
             for face in faces
         ]
-        table = pd.DataFrame(rows, columns=COLUMNS)
+        self._write(key, start, stop, "faces", pd.DataFrame(rows, columns=COLUMNS))
+
+    def get_signatures(self, key: str, start: int, stop: int) -> np.ndarray | None:
+        """The signatures (n, 24, 24) of the frames from `start` to `stop`, or None, as `get`."""
+        body = self._read(key, start, stop, "signatures")
+        if body is None:
+            return None
+        levels = "".join(pd.read_csv(io.BytesIO(body), dtype=str)["signature"])
+        return np.frombuffer(bytes.fromhex(levels), np.uint8).reshape(-1, SIDE, SIDE)
+
+    def put_signatures(self, key: str, start: int, stop: int, signatures: np.ndarray) -> None:
+        """Keep the signatures (n, 24, 24) uint8 of the frames from `start` to `stop`, as `put`."""
+        _require_all(signatures, start, stop)
+        levels = [each.tobytes().hex() for each in signatures]
+        table = pd.DataFrame({"frame": range(start, stop), "signature": levels})
+        self._write(key, start, stop, "signatures", table)
+
+    def _read(self, key: str, start: int, stop: int, kind: str) -> bytes | None:
+        path = self._path(key, start, stop, kind)
+        try:
+            content = self._files.cat_file(path)
+        except FileNotFoundError:
+            return None
+        header, _, body = content.partition(b"\n")
+        if header != _header(key, start, stop, body):
+            log.warning("%s damaged, thrown away: %s", kind, path)
+            # Another process may have thrown it away in the meantime.
+            with contextlib.suppress(FileNotFoundError):
+                self._files.rm_file(path)
+            return None
+        return body
+
+    def _write(self, key: str, start: int, stop: int, kind: str, table: pd.DataFrame) -> None:
         body = table.to_csv(index=False, lineterminator="\n").encode()
-        path = self._path(key, start, stop)
+        path = self._path(key, start, stop, kind)
         unfinished = f"{path}.{uuid4().hex}"
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
         self._files.pipe_file(unfinished, _header(key, start, stop, body) + b"\n" + body)
         self._files.mv(unfinished, path)
 
-    def _path(self, key: str, start: int, stop: int) -> str:
-        return f"{self._root}/{key[:2]}/{key}/{start}-{stop}.csv"
+    def _path(self, key: str, start: int, stop: int, kind: str) -> str:
+        name = f"{start}-{stop}" if kind == "faces" else f"{start}-{stop}-{kind}"
+        return f"{self._root}/{key[:2]}/{key}/{name}.csv"
+
+
+def _require_all(kept: Sequence[object] | np.ndarray, start: int, stop: int) -> None:
+    if len(kept) != stop - start:
+        raise ValueError(f"{len(kept)} lists for the frames {start} to {stop}")
 
 
 def _header(key: str, start: int, stop: int, body: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,21 @@ def test_what_was_put_is_got(tmp_path: Path) -> None:
     cache.put("key", 10, 13, FOUND)
     assert cache.get("key", 10, 13) == FOUND
     assert only_file(tmp_path).read_text().splitlines()[1] == "frame,x1,y1,x2,y2,score"
+
+
+def test_signatures_are_kept_beside_the_faces(tmp_path: Path) -> None:
+    cache = DetectionCache(str(tmp_path))
+    seen = np.random.default_rng(0).integers(0, 256, (3, 24, 24), np.uint8)
+    seen[0] = 0
+    cache.put_signatures("key", 10, 13, seen)
+    assert cache.get("key", 10, 13) is None
+    assert np.array_equal(cache.get_signatures("key", 10, 13), seen)
+    assert cache.get_signatures("other", 10, 13) is None
+    path = only_file(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"00", b"01", 1))
+    assert cache.get_signatures("key", 10, 13) is None
+    with pytest.raises(ValueError, match="3 lists"):
+        cache.put_signatures("key", 10, 14, seen)
 
 
 def test_nothing_else_is_got(tmp_path: Path) -> None:
