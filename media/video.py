@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -35,7 +36,7 @@ __all__ = ["STILL_CRF", "VIDEO_CRF", "VideoWriter", "read_frames", "read_frames_
 # frame. The last of a sequence has no frame: it says when everything ends.
 _Picture = tuple[Fraction, Callable[[], np.ndarray] | None]
 
-_REVERSED_BYTES = 100 * 1024**2
+_HELD_BYTES = 100 * 1024**2
 _WORTH_SEEKING = 100
 # How far before the wanted moment to look for a keyframe. Some containers seek by decoding time
 # and land a little late; None reads from the beginning, which is always right.
@@ -74,18 +75,29 @@ def read_frames_at(
     """The frames at any indices in any order, as `read_frames` would give them.
 
     Runs forward are streamed. Runs backward are read forward in stretches of about 100 MB and
-    given in reverse. Raises IndexError for an index past the end, and as `read_frames` does.
+    given in reverse. What turns or jumps among fewer frames than that is read only once.
+    Raises IndexError for an index past the end, and as `read_frames` does.
     """
-    for run in _runs(indices):
+    fps = fps or _native_rate(path)
+    runs = list(_runs(indices))
+    if len(runs) > 1:
+        distinct = sorted(set(indices))
+        first = next(_read_forward(path, distinct[:1], fps))
+        if len(distinct) * first.nbytes <= _HELD_BYTES:
+            ascending = chain.from_iterable(
+                _read_forward(path, run, fps) for run in _runs(distinct)
+            )
+            held = dict(zip(distinct, ascending, strict=True))
+            yield from (held[index] for index in indices)
+            return
+    for run in runs:
         if run[0] <= run[-1]:
             yield from _read_forward(path, run, fps)
         else:
             yield from _read_backward(path, run, fps)
 
 
-def _read_forward(
-    path: str | Path, indices: Sequence[int], fps: Fraction | None
-) -> Iterator[np.ndarray]:
+def _read_forward(path: str | Path, indices: Sequence[int], fps: Fraction) -> Iterator[np.ndarray]:
     frames = enumerate(read_frames(path, indices[0], indices[-1] + 1, fps), start=indices[0])
     number, frame = -1, None
     for index in indices:
@@ -96,11 +108,9 @@ def _read_forward(
         yield frame
 
 
-def _read_backward(
-    path: str | Path, indices: Sequence[int], fps: Fraction | None
-) -> Iterator[np.ndarray]:
+def _read_backward(path: str | Path, indices: Sequence[int], fps: Fraction) -> Iterator[np.ndarray]:
     last = next(_read_forward(path, indices[:1], fps))
-    stretch = max(1, _REVERSED_BYTES // last.nbytes)
+    stretch = max(1, _HELD_BYTES // last.nbytes)
     for begin in range(0, len(indices), stretch):
         ascending = indices[begin : begin + stretch][::-1]
         yield from list(_read_forward(path, ascending, fps))[::-1]

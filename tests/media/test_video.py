@@ -11,7 +11,7 @@ from PIL import Image
 
 from media.errors import MediaError
 from media.probe import probe
-from media.timeline import source_indices
+from media.timeline import SYNC_MODES, result_frames, source_indices
 from media.video import read_frames, read_frames_at
 
 # Several groups of pictures with B-frames: what makes exact seeking hard.
@@ -62,6 +62,18 @@ def test_there_and_back_again(film, number_of):
     assert [number_of(frame) for frame in read_frames_at(film, indices)] == indices
 
 
+@pytest.mark.parametrize("held", [100 * 1024**2, 7 * 64 * 128 * 3], ids=["small", "large"])
+@pytest.mark.parametrize("mode", SYNC_MODES)
+@pytest.mark.parametrize("voice", [1, 31, 150])
+def test_every_mode_of_fitting_a_video_to_a_voice(
+    voice, mode, held, long_film, number_of, monkeypatch
+):
+    monkeypatch.setattr("media.video._HELD_BYTES", held)
+    total = result_frames(Fraction(voice), Fraction(1), mode, 60)
+    indices = source_indices(0, total, 60, mode, total)
+    assert [number_of(frame) for frame in read_frames_at(long_film, indices)] == indices
+
+
 @given(indices=st.lists(st.integers(0, 59), max_size=12))
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -77,7 +89,7 @@ def long_film(tmp_path_factory, write_media, numbered):
 
 
 def test_long_runs_backward_are_read_in_stretches(long_film, number_of, monkeypatch):
-    monkeypatch.setattr("media.video._REVERSED_BYTES", 7 * 64 * 128 * 3)
+    monkeypatch.setattr("media.video._HELD_BYTES", 7 * 64 * 128 * 3)
     backward = list(range(59, -1, -1))
     assert [number_of(frame) for frame in read_frames_at(long_film, backward)] == backward
 
