@@ -7,6 +7,7 @@ ACM MM 2020). Only numpy is used: the filter bank is a constant, and librosa is 
 
 from fractions import Fraction
 from functools import cache
+from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,14 +48,15 @@ def mel_windows(
 ) -> NDArray[np.float32]:
     """What the frames start..stop of a video of `fps` hear, as (stop - start, 80, 16).
 
-    The window of frame i starts at column floor(80 i / fps); past the end of `mel` (80, T) there is
-    silence, so a result may be longer than its voice.
+    The window of frame i starts at column floor(80 i / fps); before `mel` (80, T)
+    begins and past its end there is silence, so a result may last longer than its voice.
     """
-    first = [int(MEL_RATE * i / Fraction(fps)) for i in range(start, stop)]
+    first = [floor(MEL_RATE * i / Fraction(fps)) for i in range(start, stop)]
     windows = np.full((stop - start, N_MELS, MEL_WINDOW), SILENCE, dtype=np.float32)
     for window, column in zip(windows, first, strict=True):
-        heard = mel[:, column : column + MEL_WINDOW]
-        window[:, : heard.shape[1]] = heard
+        heard = mel[:, max(column, 0) : max(column + MEL_WINDOW, 0)]
+        before = max(-column, 0)
+        window[:, before : before + heard.shape[1]] = heard
     return windows
 
 

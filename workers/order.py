@@ -39,10 +39,6 @@ class Voice:
     def end(self) -> Fraction:
         return self.start + self.duration
 
-    def spoken(self, fps: Fraction) -> tuple[int, int]:
-        """The result frames start..stop in which it is heard."""
-        return round_half_up(self.start * fps), max(1, round_half_up(self.end * fps))
-
 
 @dataclass(frozen=True)
 class Source:
@@ -118,8 +114,11 @@ class Order:
         """How many frames the result has: until the last voice ends."""
         return frames_of_result(self.source, [voice.end for voice in self.voices])
 
-    def person(self, number: int) -> Person:
-        return next(person for person in self.persons if person.id == number)
+    @property
+    def speakers(self) -> list[Person]:
+        """The persons who have a voice."""
+        numbers = {voice.person for voice in self.voices}
+        return [person for person in self.persons if person.id in numbers]
 
     def box(self, person: Person, frame: int) -> Box | None:
         """Where `person` is in the source's frame, None where out of sight."""

@@ -5,7 +5,6 @@ The tasks and the command line both call these, so that both make the same video
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,12 +18,11 @@ from face_detection.persons import Person, link, require_faces
 from media.assemble import concatenate
 from media.errors import NamedError
 from media.mixing import mix
-from media.sound import read_sound
 from media.timeline import source_indices
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
-from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.engine import Engine
-from workers.order import Order, Source, Voice, plan
+from workers import speech
+from workers.order import Order, Source, plan
 
 # Frames that are worked on together; between two batches a cancelled job is let go.
 BATCH_FRAMES = 8
@@ -113,11 +111,14 @@ def render_segment(
 ) -> None:
     """Write the result frames start..stop, without sound, to `out_path`.
 
-    A frame in which a speaker is out of sight keeps that face as it is. Raises `Cancelled`.
+    The mouths of all who speak are drawn in every frame, at rest in their pauses: the step from a
+    drawn mouth to the one that was there would show. A frame in which a speaker is out of sight
+    keeps that face as it is. Raises `Cancelled`.
     """
     source = order.source
     indices = source_indices(start, stop, source.frames)
-    drives = [_drive(order, voice, engine, start, stop) for voice in order.voices]
+    speakers = order.speakers
+    drives = [speech.drive(order, speaker, engine, start, stop) for speaker in speakers]
     size = _batch_size(source, source.options.wav2lip_batch_size)
     at = 0
     crf = STILL_CRF if source.is_one_frame else VIDEO_CRF
@@ -125,13 +126,12 @@ def render_segment(
         for frames in _batches(source.read(indices), size):
             if cancelled():
                 raise Cancelled
-            shown = range(at, at + len(frames))
-            for voice, drive in zip(order.voices, drives, strict=True):
-                spoken = [n for n in shown if _is_heard(order, voice, start + n)]
-                frames = _speak(order, voice, engine, frames, indices, drive, spoken, at)
+            now = slice(at, at + len(frames))
+            for speaker, drive in zip(speakers, drives, strict=True):
+                frames = _speak(order, speaker, engine, frames, indices[now], drive[now])
             for frame in frames:
                 writer.write(frame)
-            at += len(frames)
+            at = now.stop
             progress(len(frames))
 
 
@@ -169,18 +169,17 @@ def animate(
 
 def _speak(
     order: Order,
-    voice: Voice,
+    speaker: Person,
     engine: Engine,
     frames: list[np.ndarray],
     indices: Sequence[int],
     drive: np.ndarray,
-    spoken: Sequence[int],
-    at: int,
 ) -> list[np.ndarray]:
-    """`frames`, the segment's from number `at` on, with the speaker's mouth moved in `spoken`."""
-    person = order.person(voice.person)
+    """`frames`, which are the source's at `indices`, with the speaker's mouth moved by `drive`."""
     options = order.source.options
-    boxes = {n: box for n in spoken if (box := order.box(person, indices[n])) is not None}
+    boxes = {
+        n: box for n, index in enumerate(indices) if (box := order.box(speaker, index)) is not None
+    }
     if not boxes:
         return frames
     top, bottom, left, right = engine.pads if options.pads is None else options.pads
@@ -188,31 +187,11 @@ def _speak(
         top = bottom = left = right = 0
     growth = np.array([-left, -top, right, bottom])
     grown = np.array(list(boxes.values()), np.float64) + growth
-    moved = engine.render(
-        [frames[n - at] for n in boxes], grown, drive[list(boxes)], blend=options.blend
-    )
+    moved = engine.render([frames[n] for n in boxes], grown, drive[list(boxes)], options.blend)
     result = list(frames)
     for n, frame in zip(boxes, moved, strict=True):
-        result[n - at] = frame
+        result[n] = frame
     return result
-
-
-def _is_heard(order: Order, voice: Voice, frame: int) -> bool:
-    start, stop = voice.spoken(order.fps)
-    return start <= frame < stop
-
-
-def _drive(order: Order, voice: Voice, engine: Engine, start: int, stop: int) -> np.ndarray:
-    status = voice.path.stat()
-    mel = _mel(voice.path, voice.start, status.st_mtime_ns, status.st_size)
-    return engine.drive(mel, start, stop, order.fps)
-
-
-@lru_cache(maxsize=4)
-def _mel(path: Path, start: Fraction, _changed: int, _size: int) -> np.ndarray:
-    """The mel-spectrogram of a voice that begins at `start` seconds, silent before."""
-    silence = np.zeros(round(start * SAMPLE_RATE), np.float32)
-    return mel_spectrogram(np.concatenate([silence, read_sound(path, SAMPLE_RATE)]))
 
 
 def _batch_size(source: Source, asked: int | None) -> int:

@@ -74,3 +74,12 @@ def test_past_the_end_there_is_silence() -> None:
     assert (windows[0, :, :8] == 1).all()
     assert (windows[0, :, 8:] == audio.SILENCE).all()
     assert (windows[4] == audio.SILENCE).all()
+
+
+def test_before_the_beginning_there_is_silence() -> None:
+    mel = np.ones((80, 20), np.float32)
+    windows = audio.mel_windows(mel, -6, 1, Fraction(25))
+    assert (windows[0] == audio.SILENCE).all()
+    assert (windows[3, :, :10] == audio.SILENCE).all()
+    assert (windows[3, :, 10:] == 1).all()
+    assert (windows[6] == 1).all()

@@ -49,7 +49,6 @@ def test_a_result_lasts_until_the_last_voice_ends() -> None:
     assert order(source(), first, second).frames == 105
     assert order(source(PICTURE), first).frames == 50
     assert order(source(PICTURE, fps=Fraction(30)), first).frames == 60
-    assert second.spoken(Fraction(30)) == (75, 105)
 
 
 def test_only_frames_that_the_result_shows_are_searched() -> None:
@@ -64,7 +63,7 @@ def test_only_frames_that_the_result_shows_are_searched() -> None:
 
 def test_the_box_follows_the_person_unless_it_is_fixed() -> None:
     moving, fixed = order(source(smooth=False)), order(source(static=True, smooth=False))
-    person = moving.person(1)
+    (person,) = moving.persons
     assert moving.box(person, 1) == (4, 0, 54, 60)
     assert moving.box(person, 50) is None
     assert fixed.box(person, 50) == (0, 0, 50, 60)
