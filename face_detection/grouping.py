@@ -64,8 +64,8 @@ def by_place(tracks: Sequence[Track]) -> list[list[Track]]:
 
 def by_motion(
     tracks: Sequence[Track], cuts: Sequence[int], fps: Fraction
-) -> list[tuple[int, int, float]]:
-    """Which track goes on as which: (before, after, IoU of both where they are expected).
+) -> dict[int, tuple[int, float]]:
+    """Which track goes on as which: before -> after and the IoU of both where they are expected.
 
     Each goes on as one other at most, the surest first, within a second and a shot. `tracks` are
     in order of their first frame.
@@ -80,10 +80,12 @@ def by_motion(
             for j in soon
             if _shot(before.end, cuts) == _shot(tracks[j].start, cuts)
         ]
-    links: list[tuple[int, int, float]] = []
+    links: dict[int, tuple[int, float]] = {}
+    reached: set[int] = set()
     for likeness, i, j in sorted(pairs, reverse=True):
-        if likeness >= HIDDEN_IOU and all(i != a and j != b for a, b, _ in links):
-            links.append((i, j, likeness))
+        if likeness >= HIDDEN_IOU and i not in links and j not in reached:
+            links[i] = j, likeness
+            reached.add(j)
     return links
 
 
@@ -102,7 +104,7 @@ def by_identity(
     at_once = (starts[:, None] <= ends) & (starts <= ends[:, None])
     distance[at_once] = np.inf
     worth = PLACE_WORTH * _same_place(tracks)
-    for i, j, likeness in by_motion(tracks, cuts, fps):
+    for i, (j, likeness) in by_motion(tracks, cuts, fps).items():
         worth[i, j] = worth[j, i] = MOTION_WORTH * likeness
     clusters = average_link(distance, worth, weights, SAME_FACE_DISTANCE)
     return [sorted((tracks[i] for i in c), key=lambda track: track.start) for c in clusters]
@@ -167,19 +169,21 @@ def _distances(embeddings: np.ndarray) -> np.ndarray:
 
 def _same_place(tracks: Sequence[Track]) -> np.ndarray:
     """The IoU of where each of the tracks in order ended and where each later one began, (n, n)."""
-    worth = np.zeros((len(tracks), len(tracks)))
-    for i, before in enumerate(tracks):
-        for j in range(i + 1, len(tracks)):
-            shared = iou(before.detections[-1].box, tracks[j].detections[0].box)
-            worth[i, j] = worth[j, i] = shared
-    return worth
+    ended = np.array([track.detections[-1].box for track in tracks])
+    begun = np.array([track.detections[0].box for track in tracks])
+    corner = np.maximum(ended[:, None, :2], begun[:, :2])
+    sides = np.maximum(np.minimum(ended[:, None, 2:], begun[:, 2:]) - corner, 0)
+    shared = sides.prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (ended, begun)]
+    later = np.triu(shared / (areas[0][:, None] + areas[1] - shared), 1)
+    return later + later.T
 
 
 def _continued(tracks: Sequence[Track], cuts: Sequence[int], fps: Fraction) -> list[Track]:
     """The tracks, joined to one where a face goes on in spite of another that hid it."""
     follower = {
         i: j
-        for i, j, _ in by_motion(tracks, cuts, fps)
+        for i, (j, _) in by_motion(tracks, cuts, fps).items()
         if any(_beside(other, tracks[i]) for other in tracks if other is not tracks[j])
     }
     whole = []
