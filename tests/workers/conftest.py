@@ -21,7 +21,7 @@ from media.pictures import read_picture
 from media.video_writer import VideoWriter
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 120  # seconds until a condition that does not come true is a failure
+PATIENCE = 240  # seconds, on a busy machine, until what does not come true is a failure
 
 
 class Stack:
