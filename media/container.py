@@ -79,11 +79,15 @@ def required_video_stream(container: InputContainer) -> VideoStream:
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
-    """The first sound track that can be decoded."""
-    for stream in container.streams.audio:
-        if stream.codec_context is not None:
-            return stream
-    return None
+    """The sound track that players choose: the first one marked as default, else the first.
+
+    Tracks that cannot be decoded do not count.
+    """
+    from av.stream import Disposition
+
+    tracks = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    defaults = (track for track in tracks if track.disposition & Disposition.default)
+    return next(chain(defaults, tracks), None)
 
 
 def stream_rate(stream: VideoStream) -> Fraction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+from media.animation import animation_rate, animation_times
 from media.container import (
     audio_stream,
     decoded,
@@ -17,7 +18,7 @@ from media.container import (
     video_stream,
 )
 from media.errors import MediaError, unreadable
-from media.pictures import animation_rate, animation_times, open_picture, read_picture
+from media.pictures import open_picture, read_picture
 from media.probe import Limits, MediaInfo
 from media.signature import read_signature
 from media.timeline import result_frames
@@ -43,11 +44,18 @@ def inspect(path: Path, limits: Limits) -> MediaInfo:
 def _inspect_picture(path: Path, limits: Limits) -> MediaInfo:
     with open_picture(path) as image:
         _check_size(image.width, image.height, limits)
-        moving = getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "WEBP")
+        canvas = image.width * image.height
+    times = animation_times(path, most=limits.frames + 1)
+    count = len(times) - 1
+    if canvas * count > limits.animated_pixels:
+        raise MediaError(
+            "too-large",
+            f"{count} frames of {canvas / 1e6:.1f} megapixels are too much for a moving picture.",
+            "Convert it to an MP4 video.",
+        )
     height, width = read_picture(path).shape[:2]
-    if not moving:
+    if count < 2:
         return MediaInfo("image", width, height)
-    times = animation_times(path)
     rate = animation_rate(times)
     _check_length(times[-1], rate, limits)
     return MediaInfo("video", width, height, rate, result_frames(times[-1], rate), times[-1])

@@ -1,13 +1,10 @@
-"""Reading and writing pictures, and the moving ones that are made of pictures (GIF, WebP)."""
+"""Reading and writing pictures."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
-from itertools import pairwise
-from math import gcd, lcm
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +14,6 @@ from media.atomic import replacing
 from media.errors import MediaError, unreadable
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-# Browsers show shorter frames of a GIF for a tenth of a second; files are made to look right there.
-_SHORTEST = 0.02
-_INSTEAD_OF_SHORTER = Fraction(1, 10)
-_EVEN = Fraction(1, 4)
 _WHITE = (255, 255, 255, 255)
 
 
@@ -73,39 +66,3 @@ def to_rgb(image: Image.Image) -> np.ndarray:
         picture = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", picture.size, _WHITE), picture)
     return np.array(image.convert("RGB"))
-
-
-def animation_times(path: str | Path) -> list[Fraction]:
-    """When each picture of a GIF or WebP begins, in seconds, and last when it all ends."""
-    times = [Fraction(0)]
-    with open_picture(path) as image:
-        for number in range(getattr(image, "n_frames", 1)):
-            image.seek(number)
-            image.load()
-            seconds = Fraction(image.info.get("duration", 0)) / 1000
-            times.append(times[-1] + (seconds if seconds >= _SHORTEST else _INSTEAD_OF_SHORTER))
-    return times
-
-
-def animation_rate(times: list[Fraction]) -> Fraction:
-    """The rate of an even pace; else the lowest that keeps every time, at most 50 a second.
-
-    A GIF counts in hundredths of a second: 15 a second is written as steps of 6 and 7.
-    """
-    count = len(times) - 1
-    even = (count / times[-1]).limit_denominator(1001)
-    if even <= 120 and all(abs(time * even - n) <= _EVEN for n, time in enumerate(times)):
-        return even
-    steps = [after - before for before, after in pairwise(times)]
-    denominator = lcm(*(step.denominator for step in steps))
-    ticks = gcd(*(int(step * denominator) for step in steps))
-    return min(Fraction(denominator, ticks), Fraction(50))
-
-
-def read_animation(path: str | Path) -> Iterator[tuple[Fraction, np.ndarray]]:
-    """The pictures of a GIF or WebP: when each begins, and its RGB frame."""
-    times = animation_times(path)
-    with open_picture(path) as image:
-        for number, time in enumerate(times[:-1]):
-            image.seek(number)
-            yield time, to_rgb(image)

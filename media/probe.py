@@ -12,7 +12,11 @@ Kind = Literal["image", "video", "audio"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may measure at most; beyond, `probe` raises `too-large` or `too-long`."""
+    """What a file may measure at most; beyond, `probe` raises `too-large` or `too-long`.
+
+    `animated_pixels` are those of all frames of a GIF or WebP together: half a minute of
+    1920x1080.
+    """
 
     bytes: int = 2 * 1024**3
     pixels: int = 50_000_000
@@ -20,6 +24,7 @@ class Limits:
     duration: Fraction = Fraction(3600)
     frames: int = 250_000
     streams: int = 32
+    animated_pixels: int = 2_000_000_000
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Reading sound: decoded and resampled by FFmpeg's libraries, block by block."""
+"""Reading sound: decoded and resampled by FFmpeg's libraries, block by block.
+
+Of several sound tracks it is always the one that `media.container.audio_stream` chooses.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ _SILENCE = 0.001
 
 
 def read_sound(path: str | Path, rate: int = 16000) -> np.ndarray:
-    """The whole first sound track as float32 mono (samples,), -1..1, `rate` samples a second.
+    """The whole sound track as float32 mono (samples,), -1..1, `rate` samples a second.
 
     Raises MediaError: unreadable-media, unsupported-type, no-audio-track, not-a-voice.
     """
@@ -40,7 +43,7 @@ def read_sound(path: str | Path, rate: int = 16000) -> np.ndarray:
 
 
 def sound_duration(path: str | Path) -> Fraction:
-    """The length of the first sound track in seconds, to the sample: headers only estimate.
+    """The length of the sound track in seconds, to the sample: headers only estimate.
 
     Raises MediaError as `read_sound` does.
     """
@@ -74,19 +77,30 @@ def check_voice(path: str | Path) -> None:
 
 
 def soundtrack_delay(path: str | Path) -> Fraction:
-    """Seconds from the first picture of a video to the start of its sound; negative: before."""
+    """Seconds from the first picture of a video to the start of its sound; negative: before.
+
+    FFmpeg 5 writes the Opus run-in of a WebM twice: as the CodecDelay that readers take off, and
+    by moving the picture as much later. Sound and picture of such a file begin together.
+    """
     with open_media(path) as container:
         track, picture = audio_stream(container), video_stream(container)
         if track is None or picture is None:
             return Fraction(0)
+        packets = good_packets(container, track)
+        first = next(packets, None)
+        if first is None:
+            raise unreadable("The sound of this video")
+        runs_in = min(0, first.pts or 0) * time_base(track)
+        if container.format.name.startswith("matroska") and 0 < -runs_in == stream_start(picture):
+            return Fraction(0)
         # Only the first decoded frame knows what the encoder's run-in left of the beginning.
-        for frame in decoded(track, good_packets(container, track)):
+        for frame in decoded(track, chain([first], packets)):
             return (frame.pts or 0) * time_base(track) - stream_start(picture)
     raise unreadable("The sound of this video")
 
 
 def sound_blocks(path: str | Path, rate: int) -> Iterator[np.ndarray]:
-    """The first sound track as float32 blocks (channels, samples), one or two channels.
+    """The sound track as float32 blocks (channels, samples), one or two channels.
 
     More channels than two are mixed down to two. Raises MediaError as `read_sound` does.
     """

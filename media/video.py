@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from media.animation import animation_rate, animation_times, read_animation
 from media.container import (
     decoded,
     good_packets,
@@ -24,7 +25,6 @@ from media.container import (
     time_base,
 )
 from media.errors import unreadable
-from media.pictures import animation_rate, animation_times, read_animation
 from media.signature import read_signature
 from media.timeline import result_frames, round_half_up
 from media.upright import Upright
@@ -142,9 +142,10 @@ def _native_rate(path: str | Path) -> Fraction:
 def _pictures(path: str | Path, since: Fraction) -> Iterator[_Picture]:
     """The pictures of a source, the first of them at or before `since` (seconds)."""
     if read_signature(Path(path)).reader == "pillow":
-        for time, image in read_animation(path):
+        times = animation_times(path)
+        for time, image in read_animation(path, times):
             yield time, partial(np.asarray, image)
-        yield animation_times(path)[-1], None
+        yield times[-1], None
         return
     for lead in _LEADS:
         if lead is not None and since <= lead:

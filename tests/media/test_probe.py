@@ -217,6 +217,54 @@ def test_a_single_picture_gif_is_an_image(tmp_path):
     assert probe(tmp_path / "still.gif") == MediaInfo("image", 20, 10)
 
 
+def repeated_gif(path: Path, size: tuple[int, int], count: int) -> Path:
+    """One frame of one colour, many times: a few kilobytes each."""
+    Image.new("P", size).save(path)
+    still = path.read_bytes()
+    begin = still.index(b",", 13 + 3)
+    path.write_bytes(still[:begin] + still[begin:-1] * count + b";")
+    return path
+
+
+def test_a_small_file_of_a_great_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    bomb = repeated_gif(tmp_path / "bomb.gif", (5000, 5000), 2000)
+    assert code_of(bomb) == "too-large"
+
+
+def test_a_gif_of_a_great_many_frames_is_refused(tmp_path):
+    many = repeated_gif(tmp_path / "many.gif", (8, 8), 3000)
+    assert code_of(many, Limits(frames=2000)) == "too-long"
+
+
+def test_an_animated_webp_of_many_pixels_is_refused(tmp_path):
+    pictures = [Image.new("RGB", (40, 30), (20 * level, 0, 0)) for level in range(10)]
+    path = tmp_path / "moving.webp"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40, lossless=True)
+    assert code_of(path, Limits(animated_pixels=40 * 30 * 10 - 1)) == "too-large"
+    assert probe(path, Limits(animated_pixels=40 * 30 * 10)).frames == 10
+
+
+@pytest.mark.parametrize("part", [0.5, 0.75, 0.99])
+def test_a_gif_cut_in_the_middle_is_as_long_as_what_is_left(part, tmp_path):
+    pictures = [Image.effect_noise((60, 60), 90) for _ in range(20)]
+    path = tmp_path / "cut.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * part)])
+    info = probe(path)
+    assert 20 * part - 2 < info.frames < 20
+    assert len(list(read_frames(path))) == info.frames
+
+
+def test_a_gif_frame_that_leaves_the_canvas_does_not_enlarge_it(tmp_path):
+    path = repeated_gif(tmp_path / "wide.gif", (20, 10), 3)
+    content = bytearray(path.read_bytes())
+    second = content.index(b",", content.index(b",", 16) + 10)
+    content[second + 1] = 5  # five pixels to the right
+    path.write_bytes(content)
+    assert {frame.shape for frame in read_frames(path)} == {(10, 20, 3)}
+
+
 def test_the_cover_of_a_song_is_no_video(tmp_path, write_media, tone):
     import av
 
