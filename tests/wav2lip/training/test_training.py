@@ -1,0 +1,114 @@
+"""From clips to a checkpoint that the engine loads; a killed run goes on as if nothing had been."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from wav2lip.compact import CompactEngine
+from wav2lip.training import evaluate, export, faces, train_renderer, train_voice
+
+BOX = np.array([[180.0, 76, 272, 187]])
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough steps to go through everything once, too few to learn anything."""
+    monkeypatch.setattr(train_voice, "BATCH", 8)
+    monkeypatch.setattr(train_voice, "SCORING_STEPS", 3)
+    monkeypatch.setattr(train_voice, "SAVE_EVERY", 2)
+    monkeypatch.setattr(train_voice, "IN_SYNC", -1.0)
+    monkeypatch.setattr(train_renderer, "SAVE_EVERY", 2)
+
+
+def train_the_renderer(prepared: Path, clips: Path, run: Path) -> dict[str, Any]:
+    return train_renderer.main(
+        prepared, run, clips / "clips.csv", reader_steps=2, steps=5, critic_steps=5, batch=3
+    )
+
+
+def train_the_voice(prepared: Path, clips: Path, run: Path) -> dict[str, Any]:
+    return train_voice.main(prepared, run, clips / "clips.csv", steps=5, nets=2)
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+@contextmanager
+def interrupted(
+    monkeypatch: pytest.MonkeyPatch, module: Any, name: str, call: int
+) -> Iterator[None]:
+    """Inside, a function fails at its n-th call, as if the process had been killed there."""
+    original, calls = getattr(module, name), count(1)
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return original(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, counted)
+        yield
+
+
+def test_a_trained_model_is_exported_loaded_and_measured(
+    prepared: Path, clips: Path, tmp_path: Path
+) -> None:
+    train_the_voice(prepared, clips, tmp_path / "voice")
+    train_the_renderer(prepared, clips, tmp_path / "renderer")
+    path = tmp_path / "compact.pt"
+    assert export.main(tmp_path / "voice", tmp_path / "renderer", path) < 12_000_000
+    engine = CompactEngine.from_checkpoint(path)
+    frame = data.astronaut()
+    drive = engine.drive(np.zeros((80, 80), np.float32), 0, 1, Fraction(25))
+    (result,) = engine.render([frame], BOX, drive)
+    assert result.shape == frame.shape
+    assert (result[:100] == frame[:100]).all()
+    figures = evaluate.main(path, prepared, clips / "clips.csv")
+    assert figures.keys() == {"b", "mean"}
+    assert figures["b"]["spread real"] > 0.01
+
+
+@pytest.mark.parametrize("call", [5, 10])
+def test_a_killed_renderer_run_ends_where_an_unbroken_one_does(
+    prepared: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    unbroken = train_the_renderer(prepared, clips, tmp_path / "unbroken")
+    with interrupted(monkeypatch, faces, "draw", call), pytest.raises(KeyboardInterrupt):
+        train_the_renderer(prepared, clips, tmp_path / "killed")
+    resumed = train_the_renderer(prepared, clips, tmp_path / "killed")
+    assert same(resumed["renderer"], unbroken["renderer"])
+
+
+def test_a_killed_voice_run_ends_where_an_unbroken_one_does(
+    prepared: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = train_the_voice(prepared, clips, tmp_path / "unbroken")
+    with interrupted(monkeypatch, train_voice, "augmented", 11), pytest.raises(KeyboardInterrupt):
+        train_the_voice(prepared, clips, tmp_path / "killed")
+    resumed = train_the_voice(prepared, clips, tmp_path / "killed")
+    assert all(same(a, b) for a, b in zip(resumed["nets"], unbroken["nets"], strict=True))
+
+
+def test_a_run_is_not_continued_under_another_configuration(
+    prepared: Path, clips: Path, tmp_path: Path
+) -> None:
+    train_the_voice(prepared, clips, tmp_path)
+    with pytest.raises(ValueError, match="move it away"):
+        train_voice.main(prepared, tmp_path, clips / "clips.csv", steps=5, nets=2, seed=7)
+
+
+def test_runs_on_different_mouths_are_not_joined(tmp_path: Path) -> None:
+    for name, unit in (("voice", 1.0), ("renderer", 2.0)):
+        (tmp_path / name).mkdir()
+        torch.save({"unit": torch.full((8,), unit)}, tmp_path / name / f"{name}.pt")
+    with pytest.raises(ValueError, match="prepare them alike"):
+        export.main(tmp_path / "voice", tmp_path / "renderer", tmp_path / "compact.pt")
