@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # A face that is out of sight for less is taken to be still there.
 BRIDGED_SECONDS = 0.3
 # A face with fewer sightings is a false alarm, if there are others.
-FLEETING_SECONDS = 0.2
+FLEETING_SECONDS = 0.4
 # How far a head reaches from the centre of its face, in halves of the face box.
 HEAD_REACH = 2.0
 # The lower half of a smaller face has no mouth to speak of.
