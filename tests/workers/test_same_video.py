@@ -19,7 +19,7 @@ def test_a_job_and_the_command_make_the_same_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stack = start_stack("redis", "light", "engine", SEGMENT_SECONDS="0.2")
+    stack = start_stack("redis", "light", "engine", "beat", SEGMENT_SECONDS="0.2")
     face = stack.jobs.create_upload("me", two_faces_file, "two.png")
     voice = stack.jobs.create_upload("me", short_voice, "voice.wav")
     job = stack.jobs.create_job("me", face.id, [VoiceChoice(voice.id, 2)], {"pads": [0, 5, 0, 0]})
