@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from media.errors import NamedError
+from media.timeline import SYNC_MODES, SyncMode
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,16 @@ class Options:
     `box` (x1, y1, x2, y2) is the face in every frame, and nothing is detected. `static` takes the
     face box of the first frame for all frames; `still` takes the first frame itself for all.
     `fps` is the rate of a result made from a picture. `crop` is top, bottom, left, right, -1 for
-    the end.
+    the end. `sync_mode` says what is shown when voice and video differ in length, see
+    `media.timeline`. `overlay` keeps the source's own sound under the voices, changed by
+    `soundtrack_gain` decibels: a soundtrack must not drown a voice, so it is lowered where none is
+    asked for. The result of another job keeps its level (`jobs.service`): it is voices itself.
     """
 
     checkpoint: str = "compact"
     overlay: bool = False
+    soundtrack_gain: float = -6.0
+    sync_mode: SyncMode = "bounce"
     pads: tuple[int, int, int, int] | None = None
     box: tuple[float, float, float, float] | None = None
     fps: Fraction | None = None
@@ -102,6 +108,18 @@ def _box(name: str, value: Any) -> tuple[float, ...]:
     return tuple(float(each) for each in value)
 
 
+def _decibels(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 60:
+        raise _bad(name, "it must be a number of decibels from -60 to 60")
+    return float(value)
+
+
+def _sync_mode(name: str, value: Any) -> str:
+    if value not in SYNC_MODES:
+        raise _bad(name, f"it must be one of {', '.join(SYNC_MODES)}")
+    return str(value)
+
+
 def _rate(name: str, value: Any) -> Fraction:
     try:
         rate = Fraction(str(value)).limit_denominator(1001)
@@ -124,6 +142,8 @@ _MAY_BE_NONE = {"pads", "box", "fps", "face_det_batch_size", "wav2lip_batch_size
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "checkpoint": _checkpoint,
     "overlay": _flag,
+    "soundtrack_gain": _decibels,
+    "sync_mode": _sync_mode,
     "pads": _four_whole(-LARGEST_SIDE, LARGEST_SIDE),
     "box": _box,
     "fps": _rate,

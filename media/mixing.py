@@ -31,17 +31,23 @@ Track = tuple[str | Path, Fraction | float, float]
 
 
 def mix(
-    voices: Sequence[Track], soundtrack: str | Path | None, duration: Fraction, out_path: str | Path
+    voices: Sequence[Track],
+    soundtrack: str | Path | None,
+    duration: Fraction,
+    out_path: str | Path,
+    soundtrack_gain: float = SOUNDTRACK_GAIN,
 ) -> None:
     """Write one WAV, 48 kHz stereo, exactly `duration` seconds long to the sample.
 
     Each voice is (path, start in seconds, gain in decibels). The soundtrack of the source, when
-    given, lies 6 dB under the voices and as far from the picture as in the source. Where the sum
-    would clip, the whole is made quieter instead. Raises MediaError as `media.sound.read_sound`.
+    given, lies under the voices, changed by `soundtrack_gain` decibels, and as far from the picture
+    as in the source. Where the sum would clip, the whole is made quieter instead.
+
+    Raises MediaError as `media.sound.read_sound`.
     """
     tracks = list(voices)
     if soundtrack is not None:
-        tracks.append((soundtrack, soundtrack_delay(soundtrack), SOUNDTRACK_GAIN))
+        tracks.append((soundtrack, soundtrack_delay(soundtrack), soundtrack_gain))
     total = round_half_up(duration * RATE)
     peak = max((np.abs(block).max() for block in _mixed(tracks, total)), default=0.0)
     scale = 32767 / max(1.0, float(peak))

@@ -23,7 +23,7 @@ ARROWS = {
     "checkpoints": {"media.errors"},
     "face_detection": {"media", "checkpoints"},
     "wav2lip": {"media", "checkpoints"},
-    "jobs": {"media.errors", "media.probe", "media.sound", "checkpoints"},
+    "jobs": {"media.errors", "media.probe", "media.sound", "media.timeline", "checkpoints"},
     "workers": {"jobs", "face_detection", "wav2lip", "media", "checkpoints"},
     "app": {"jobs", "media", "checkpoints"},
 }

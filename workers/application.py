@@ -32,7 +32,9 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    worker_enable_remote_control=False,
+    # The remote control's subscription is listened to at all times: without it a worker that is
+    # busy with as much as it may fetch would not notice, ever, that its broker went away.
+    worker_enable_remote_control=True,
     worker_hijack_root_logger=False,
     beat_scheduler="celery.beat:Scheduler",  # keeps no file: sweeping needs no memory
     beat_schedule={

@@ -15,7 +15,7 @@ from jobs.options import Options
 from media.errors import NamedError
 from media.pictures import read_picture
 from media.probe import MediaInfo
-from media.timeline import result_frames, round_half_up
+from media.timeline import frames_shown, result_frames, round_half_up, source_indices
 from media.transform import Transform
 from media.video import read_frames, read_frames_at
 
@@ -111,8 +111,13 @@ class Order:
 
     @property
     def frames(self) -> int:
-        """How many frames the result has: until the last voice ends."""
+        """How many frames the result has."""
         return frames_of_result(self.source, [voice.end for voice in self.voices])
+
+    def indices(self, start: int, stop: int) -> list[int]:
+        """The source's frames that are shown in the result frames start..stop."""
+        source = self.source
+        return source_indices(start, stop, source.frames, source.options.sync_mode, self.frames)
 
     @property
     def speakers(self) -> list[Person]:
@@ -127,15 +132,21 @@ class Order:
 
 
 def frames_of_result(source: Source, ends: Sequence[Fraction]) -> int:
-    """How many frames a result has whose voices end at `ends` seconds."""
-    return result_frames(max(ends), source.fps)
+    """How many frames a result has whose voices end at `ends` seconds.
+
+    One picture has no length of its own: its result is as long as the voices in every mode.
+    """
+    own = None if source.is_one_frame else source.frames
+    return result_frames(max(ends), source.fps, source.options.sync_mode, own)
 
 
 def frames_to_detect(source: Source, ends: Sequence[Fraction]) -> int:
     """How many frames, from the first, must be searched for faces: those that the result shows."""
     if source.options.box is not None:
         return 0
-    return 1 if source.is_fixed else min(source.frames, frames_of_result(source, ends))
+    if source.is_fixed:
+        return 1
+    return frames_shown(source.frames, frames_of_result(source, ends), source.options.sync_mode)
 
 
 def plan(frames: int, fps: Fraction, seconds: float) -> list[tuple[int, int]]:

@@ -18,7 +18,6 @@ from face_detection.persons import Person, link, require_faces
 from media.assemble import concatenate
 from media.errors import NamedError
 from media.mixing import mix
-from media.timeline import source_indices
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
 from wav2lip.engine import Engine
 from workers import speech
@@ -116,7 +115,7 @@ def render_segment(
     keeps that face as it is. Raises `Cancelled`.
     """
     source = order.source
-    indices = source_indices(start, stop, source.frames)
+    indices = order.indices(start, stop)
     speakers = order.speakers
     drives = [speech.drive(order, speaker, engine, start, stop) for speaker in speakers]
     size = _batch_size(source, source.options.wav2lip_batch_size)
@@ -137,9 +136,8 @@ def render_segment(
 
 def stitch(order: Order, segments: Sequence[Path], out_path: Path) -> None:
     """Join the segments, in order, with the sound of the voices into the finished video."""
-    soundtrack = None
-    if order.source.options.overlay and order.source.info.has_audio:
-        soundtrack = order.source.path
+    options = order.source.options
+    soundtrack = order.source.path if options.overlay and order.source.info.has_audio else None
     with TemporaryDirectory(dir=out_path.parent) as folder:
         sound = Path(folder) / "sound.wav"
         mix(
@@ -147,6 +145,7 @@ def stitch(order: Order, segments: Sequence[Path], out_path: Path) -> None:
             soundtrack,
             Fraction(order.frames) / order.fps,
             sound,
+            options.soundtrack_gain,
         )
         concatenate(segments, sound, out_path, order.fps, order.frames, {})
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from face_detection.persons import Person
 from jobs.options import Options
 from media.errors import NamedError
 from media.probe import MediaInfo
+from media.timeline import SYNC_MODES
 from workers.order import Order, Source, Voice, frames_to_detect, plan
+from workers.sight import not_animated, presence
 
 PICTURE = MediaInfo("image", 640, 480)
 FILM = MediaInfo("video", 640, 480, Fraction(30), 90, Fraction(3), True)
@@ -59,6 +62,45 @@ def test_only_frames_that_the_result_shows_are_searched() -> None:
     assert frames_to_detect(source(still=True), long) == 1
     assert frames_to_detect(source(PICTURE), long) == 1
     assert frames_to_detect(source(box=(0.0, 0.0, 9.0, 9.0)), long) == 0
+
+
+def test_a_result_may_last_as_long_as_the_video() -> None:
+    voice = Voice(Path("a"), 1, Fraction(2))
+    silence = order(source(sync_mode="silence"), voice)
+    assert silence.frames == 90
+    assert silence.indices(58, 62) == [58, 59, 60, 61]
+    remap = order(source(sync_mode="remap"), voice)
+    assert remap.frames == 60
+    assert remap.indices(0, 1) + remap.indices(59, 60) == [0, 89]
+    long = Voice(Path("a"), 1, Fraction(4))
+    assert order(source(sync_mode="cut_off"), long).frames == 90
+    assert order(source(sync_mode="freeze"), long).indices(88, 92) == [88, 89, 89, 89]
+    assert order(source(sync_mode="loop"), long).indices(88, 92) == [88, 89, 0, 1]
+    for mode in SYNC_MODES:
+        assert order(source(PICTURE, sync_mode=mode), voice).frames == 50
+        assert order(source(still=True, sync_mode=mode), voice).indices(0, 2) == [0, 0]
+
+
+def test_frames_are_searched_as_far_as_the_mode_shows_them() -> None:
+    short = [Fraction(1)]
+    searched = {mode: frames_to_detect(source(sync_mode=mode), short) for mode in SYNC_MODES}
+    whole = {"remap": 90, "silence": 90}
+    assert searched == dict.fromkeys(SYNC_MODES, 30) | whole
+
+
+def test_what_is_out_of_sight_is_told_in_seconds_of_the_result() -> None:
+    voice = Voice(Path("a"), 1, Fraction(4))  # 120 frames; the person is in the first two of 90
+    first, second = not_animated(order(source(sync_mode="loop"), voice))
+    assert (first.person, first.start, first.stop) == (1, 0.067, 3.0)
+    assert (second.start, second.stop, second.reason) == (3.067, 4.0, "out of sight")
+    assert not_animated(order(source(static=True), voice)) == []
+    assert not_animated(order(source(), replace(voice, person=2))) == []
+
+
+def test_a_person_is_in_sight_from_time_to_time() -> None:
+    moving = order(source()).persons[0]
+    assert presence(source(), moving, 30) == {"intervals": [[0.0, 0.067]], "share": 2 / 30}
+    assert presence(source(static=True), moving, 1) == {"intervals": [[0.0, 3.0]], "share": 1.0}
 
 
 def test_the_box_follows_the_person_unless_it_is_fixed() -> None:
