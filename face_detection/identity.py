@@ -32,7 +32,7 @@ def embedding(frame: np.ndarray, box: Box) -> np.ndarray:
     """The (128,) float32 embedding of the face in `box` of an RGB uint8 `frame`.
 
     The Euclidean distance of two embeddings is mostly below 0.45 for one person and mostly above
-    0.6 for two. Takes some 25 ms, most of it in the network.
+    0.6 for two. Takes some 60 ms of one core, most of it in the network.
     """
     points = landmarks_in_fitted(frame, box)
     x1, y1, x2, y2 = (round(side) for side in box)
