@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
 from media.errors import not_a_face_file, unreadable
 from media.signature import read_signature
 
 if TYPE_CHECKING:
-    from av import AudioFrame, AudioStream, Packet, VideoFrame, VideoStream
+    from av import AudioFrame, AudioStream, Packet, VideoCodecContext, VideoFrame, VideoStream
     from av.container import InputContainer
 
 _DECODER_THREADS = 2
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _STANDARD_RATES = tuple(
     Fraction(*rate)
     for rate in (
@@ -134,11 +135,24 @@ def decoded(
     """The frames in the packets and those still in the decoder; damaged packets are passed over."""
     import av
 
+    decoder = _alpha_decoder(stream) or stream
     for packet in chain(packets, [None]):
         try:
-            yield from stream.decode(packet)
+            yield from decoder.decode(packet)
         except av.FFmpegError:
             continue
+
+
+def _alpha_decoder(stream: VideoStream | AudioStream) -> VideoCodecContext | None:
+    """FFmpeg's own VP8 and VP9 decoders leave the alpha channel out; libvpx's read it."""
+    from av import CodecContext
+
+    name = _ALPHA_DECODERS.get(stream.codec_context.name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return None
+    decoder = cast("VideoCodecContext", CodecContext.create(name, "r"))
+    decoder.thread_count = _DECODER_THREADS
+    return decoder
 
 
 def packet_end(packet: Packet, rate: Fraction) -> Fraction | None:

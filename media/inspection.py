@@ -77,7 +77,7 @@ def _inspect_media(path: Path, limits: Limits) -> MediaInfo:
 
 
 def _inspect_video(path: Path, limits: Limits, has_audio: bool) -> MediaInfo:
-    width, height = _first_picture_size(path, limits)
+    width, height, notes = _first_picture(path, limits)
     with open_media(path) as container:
         stream = required_video_stream(container)
         rate, origin = stream_rate(stream), stream_start(stream)
@@ -86,20 +86,29 @@ def _inspect_video(path: Path, limits: Limits, has_audio: bool) -> MediaInfo:
             duration = max(duration, (packet_end(packet, rate) or origin) - origin)
             _check_length(duration, rate, limits)
     return MediaInfo(
-        "video", width, height, rate, result_frames(duration, rate), duration, has_audio
+        "video", width, height, rate, result_frames(duration, rate), duration, has_audio, notes
     )
 
 
-def _first_picture_size(path: Path, limits: Limits) -> tuple[int, int]:
-    """(width, height) of the upright first frame: proof that the video can be decoded."""
-    from media.upright import Upright, displayed_size
+def _first_picture(path: Path, limits: Limits) -> tuple[int, int, tuple[str, ...]]:
+    """Width and height of the upright first frame, and the notes on it.
+
+    That there is one is proof that the video can be decoded.
+    """
+    from media.hdr import signal_of
+    from media.upright import Upright, displayed_size, has_alpha
 
     with open_media(path) as container:
         stream = required_video_stream(container)
         _check_size(*displayed_size(stream), limits)
         for picture in decoded(stream, good_packets(container, stream)):
             height, width = Upright(stream)(picture).shape[:2]
-            return width, height
+            facts = {
+                "hdr": signal_of(picture) in ("pq", "hlg"),
+                "interlaced": picture.interlaced_frame,
+                "transparent": has_alpha(picture),
+            }
+            return width, height, tuple(note for note, holds in facts.items() if holds)
     raise unreadable("This video")
 
 

@@ -9,6 +9,13 @@ from typing import Any, Literal
 
 Kind = Literal["image", "video", "audio"]
 
+NOTES = {
+    "hdr": "This video has a high dynamic range: it was tone-mapped to the standard one.",
+    "interlaced": "This video is interlaced: it was deinterlaced.",
+    "transparent": "This video is transparent in places: it was laid on white.",
+}
+"""What is done to a video before anything else, in words for its owner, by code."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -34,6 +41,7 @@ class MediaInfo:
     Sizes are pixels of the upright picture. `fps` is the constant rate at which
     `media.video.read_frames` reads, and `frames` is the number of frames it yields;
     both are None for pictures and sounds. `duration` is in seconds, None for pictures.
+    `notes` are keys of `NOTES`.
     """
 
     kind: Kind
@@ -43,6 +51,7 @@ class MediaInfo:
     frames: int | None = None
     duration: Fraction | None = None
     has_audio: bool = False
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; fractions are written like "30000/1001"."""
@@ -54,16 +63,18 @@ class MediaInfo:
             "frames": self.frames,
             "duration": None if self.duration is None else str(self.duration),
             "has_audio": self.has_audio,
+            "notes": list(self.notes),
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> MediaInfo:
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`; without `notes`, as older versions stored it, has none."""
         return cls(
             **{
                 **values,
                 "fps": None if values["fps"] is None else Fraction(values["fps"]),
                 "duration": None if values["duration"] is None else Fraction(values["duration"]),
+                "notes": tuple(values.get("notes", ())),
             }
         )
 

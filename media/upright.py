@@ -1,4 +1,4 @@
-"""A decoded picture as people see it: RGB, opaque, square pixels, the right way up."""
+"""A decoded picture as people see it: RGB of BT.709, opaque, square pixels, the right way up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+from media.hdr import Signal, ToneMapper, signal_of
 
 # Without these flags swscale repeats chroma samples and rounds twice: 2.5 dB on a photograph.
 CAREFUL = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.FULL_CHR_H_INT
@@ -32,30 +34,53 @@ class Upright:
     def __init__(self, stream: av.VideoStream) -> None:
         self._width, self._height = displayed_size(stream)
         self._display_matrix: list[int] | None = None
+        self._tone_mapper: ToneMapper | None = None
 
     def __call__(self, picture: av.VideoFrame) -> np.ndarray:
         if self._display_matrix is None:
             # Asked once a stream: side data and its picture hold each other until the garbage
             # collector comes, and that would be hundreds of megabytes of pictures.
             self._display_matrix = _display_matrix(picture)
-        has_alpha = any(component.is_alpha for component in picture.format.components)
-        converted = picture.reformat(
+        transparent, signal = has_alpha(picture), signal_of(picture)
+        if signal:
+            picture = self._tone_mapped(picture, signal, transparent)
+        frame = self._converted(picture, "rgba" if transparent else "rgb24").to_ndarray()
+        return _turned(_on_white(frame) if transparent else frame, self._display_matrix)
+
+    def _converted(self, picture: av.VideoFrame, format: str) -> av.VideoFrame:
+        return picture.reformat(
             width=self._width,
             height=self._height,
-            format="rgba" if has_alpha else "rgb24",
+            format=format,
             src_colorspace=_colour_matrix(picture),
             dst_color_range=ColorRange.JPEG,
             interpolation=Interpolation.BICUBIC | CAREFUL,
             threads=1,
         )
-        frame = converted.to_ndarray()
-        return _turned(_on_white(frame) if has_alpha else frame, self._display_matrix)
+
+    def _tone_mapped(
+        self, picture: av.VideoFrame, signal: Signal, transparent: bool
+    ) -> av.VideoFrame:
+        # Eight bits are too few before the highlights are compressed.
+        deep = self._converted(picture, "gbrap16le" if transparent else "gbrp16le")
+        if self._tone_mapper is None or not self._tone_mapper.fits(deep, signal):
+            self._tone_mapper = ToneMapper(deep, signal)
+        return self._tone_mapper(deep)
+
+
+def has_alpha(picture: av.VideoFrame) -> bool:
+    return any(component.is_alpha for component in picture.format.components)
 
 
 def _colour_matrix(picture: av.VideoFrame) -> int | None:
-    """Untagged video is BT.709 when it is high definition and BT.601 below, as players assume."""
+    """Untagged video is BT.709 when it is high definition and BT.601 below, as players assume.
+
+    What goes beyond BT.709 is BT.2020.
+    """
     if picture.colorspace != _UNSPECIFIED or picture.format.is_rgb:
         return None
+    if signal_of(picture):
+        return Colorspace.BT2020
     return Colorspace.ITU709 if picture.height >= _HD_HEIGHT else Colorspace.ITU601
 
 

@@ -24,6 +24,7 @@ from media.container import (
     stream_start,
     time_base,
 )
+from media.deinterlace import deinterlaced
 from media.errors import unreadable
 from media.signature import read_signature
 from media.timeline import result_frames, round_half_up
@@ -175,13 +176,16 @@ def _decode(path: str | Path, seek_to: Fraction | None) -> Iterator[_Picture]:
                 unshown.append(packet.dts or 0)
                 yield packet
 
+        def timed() -> Iterator[tuple[Fraction, av.VideoFrame]]:
+            for picture in decoded(stream, watched()):
+                # Where only the order is known, the n-th picture shown takes the n-th place stored.
+                place = unshown.popleft() if unshown else 0
+                if picture.pts is not None and not has_order_only(stream):
+                    place = picture.pts
+                yield place * time_base(stream) - origin, picture
+
         time = None
-        for picture in decoded(stream, watched()):
-            # Where only the order is known, the n-th picture shown takes the n-th place stored.
-            place = unshown.popleft() if unshown else 0
-            if picture.pts is not None and not has_order_only(stream):
-                place = picture.pts
-            time = place * time_base(stream) - origin
+        for time, picture in deinterlaced(timed()):
             yield time, partial(upright, picture)
         if time is None and seek_to is None:
             raise unreadable("This video")

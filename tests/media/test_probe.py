@@ -1,5 +1,6 @@
 """What a file is, is decided by its bytes; what is wrong with it has a name."""
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -37,6 +38,10 @@ def test_the_facts_survive_storage():
     info = MediaInfo("video", 640, 360, Fraction(30000, 1001), 90, Fraction(3003, 1000), True)
     assert info.to_dict()["fps"] == "30000/1001"
     assert MediaInfo.from_dict(info.to_dict()) == info
+    noted = MediaInfo("video", 8, 9, Fraction(25), 1, Fraction(1, 25), notes=("hdr", "interlaced"))
+    assert MediaInfo.from_dict(json.loads(json.dumps(noted.to_dict()))) == noted
+    older = {key: value for key, value in info.to_dict().items() if key != "notes"}
+    assert MediaInfo.from_dict(older) == info
     picture = MediaInfo("image", 8, 9)
     assert MediaInfo.from_dict(picture.to_dict()) == picture
 

@@ -1,7 +1,7 @@
 """Every source reads at a constant rate, the same frames from wherever one begins."""
 
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from PIL import Image
 
 from media.errors import MediaError
 from media.probe import probe
-from media.timeline import SYNC_MODES, result_frames, source_indices
+from media.timeline import SYNC_MODES, result_frames, round_half_up, source_indices
 from media.video import read_frames, read_frames_at
 
 # Several groups of pictures with B-frames: what makes exact seeking hard.
@@ -104,8 +104,11 @@ def test_reading_ends_with_the_video(long_film):
     assert list(read_frames(long_film, 60, 70)) == []
 
 
-@pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60)])
-@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+@pytest.mark.parametrize(
+    "fps",
+    [*(Fraction(n, 1001) for n in (24000, 30000, 60000)), Fraction(50), Fraction(60)],
+)
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.mov", "film.avi"])
 def test_broadcast_rates_survive_containers_that_count_milliseconds(
     fps, name, tmp_path, write_media, numbered, number_of
 ):
@@ -124,6 +127,30 @@ def test_variable_rate_becomes_constant_by_repeating(tmp_path, write_media, numb
     assert shown == [0, 1, 2, 2, 2, 3, 4, 5]
     info = probe(film)
     assert len(list(read_frames(film))) == info.frames == round(info.duration * info.fps)
+
+
+@given(steps=st.lists(st.integers(5, 200), min_size=2, max_size=30))
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@pytest.mark.parametrize("name", ["phone.mp4", "phone.mkv"])
+def test_any_variable_rate_has_the_length_that_was_found(
+    name, steps, tmp_path, write_media, numbered, number_of
+):
+    """The frame of a tick is the last picture that began by then; nothing is lost at the end."""
+    moments = [0, *accumulate(steps)]
+    film = write_media(
+        tmp_path / name, [numbered(i) for i in range(len(moments))], milliseconds=moments
+    )
+    info = probe(film)
+    shown = [number_of(frame) for frame in read_frames(film)]
+    assert len(shown) == info.frames == round_half_up(info.duration * info.fps)
+    assert info.duration >= Fraction(moments[-1], 1000)
+    begun = [
+        [round_half_up(Fraction(m, 1000) * info.fps) <= i for m in moments]
+        for i in range(len(shown))
+    ]
+    assert shown == [sum(flags) - 1 for flags in begun]
 
 
 def test_another_rate_can_be_asked_for(long_film, number_of):
@@ -182,13 +209,41 @@ def test_an_animated_webp_is_a_video(tmp_path):
     assert [int(frame[0, 0, 0]) for frame in read_frames(path)] == [0, 80, 160, 240]
 
 
-def test_transparent_video_is_laid_on_white(tmp_path, write_media):
-    glass = np.zeros((32, 32, 4), np.uint8)
-    glass[:, 16:] = (200, 0, 0, 255)
-    film = write_media(tmp_path / "glass.mov", [glass] * 2, codec="png", pix_fmt="rgba")
-    frame = next(read_frames(film))
-    assert (frame[:, :16] == 255).all()
-    assert (frame[:, 16:] == (200, 0, 0)).all()
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "tolerance"),
+    [
+        ("glass.mov", "png", "rgba", 0),
+        ("glass.mov", "qtrle", "argb", 0),
+        ("glass.mov", "prores_ks", "yuva444p10le", 3),
+        ("glass.webm", "libvpx-vp9", "yuva420p", 6),
+        ("glass.webm", "libvpx", "yuva420p", 6),
+        ("glass.mkv", "ffv1", "yuva444p", 2),
+    ],
+)
+def test_transparent_video_is_laid_on_white(name, codec, pix_fmt, tolerance, tmp_path, write_media):
+    glass = np.zeros((64, 64, 4), np.uint8)
+    glass[:, 32:] = (200, 0, 0, 255)
+    options = {"auto-alt-ref": "0", "crf": "4", "b": "2M"} if "libvpx" in codec else {}
+    film = write_media(
+        tmp_path / name, [glass] * 30, codec=codec, pix_fmt=pix_fmt, options={**options, "g": "12"}
+    )
+    assert probe(film).notes == ("transparent",)
+    frames = list(read_frames(film))
+    assert len(frames) == probe(film).frames == 30
+    assert (frames[0][:, :30] >= 255 - tolerance).all()
+    assert np.abs(frames[0][:, 34:].astype(int) - (200, 0, 0)).max() <= tolerance
+    assert np.array_equal(list(read_frames(film, 20, 25)), frames[20:25])
+
+
+def test_a_transparent_animated_webp_is_laid_on_white(tmp_path):
+    pictures = [Image.new("RGBA", (40, 30), (level, 0, 0, 255)) for level in (10, 100, 200)]
+    for picture in pictures:
+        picture.paste((0, 0, 0, 0), (0, 0, 10, 10))
+    path = tmp_path / "glass.webp"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40, lossless=True)
+    frames = list(read_frames(path))
+    assert [frame[20, 20].tolist() for frame in frames] == [[10, 0, 0], [100, 0, 0], [200, 0, 0]]
+    assert all((frame[:10, :10] == 255).all() for frame in frames)
 
 
 def test_a_song_with_a_cover_is_no_video(tmp_path, write_media, tone):
