@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init
+from kombu.transport.redis import Channel as RedisChannel
 
 from jobs import logs
 from jobs.database import Database
@@ -16,25 +17,27 @@ from jobs.settings import from_environment
 
 settings = from_environment()
 
+# A worker gives no message back when it ends: it may be its broker that ended, and the rows know.
+RedisChannel.do_restore = False
+
 app = Celery("mouth", broker=broker_url(settings), include=["workers.tasks"])
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
     task_default_queue=LIGHT,
-    # A message is gone only when its work is; what was killed is delivered again. That is only
-    # for speed: the rows tell what is to be done even if no message survives.
+    # A worker takes the next message when it is done with the last. The broker keeps no account of
+    # messages that are worked on: the rows do, whose leases also outlive the broker. (Its account
+    # would make a worker hang, or end, if the broker dies while a message is worked on.)
     task_acks_late=True,
-    task_reject_on_worker_lost=True,
+    task_reject_on_worker_lost=False,
     worker_prefetch_multiplier=1,
-    broker_transport_options={"visibility_timeout": 6 * 3600},
+    broker_transport_options={"ack_emulation": False},
     # A broker that restarts is no reason to drop work, nor to give up.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    # The remote control's subscription is listened to at all times: without it a worker that is
-    # busy with as much as it may fetch would not notice, ever, that its broker went away.
-    worker_enable_remote_control=True,
+    worker_enable_remote_control=False,
     worker_hijack_root_logger=False,
     beat_scheduler="celery.beat:Scheduler",  # keeps no file: sweeping needs no memory
     beat_schedule={

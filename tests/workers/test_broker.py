@@ -4,9 +4,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import redis
 
-from jobs.queue import ENGINE, Queue, socket_path
+from jobs.queue import ENGINE, LIGHT, Queue, socket_path
 from jobs.settings import Settings
 from workers import broker
 
@@ -56,3 +57,24 @@ def test_a_second_start_in_the_same_folder_is_refused(
     assert "runs already" in second.stderr
     assert "Traceback" not in second.stderr
     assert answers(stack.jobs.settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("queue", [LIGHT, ENGINE])
+def test_a_worker_goes_on_when_its_broker_died_under_its_hands(
+    start_stack: Callable, queue: str
+) -> None:
+    stack = start_stack("redis", queue)
+
+    def is_fetched() -> bool:
+        """Whether the worker takes a new message."""
+        stack.until(
+            "the broker", lambda: stack.jobs.queue.enqueue("workers.advance", "", queue=queue)
+        )
+        stack.until("the message to be fetched", lambda: stack.jobs.queue.length(queue) == 0)
+        return True
+
+    assert is_fetched()
+    stack.kill("redis")  # while the worker is busy with the message
+    stack.start("redis")
+    assert is_fetched()
