@@ -68,6 +68,13 @@ def _four(name: str, kind: type, metavar: str, doc: str) -> Callable[..., Any]:
     return click.option(name, type=kind, nargs=4, default=None, metavar=metavar, help=doc)
 
 
+_SYNC_MODES = (
+    "When the video is not as long as the voice: bounce (play it there and back, the default), "
+    "loop, freeze (hold the last frame), remap (retime it), cut_off (end with the shorter), "
+    "silence (show the whole video)."
+)
+
+
 def _changes_source(command: Callable[..., None]) -> Callable[..., None]:
     """Add what changes the source, and how faces are looked for in it."""
     for option in (
@@ -88,7 +95,9 @@ def _changes_source(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("-o", "--output", "--outfile", type=VIDEO, help="FACE-talking.mp4 if not given.")
 @_whole("--person", "N", "Who speaks, as `mouth faces` counts.")
 @click.option("--checkpoint", "--checkpoint-path", metavar="NAME", help="A name, or a file.")
+@click.option("--sync-mode", metavar="MODE", help=_SYNC_MODES)
 @_flag("--overlay", "Keep the video's own sound under the voice.")
+@click.option("--soundtrack-gain", type=float, metavar="DB", help="How much louder that is (-6).")
 @_four("--pads", int, "T B L R", "Widen the face box by so many pixels.")
 @_four("--box", float, "X1 Y1 X2 Y2", "The face is here, in every frame.")
 @click.option("--fps", metavar="F", help="Frames a second of a video made of a still (25).")
@@ -107,12 +116,12 @@ def animate(
 ) -> None:
     """Make the mouth in FACE, a picture or video, move to VOICE, a sound."""
     from workers import direct, models, order, pipeline
+    from workers.sight import not_animated
 
     settings = _settings()
     output = output or Path(f"{face.stem}-talking.mp4")
     if not output.absolute().parent.is_dir():
-        problem = f"The folder of {output} does not exist."
-        raise NamedError("no-access", problem, "Make it, or choose another with -o.")
+        raise _no_folder(output)
     options |= {"smooth": not no_smooth, "blend": not no_blend}
     source = direct.open_source(face, options, settings)
     duration = direct.voice_duration(voice, settings)
@@ -124,6 +133,9 @@ def animate(
     wanted = order.Order(source, (speech,), tuple(persons))
     with _bar(wanted.frames, "moving the mouth") as advance:
         pipeline.animate(wanted, output, engine, settings.segment_seconds, advance)
+    for each in not_animated(wanted):
+        span = f"from {each.start:g} to {each.stop:g} seconds"
+        click.echo(f"person {each.person} is {each.reason} {span}: left as it is", err=True)
     click.echo(output)
 
 
@@ -131,14 +143,21 @@ def animate(
 @click.argument("source", type=FILE)
 @click.option("--voice", type=FILE, help="Look only as far into a video as this voice lasts.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--sheet", type=VIDEO, metavar="PNG", help="Draw a portrait of each to this file.")
 @_changes_source
-def faces(source: Path, voice: Path | None, as_json: bool, **options: Any) -> None:
+def faces(
+    source: Path, voice: Path | None, as_json: bool, sheet: Path | None, **options: Any
+) -> None:
     """List the people in SOURCE by the numbers that --person takes.
 
     Stills are counted from left to right, videos by time on screen. Boxes are x1 y1 x2 y2 in
-    pixels of the frame they are given for.
+    pixels of the frame they are given for; times are seconds.
     """
     from workers import direct, order
+    from workers.sheet import write_sheet
+
+    if sheet is not None and not sheet.absolute().parent.is_dir():
+        raise _no_folder(sheet)
 
     settings = _settings()
     seen = direct.open_source(source, options, settings)
@@ -147,13 +166,19 @@ def faces(source: Path, voice: Path | None, as_json: bool, **options: Any) -> No
         frames = order.frames_to_detect(seen, [direct.voice_duration(voice, settings)])
     with _bar(frames, "looking for faces") as advance:
         persons = direct.find_persons(seen, frames, settings, advance)
-    rows = direct.describe(persons)
+    rows = direct.describe(seen, persons, frames)
+    if sheet is not None:
+        write_sheet(seen, persons, frames, sheet)
     if as_json:
         click.echo(json.dumps({"persons": rows}))
         return
     for row in rows:
         sides = " ".join(f"{side:g}" for side in row["box"])
-        click.echo(f"person {row['id']}: box {sides}  frame {row['frame']}  score {row['score']}")
+        times = f"  from {row['first']:g} to {row['last']:g}, {row['share']:.0%}"
+        click.echo(
+            f"person {row['id']}: box {sides}  frame {row['frame']}  score {row['score']}"
+            + ("" if seen.is_fixed else times)
+        )
 
 
 @main.command()
@@ -248,6 +273,11 @@ def compact(clips: Path, run: Path, table: Path | None, processes: int, **how: A
     train_renderer.main(prepared, run, table, **how)
     export.main(run, run, run / "compact.pt")
     click.echo(run / "compact.pt")
+
+
+def _no_folder(path: Path) -> NamedError:
+    problem = f"The folder of {path} does not exist."
+    return NamedError("no-access", problem, "Make it, or choose another place.")
 
 
 def _settings() -> "Settings":

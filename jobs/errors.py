@@ -20,6 +20,16 @@ def no_such_person(number: int, known: Iterable[int]) -> NamedError:
     )
 
 
+def nobody_there(x: float, y: float, known: Iterable[int]) -> NamedError:
+    """The same code: this too is answered by choosing again."""
+    numbers = ", ".join(map(str, known))
+    return NamedError(
+        "no-such-person",
+        f"Nobody was found at the point {x:g}, {y:g}.",
+        f"Point at a face, or choose one of these persons: {numbers}.",
+    )
+
+
 def no_voice() -> NamedError:
     return NamedError("no-voice", "The job has no voice.", "Give at least one sound file.")
 

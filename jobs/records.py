@@ -39,13 +39,18 @@ class Record(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
         dict[str, Any]: JSON(none_as_null=True),
         list[float]: JSON(none_as_null=True),
+        list[list[float]]: JSON(none_as_null=True),
+        list[dict[str, Any]]: JSON(none_as_null=True),
         float: Float(53),
         str: String(255),
     }
 
 
 class Upload(Record):
-    """A file that somebody sent; its bytes are stored once, under their sha256."""
+    """A file that somebody sent; its bytes are stored once, under their sha256.
+
+    `result_of` is the job that made it, of a result that was taken as a new source.
+    """
 
     __tablename__ = "upload"
 
@@ -57,11 +62,17 @@ class Upload(Record):
     kind: Mapped[str] = mapped_column(String(8))
     bytes: Mapped[int] = mapped_column(BigInteger)
     info: Mapped[dict[str, Any]]
+    result_of: Mapped[str | None] = mapped_column(String(32))
     created: Mapped[float] = mapped_column(default=time.time)
 
 
 class Job(Record):
-    """One request: a source, voices, options, and how far it is."""
+    """One request: a source, voices, options, and how far it is.
+
+    `picture` is what the boxes of the persons lie in: key, frame, width and height. `previews` are
+    frames to look through: frame, time in seconds, key, and boxes of person and box. `not_animated`
+    are the stretches of the result as `workers.sight.NotAnimated` has them.
+    """
 
     __tablename__ = "job"
 
@@ -73,6 +84,8 @@ class Job(Record):
     consent: Mapped[float | None]
     error: Mapped[dict[str, Any] | None]
     picture: Mapped[dict[str, Any] | None]
+    previews: Mapped[list[dict[str, Any]] | None]
+    not_animated: Mapped[list[dict[str, Any]] | None]
     result_key: Mapped[str | None]
     created: Mapped[float] = mapped_column(default=time.time, index=True)
     updated: Mapped[float] = mapped_column(default=time.time, onupdate=time.time)
@@ -92,6 +105,8 @@ class Job(Record):
 class Voice(Record):
     """One sound of a job and the number of the person who speaks it, None until chosen.
 
+    `point` chooses a person by a place in the source: x and y in pixels, and a frame or a time in
+    seconds. It is looked up once the persons are found.
     `start` is where it begins in the result, in seconds; `gain` is in decibels; `duration` is
     exact, in seconds, as the text of a Fraction.
     """
@@ -102,6 +117,7 @@ class Voice(Record):
     position: Mapped[int] = mapped_column(primary_key=True)
     upload_id: Mapped[str] = mapped_column(ForeignKey("upload.id"), index=True)
     person: Mapped[int | None]
+    point: Mapped[dict[str, Any] | None]
     duration: Mapped[str] = mapped_column(String(64))
     start: Mapped[float] = mapped_column(default=0.0)
     gain: Mapped[float] = mapped_column(default=0.0)
@@ -110,7 +126,11 @@ class Voice(Record):
 
 
 class Person(Record):
-    """Somebody who was found: `box` (x1, y1, x2, y2) in the source's frame number `frame`."""
+    """Somebody who was found: `box` (x1, y1, x2, y2) in the source's frame number `frame`.
+
+    `intervals` are [start, stop] in seconds in which they are in sight, and `share` is how much of
+    what was looked at that is, 0 to 1.
+    """
 
     __tablename__ = "person"
 
@@ -120,6 +140,8 @@ class Person(Record):
     frame: Mapped[int]
     score: Mapped[float]
     thumbnail_key: Mapped[str]
+    intervals: Mapped[list[list[float]]] = mapped_column(default=list)
+    share: Mapped[float] = mapped_column(default=0.0)
 
 
 class Segment(Record):

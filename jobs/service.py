@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,30 @@ WHOLE_JOB = (
 
 
 @dataclass(frozen=True)
+class Point:
+    """A place in the source: pixels of the upright frame, and its number or the time in seconds.
+
+    Without either it is the first frame.
+    """
+
+    x: float
+    y: float
+    frame: int | None = None
+    time: float | None = None
+
+
+@dataclass(frozen=True)
 class VoiceChoice:
-    """Which upload is spoken by which person, from `start` seconds, louder by `gain` decibels."""
+    """Which upload is spoken by which person, from `start` seconds, louder by `gain` decibels.
+
+    The person is known by number or by a point at the face; without both the job asks.
+    """
 
     upload_id: str
     person: int | None = None
     start: float = 0.0
     gain: float = 0.0
+    point: Point | None = None
 
 
 class Jobs:
@@ -51,15 +68,20 @@ class Jobs:
         self.storage = Storage(settings.storage, settings.work_dir)
         self.queue = Queue(settings)
 
-    def create_upload(self, owner: str, path: Path, name: str) -> Upload:
+    def create_upload(
+        self, owner: str, path: Path, name: str, result_of: str | None = None
+    ) -> Upload:
         """Store the file at `path`, which stays where it is; `name` is only for showing.
+
+        The result of a job, which nobody ever writes to, shares its room on the disk where it can.
 
         Raises MediaError for what is no picture, video or sound, or beyond the limits.
         """
         size = path.stat().st_size
         info = probe(path, self._limits())
+        copy = _shared if result_of else shutil.copyfile
         with self.storage.scratch() as folder:
-            key = self.storage.put_file(Path(shutil.copyfile(path, folder / "upload")))
+            key = self.storage.put_file(Path(copy(path, folder / "upload")))
         upload = Upload(
             owner=owner,
             sha256=key.rpartition("/")[2],
@@ -68,14 +90,26 @@ class Jobs:
             kind=info.kind,
             bytes=size,
             info=info.to_dict(),
+            result_of=result_of,
         )
         with self.database.write() as session:
             session.add(upload)
             session.flush()
             if not self.storage.exists(key):  # its last other user left in this very moment
                 with self.storage.scratch() as folder:
-                    self.storage.put_file(Path(shutil.copyfile(path, folder / "upload")))
+                    self.storage.put_file(Path(copy(path, folder / "upload")))
         return upload
+
+    def reuse_result(self, owner: str, job_id: str, name: str) -> Upload:
+        """Make an upload of a finished result, so that another job can start from it.
+
+        Raises NamedError not-found, not-now, and as `create_upload`.
+        """
+        job = self.job(job_id)
+        if job.state != "done" or job.result_key is None:
+            raise errors.not_now(job.state, "used as a source")
+        with self.storage.local(job.result_key) as path:
+            return self.create_upload(owner, path, name, result_of=job_id)
 
     def create_job(
         self,
@@ -87,9 +121,12 @@ class Jobs:
     ) -> Job:
         """Start a job. Raises NamedError: not-found, bad-option, no-voice, too-long, and MediaError
         for a source without a picture and a voice that cannot drive a mouth.
+
+        The soundtrack of another job's result keeps its level unless `options` say otherwise.
         """
-        checked = Options.from_dict(options or {}, self.settings.checkpoint)
         source = self._upload(source_id)
+        usual = {"soundtrack_gain": 0.0} if source.result_of else {}
+        checked = Options.from_dict({**usual, **(options or {})}, self.settings.checkpoint)
         if source.kind == "audio":
             raise not_a_face_file()
         job = Job(
@@ -210,6 +247,7 @@ class Jobs:
                     duration=str(duration),
                     start=choice.start,
                     gain=choice.gain,
+                    point=asdict(choice.point) if choice.point else None,
                 )
             )
         return voices
@@ -268,7 +306,16 @@ def _locked(session: Session, job_id: str) -> Job:
 def _forget_work(session: Session, job: Job) -> None:
     for record in (Segment, Person):
         session.execute(sa.delete(record).where(record.job_id == job.id))
-    job.picture = None
+    job.picture = job.previews = job.not_animated = None
+
+
+def _shared(path: Path, target: Path) -> Path:
+    """The file under another name too; a copy where the two are on different disks."""
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, target)
+    return target
 
 
 def _is_used(session: Session, upload_id: str) -> bool:

@@ -77,12 +77,26 @@ def test_faces_are_counted_from_left_to_right(mouth: Mouth, two_faces_file: Path
     assert [line.split(":")[0] for line in lines] == ["person 1", "person 2"]
 
 
+def test_a_contact_sheet_shows_everybody(mouth: Mouth, two_faces_file: Path) -> None:
+    answer = mouth("faces", two_faces_file, "--json", "--sheet", "people.png")
+    assert answer.exit_code == 0, answer.stderr
+    for person in json.loads(answer.stdout)["persons"]:
+        assert (person["first"], person["last"], person["share"]) == (0, 0.04, 1)
+        assert person["intervals"] == [[0, 0.04]]
+    sheet = read_picture("people.png")
+    assert sheet.shape[1] > 2 * 256
+    left, right = sheet[16:160, 16:176], sheet[16:160, 288:448]
+    assert np.abs(left.astype(int) - right).mean() > 10  # a face and its mirror image
+    assert left.std() > 30 < right.std()
+
+
 def test_what_was_found_is_kept(mouth: Mouth, astronaut_file: Path, tmp_path: Path) -> None:
     first = mouth("faces", astronaut_file, "--json").stdout
-    (kept,) = (tmp_path / "var" / "detections").rglob("*.csv")
+    kept = sorted((tmp_path / "var" / "detections").rglob("*.csv"))
+    assert len(kept) == 2
     shutil.copy(astronaut_file, "another name.png")
     assert mouth("faces", "another name.png", "--json").stdout == first
-    assert list((tmp_path / "var" / "detections").rglob("*.csv")) == [kept]
+    assert sorted((tmp_path / "var" / "detections").rglob("*.csv")) == kept
 
 
 def test_options_keep_the_originals_spelling(mouth: Mouth, astronaut_file: Path) -> None:

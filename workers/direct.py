@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from face_detection.cache import DetectionCache
+from face_detection.detection import Box
 from face_detection.persons import Person
 from jobs.errors import no_such_person
 from jobs.options import Options
@@ -17,6 +18,7 @@ from media.sound import check_voice, sound_duration
 from workers import models, pipeline
 from workers.order import Source, plan
 from workers.portraits import box_in, picture_frame, shown_in
+from workers.sight import presence
 
 
 def open_source(path: Path, options: Mapping[str, Any], settings: Settings) -> Source:
@@ -57,16 +59,16 @@ def find_persons(
 
     Raises NamedError: no-face-found, face-too-small, bad-option.
     """
-    found = []
+    seen = []
     if frames:
         detector = models.detector_for(source, settings.detector)
         cache = DetectionCache(str(settings.var_dir / "detections"))
         content = content_hash(source.path)
         for start, stop in plan(frames, source.fps, settings.segment_seconds):
-            found += pipeline.detect_segment(
-                source, content, start, stop, detector, cache, progress
+            seen.append(
+                pipeline.detect_segment(source, content, start, stop, detector, cache, progress)
             )
-    return pipeline.link_persons(source, found)
+    return pipeline.link_persons(source, pipeline.Seen.joined(seen))
 
 
 def choose_speaker(persons: Sequence[Person], number: int | None) -> int:
@@ -78,9 +80,11 @@ def choose_speaker(persons: Sequence[Person], number: int | None) -> int:
     if number is None and len(known) == 1:
         return known[0]
     if number is None:
+        picture = picture_frame(persons)
         places = "\n".join(
-            f"  person {row['id']}: box {row['box']} in frame {row['frame']}"
-            for row in describe(persons)
+            f"  person {person.id}: box {_rounded(box_in(person, frame))} in frame {frame}"
+            for person in persons
+            for frame in [shown_in(person, picture)]
         )
         raise NamedError(
             "several-faces",
@@ -92,15 +96,35 @@ def choose_speaker(persons: Sequence[Person], number: int | None) -> int:
     return number
 
 
-def describe(persons: Sequence[Person]) -> list[dict[str, Any]]:
-    """Each person as plain values: id, box and the frame in which it is there, score."""
+def describe(source: Source, persons: Sequence[Person], frames: int) -> list[dict[str, Any]]:
+    """Each person as plain values: id, box and the frame in which it is there, score.
+
+    And when they are in sight, of the `frames` that were looked at: first and last time in
+    seconds, share, intervals.
+    """
     picture = picture_frame(persons)
     rows = []
     for person in persons:
         frame = shown_in(person, picture)
-        box = [round(side, 1) for side in box_in(person, frame)]
-        rows.append({"id": person.id, "box": box, "frame": frame, "score": round(person.score, 3)})
+        box = _rounded(box_in(person, frame))
+        known = presence(source, person, frames)
+        rows.append(
+            {
+                "id": person.id,
+                "box": box,
+                "frame": frame,
+                "score": round(person.score, 3),
+                "first": known.intervals[0][0],
+                "last": known.intervals[-1][1],
+                "share": round(known.share, 3),
+                "intervals": known.intervals,
+            }
+        )
     return rows
+
+
+def _rounded(box: Box) -> list[float]:
+    return [round(side, 1) for side in box]
 
 
 def _limits(settings: Settings) -> Limits:

@@ -4,6 +4,7 @@ The tasks and the command line both call these, so that both make the same video
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -11,9 +12,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from face_detection import shots
 from face_detection.cache import DetectionCache, cache_key
 from face_detection.detection import Detection
 from face_detection.detectors import Detector
+from face_detection.identity import identity_from
 from face_detection.persons import Person, link, require_faces
 from media.assemble import concatenate
 from media.errors import NamedError
@@ -28,6 +31,24 @@ BATCH_FRAMES = 8
 BATCH_BYTES = 200 * 1024**2
 
 Progress = Callable[[int], None]  # is told how many more frames are done
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found in a run of frames: the faces in each, and what its shots are told by.
+
+    `signatures` are (frames, 24, 24) uint8, as `face_detection.shots.signature` makes them.
+    """
+
+    faces: list[list[Detection]]
+    signatures: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence["Seen"]) -> "Seen":
+        """Of runs that follow each other; of none nothing."""
+        faces = [each for part in parts for each in part.faces]
+        none = np.zeros((0, shots.SIDE, shots.SIDE), np.uint8)
+        return cls(faces, np.concatenate([none, *(part.signatures for part in parts)]))
 
 
 class Cancelled(Exception):
@@ -56,35 +77,54 @@ def detect_segment(
     cache: DetectionCache,
     progress: Progress = _silent,
     cancelled: Callable[[], bool] = _wanted,
-) -> list[list[Detection]]:
-    """The faces in the source's frames start..stop, from the cache where they are known.
+) -> Seen:
+    """What is in the source's frames start..stop, from the cache where it is known.
 
     `content` is the sha256 of the source's bytes. Raises `Cancelled`, MediaError.
     """
     key = detections_key(source, content, detector)
-    found = cache.get(key, start, stop)
-    if found is not None:
+    if known := recall(cache, key, start, stop):
         progress(stop - start)
-        return found
-    found = []
+        return known
+    faces: list[list[Detection]] = []
+    signatures: list[np.ndarray] = []
     size = min(detector.batch_size, _batch_size(source, None))
     for batch in _batches(source.read(range(start, stop)), size):
         if cancelled():
             raise Cancelled
-        found.extend(detector.detect(batch))
+        faces.extend(detector.detect(batch))
+        signatures.extend(shots.signature(frame) for frame in batch)
         progress(len(batch))
-    cache.put(key, start, stop, found)
-    return found
+    seen = Seen(faces, np.array(signatures, np.uint8).reshape(-1, shots.SIDE, shots.SIDE))
+    cache.put(key, start, stop, seen.faces)
+    cache.put_signatures(key, start, stop, seen.signatures)
+    return seen
 
 
-def link_persons(source: Source, detections: Sequence[Sequence[Detection]]) -> list[Person]:
-    """The persons in the detections of the frames from 0 on, numbered from 1.
+def recall(cache: DetectionCache, key: str, start: int, stop: int) -> Seen | None:
+    """What is kept of the frames start..stop, None unless all of it is."""
+    faces = cache.get(key, start, stop)
+    signatures = cache.get_signatures(key, start, stop)
+    return None if faces is None or signatures is None else Seen(faces, signatures)
 
-    With a given box it is the only person. Raises NamedError: no-face-found, face-too-small,
+
+def link_persons(
+    source: Source,
+    seen: Seen,
+    progress: Progress = _silent,
+    cancelled: Callable[[], bool] = _wanted,
+) -> list[Person]:
+    """The persons in the frames from 0 on, of which `seen` is known, numbered from 1.
+
+    With a given box it is the only person. Faces of a video are looked at again, few of them and
+    in one pass, to know them by. Raises `Cancelled` and NamedError: no-face-found, face-too-small,
     bad-option for a box outside the picture.
     """
     if source.options.box is None:
-        persons = link(detections, source.fps)
+        fps = source.fps
+        look = identity_from(lambda indices: watched(source, indices, progress, cancelled))
+        identity = None if source.is_fixed else look
+        persons = link(seen.faces, fps, shots.cuts(seen.signatures, fps), identity)
         require_faces(persons)
         return persons
     x1, y1, x2, y2 = source.options.box
@@ -97,6 +137,25 @@ def link_persons(source: Source, detections: Sequence[Sequence[Detection]]) -> l
         )
     boxes = np.array([[x1, y1, x2, y2]], np.float32)
     return [Person(1, np.array([0]), boxes, np.ones(1, np.float32), source.fps)]
+
+
+def watched(
+    source: Source,
+    indices: Sequence[int],
+    progress: Progress = _silent,
+    cancelled: Callable[[], bool] = _wanted,
+) -> Iterator[np.ndarray]:
+    """The source's frames at `indices`, which rise; progress counts those between as well.
+
+    Raises `Cancelled`.
+    """
+    done = 0
+    for index, frame in zip(indices, source.read(indices), strict=True):
+        if cancelled():
+            raise Cancelled
+        yield frame
+        progress(index - done)
+        done = index
 
 
 def render_segment(

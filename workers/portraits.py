@@ -1,7 +1,8 @@
-"""What the face picker shows: one picture with everybody in it, and a portrait of each."""
+"""What the face picker shows: a picture with everybody in it, portraits, frames to look through."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,8 @@ from workers.order import Source
 PICTURE_SIDE = 1280
 PORTRAIT_SIDE = 256
 PORTRAIT_MARGIN = 0.3  # of the face's height, on each side
+MOST_PREVIEWS = 48
+PREVIEW_SIDE = 640
 
 
 def picture_frame(persons: Sequence[Person]) -> int:
@@ -34,12 +37,49 @@ def write_pictures(source: Source, persons: Sequence[Person], folder: Path) -> i
     number = picture_frame(persons)
     picture = _frame(source, number)
     write_picture(folder / "picture.jpg", _fitted(picture, PICTURE_SIDE))
-    for person in persons:
-        at = shown_in(person, number)
-        frame = picture if at == number else _frame(source, at)
-        portrait = _portrait(frame, box_in(person, at))
+    for person, portrait in portraits(source, persons):
         write_picture(folder / f"person-{person.id}.jpg", portrait)
     return number
+
+
+def portraits(source: Source, persons: Sequence[Person]) -> Iterator[tuple[Person, np.ndarray]]:
+    """Each person with a square picture of their face, RGB uint8, as they come in the source."""
+    picture = picture_frame(persons)
+    shown = [(shown_in(person, picture), person) for person in persons]
+    numbers = sorted({number for number, _ in shown})
+    for number, frame in zip(numbers, source.read(numbers), strict=True):
+        for at, person in shown:
+            if at == number:
+                yield person, _portrait(frame, box_in(person, at))
+
+
+def preview_frames(source: Source, frames: int) -> list[int]:
+    """The numbers of the frames to look through, evenly from the first to the last of `frames`.
+
+    Where one box holds for all frames there is nothing to look through.
+    """
+    if source.is_fixed:
+        return []
+    count = min(frames, MOST_PREVIEWS)
+    return [place * (frames - 1) // max(1, count - 1) for place in range(count)]
+
+
+def write_previews(frames: Iterable[np.ndarray], folder: Path) -> list[str]:
+    """Write 00.jpg, 01.jpg, ... to `folder`; their names."""
+    names = []
+    for number, frame in enumerate(frames):
+        names.append(f"{number:02d}.jpg")
+        write_picture(folder / names[-1], _fitted(frame, PREVIEW_SIDE), quality=80)
+    return names
+
+
+def boxes_at(persons: Sequence[Person], frame: int) -> list[dict[str, Any]]:
+    """Who is in a frame, and where, to a tenth of a pixel: person and box."""
+    return [
+        {"person": person.id, "box": [round(side, 1) for side in box]}
+        for person in persons
+        if (box := person.box_at(frame)) is not None
+    ]
 
 
 def box_in(person: Person, frame: int) -> Box:

@@ -1,6 +1,5 @@
 """When persons are in sight, and what of a result could therefore not be animated."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
@@ -37,19 +36,26 @@ def not_animated(order: Order) -> list[NotAnimated]:
     return sorted(stretches, key=lambda each: (each.start, each.person))
 
 
-def presence(source: Source, person: Person, frames: int) -> Mapping[str, Any]:
+@dataclass(frozen=True)
+class Presence:
+    """When a person is in sight: [start, stop] in seconds, and the share, 0 to 1."""
+
+    intervals: list[list[float]]
+    share: float
+
+
+def presence(source: Source, person: Person, frames: int) -> Presence:
     """When `person` is in sight in a source of which `frames` frames were looked at.
 
-    `intervals` are [start, stop] in seconds, `share` is 0 to 1 of what was looked at. Who has one
-    box for all frames is in sight in all of them.
+    Who has one box for all frames is in sight in all of them.
     """
     if source.is_fixed:
-        return {"intervals": [[0.0, _seconds(source.frames, source.fps)]], "share": 1.0}
+        return Presence([[0.0, _seconds(source.frames, source.fps)]], 1.0)
     intervals = [
         [_seconds(start, source.fps), _seconds(stop, source.fps)]
         for start, stop in person.intervals
     ]
-    return {"intervals": intervals, "share": person.share(frames)}
+    return Presence(intervals, person.share(frames))
 
 
 def _in_sight(source: Source, person: Person) -> np.ndarray:

@@ -6,7 +6,6 @@ time, by anybody, twice at once: it marks what it sends in the rows, under the d
 
 import time
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,14 +14,14 @@ from sqlalchemy.exc import OperationalError as DatabaseBusy
 from sqlalchemy.orm import Session
 
 from jobs import errors, logs
-from jobs.options import Options
 from jobs.queue import ENGINE, LIGHT
 from jobs.records import FINAL, Job, Segment
 from jobs.service import Jobs
 from media.errors import NamedError
-from media.probe import MediaInfo
+from workers import pointing
 from workers.lease import fail, fail_job, put_back
-from workers.order import Source, frames_of_result, frames_to_detect, plan
+from workers.order import frames_of_result, frames_to_detect, plan
+from workers.rows import ends_of, source_of
 
 # The steps of a job in their order: who does them, and how long a frame may take at the very most.
 STEPS = {
@@ -41,6 +40,7 @@ def advance(jobs: Jobs, job_id: str, short_queues: Sequence[str] = ()) -> None:
 
     Messages sent long ago to one of the `short_queues` are taken for lost, and sent again.
     """
+    pointing.resolve(jobs, job_id)
     with jobs.database.write() as session:
         job = session.get(Job, job_id, with_for_update=True)
         if job is None or job.state in FINAL:
@@ -85,25 +85,15 @@ def sweep(jobs: Jobs) -> None:
             fail_job(jobs, job_id, errors.internal_error())
 
 
-def source_of(job: Job, path: Path) -> Source:
-    """The source of a job, whose bytes lie at `path`."""
-    info = MediaInfo.from_dict(job.source.info)
-    return Source(path, info, Options.from_dict(job.options))
-
-
-def start_of(voice_start: float) -> Fraction:
-    """Seconds from a row as an exact number, to the microsecond."""
-    return Fraction(voice_start).limit_denominator(1_000_000)
-
-
 def _present_step(jobs: Jobs, session: Session, job: Job) -> str | None:
     """The step the job is at, its segments made; None if there is nothing to do now."""
     source = source_of(job, Path(job.source.key))
     _, _ = source.size  # a crop that leaves nothing is told before any work
-    ends = [start_of(voice.start) + Fraction(voice.duration) for voice in job.voices]
+    ends = ends_of(job)
     seconds = jobs.settings.segment_seconds
-    _plan_detection(session, job, plan(frames_to_detect(source, ends), source.fps, seconds))
-    _plan(job, "link", [(0, 1)])
+    searched = frames_to_detect(source, ends)
+    _plan_detection(session, job, plan(searched, source.fps, seconds))
+    _plan(job, "link", [(0, max(1, searched))])
     if step := _unfinished(job, "detect", "link"):
         job.state = "detecting"
         return step

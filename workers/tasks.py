@@ -1,16 +1,18 @@
 """The Celery tasks: each takes one segment, does its step, marks it, and lets the job advance."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.orm import Session
 
 from face_detection.cache import DetectionCache
+from face_detection.persons import Person as Found
 from face_detection.persons import from_csv, to_csv
 from jobs import errors, logs
 from jobs.records import Job, Person, Segment
@@ -21,7 +23,16 @@ from workers.application import app, settings
 from workers.lease import Lease, fail_job
 from workers.models import detector_for, engine_for
 from workers.order import Order, Source, Voice
-from workers.portraits import box_in, shown_in, write_pictures
+from workers.portraits import (
+    box_in,
+    boxes_at,
+    preview_frames,
+    shown_in,
+    write_pictures,
+    write_previews,
+)
+from workers.rows import source_of, start_of
+from workers.sight import not_animated, presence
 
 
 @lru_cache(maxsize=1)
@@ -108,21 +119,27 @@ def _detect(jobs: Jobs, job: Job, lease: Lease) -> None:
 
 def _link(jobs: Jobs, job: Job, lease: Lease) -> None:
     cache = _detections(jobs, job)
-    detections = []
-    for segment in job.segments:
+    parts = []
+    for segment in sorted(job.segments, key=lambda segment: segment.start):
         if segment.step == "detect":
-            found = cache.get(segment.key or "", segment.start, segment.stop)
-            if found is None:
+            known = pipeline.recall(cache, segment.key or "", segment.start, segment.stop)
+            if known is None:
                 _look_again(jobs, segment.id, lease)
                 return
-            detections.extend(found)
+            parts.append(known)
+    seen = pipeline.Seen.joined(parts)
     with _opened(jobs, job) as source, jobs.storage.scratch() as folder:
-        persons = pipeline.link_persons(source, detections)
+        lease.start_clock()
+        persons = pipeline.link_persons(source, seen, lease.progress, lease.is_lost)
         picture = write_pictures(source, persons, folder)
+        previews = _previews(jobs, job, source, persons, len(seen.faces), lease)
         (folder / "persons.csv").write_text(to_csv(persons))
         width, height = source.size
         for file in sorted(folder.iterdir()):
             jobs.storage.put_at(f"jobs/{job.id}/{file.name}", file)
+        known_times = {
+            person.id: presence(source, person, max(1, len(seen.faces))) for person in persons
+        }
 
     def record(_session: Session, job: Job) -> None:
         job.picture = {
@@ -131,6 +148,7 @@ def _link(jobs: Jobs, job: Job, lease: Lease) -> None:
             "width": width,
             "height": height,
         }
+        job.previews = previews
         job.persons = [
             Person(
                 number=person.id,
@@ -138,11 +156,35 @@ def _link(jobs: Jobs, job: Job, lease: Lease) -> None:
                 box=list(box_in(person, at)),
                 score=person.score,
                 thumbnail_key=f"jobs/{job.id}/person-{person.id}.jpg",
+                intervals=known_times[person.id].intervals,
+                share=known_times[person.id].share,
             )
             for person in persons
         ]
 
     _finish(jobs, lease, record=record)
+
+
+def _previews(
+    jobs: Jobs, job: Job, source: Source, persons: Sequence[Found], frames: int, lease: Lease
+) -> list[dict[str, Any]]:
+    """Store frames to look through, with the boxes of who is in each."""
+    numbers = preview_frames(source, frames)
+    with jobs.storage.scratch() as folder:
+        looked_at = pipeline.watched(source, numbers, cancelled=lease.is_lost)
+        names = write_previews(looked_at, folder)
+        keys = [f"jobs/{job.id}/previews/{name}" for name in names]
+        for name, key in zip(names, keys, strict=True):
+            jobs.storage.put_at(key, folder / name)
+    return [
+        {
+            "frame": number,
+            "time": round(float(number / source.fps), 3),
+            "key": key,
+            "boxes": boxes_at(persons, number),
+        }
+        for number, key in zip(numbers, keys, strict=True)
+    ]
 
 
 def _look_again(jobs: Jobs, segment_id: str, lease: Lease) -> None:
@@ -169,24 +211,29 @@ def _render(jobs: Jobs, job: Job, lease: Lease) -> None:
 
 def _stitch(jobs: Jobs, job: Job, lease: Lease) -> None:
     key = f"jobs/{job.id}/result.mp4"
-    # A run before this one may have come as far as the result, and removed the segments.
-    if not jobs.storage.exists(key):
-        segments = [segment for segment in job.segments if segment.step == "render"]
-        with ExitStack() as stack:
-            order = stack.enter_context(_ordered(jobs, job))
-            folder = stack.enter_context(jobs.storage.scratch())
-            files = [
-                stack.enter_context(jobs.storage.local(_segment_key(job, segment.index)))
-                for segment in segments
-            ]
-            pipeline.stitch(order, files, folder / "result.mp4")
-            jobs.storage.put_at(key, folder / "result.mp4")
+    with _ordered(jobs, job) as order:
+        untouched = [stretch.to_dict() for stretch in not_animated(order)]
+        # A run before this one may have come as far as the result, and removed the segments.
+        if not jobs.storage.exists(key):
+            _join(jobs, job, order, key)
     jobs.storage.delete_folder(f"jobs/{job.id}/segments")
 
     def record(_session: Session, job: Job) -> None:
-        job.result_key = key
+        job.result_key, job.not_animated = key, untouched
 
     _finish(jobs, lease, key, record)
+
+
+def _join(jobs: Jobs, job: Job, order: Order, key: str) -> None:
+    segments = [segment for segment in job.segments if segment.step == "render"]
+    with ExitStack() as stack:
+        folder = stack.enter_context(jobs.storage.scratch())
+        files = [
+            stack.enter_context(jobs.storage.local(_segment_key(job, segment.index)))
+            for segment in segments
+        ]
+        pipeline.stitch(order, files, folder / "result.mp4")
+        jobs.storage.put_at(key, folder / "result.mp4")
 
 
 def _finish(
@@ -215,7 +262,7 @@ def _detections(jobs: Jobs, job: Job) -> DetectionCache:
 @contextmanager
 def _opened(jobs: Jobs, job: Job) -> Iterator[Source]:
     with jobs.storage.local(job.source.key) as path:
-        yield steps.source_of(job, path)
+        yield source_of(job, path)
 
 
 @contextmanager
@@ -228,7 +275,7 @@ def _ordered(jobs: Jobs, job: Job) -> Iterator[Order]:
                 path=stack.enter_context(jobs.storage.local(voice.upload.key)),
                 person=voice.person or 1,
                 duration=Fraction(voice.duration),
-                start=steps.start_of(voice.start),
+                start=start_of(voice.start),
                 gain=voice.gain,
             )
             for voice in job.voices

@@ -25,56 +25,68 @@ class Body:
             )
         self._values: dict[str, Any] = values
         if unknown := sorted(values.keys() - known):
-            raise self._wrong(unknown[0], "there is no such field")
+            raise self.wrong(unknown[0], "there is no such field")
 
     def text(self, name: str) -> str:
         value = self._values.get(name)
         if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
-            raise self._wrong(name, "it must be a text of 1 to 255 characters")
+            raise self.wrong(name, "it must be a text of 1 to 255 characters")
         return value
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there and not null."""
+        return self._values.get(name) is not None
 
     def flag(self, name: str) -> bool | None:
         value = self._values.get(name)
         if value is not None and not isinstance(value, bool):
-            raise self._wrong(name, "it must be true or false")
+            raise self.wrong(name, "it must be true or false")
         return value
 
-    def whole(self, name: str) -> int | None:
-        """A number from 1, or None."""
+    def whole(self, name: str, low: int = 1) -> int | None:
+        """A number from `low`, or None."""
         value = self._values.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**31:
-            raise self._wrong(name, "it must be a whole number from 1")
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value < 2**31:
+            raise self.wrong(name, f"it must be a whole number from {low}")
         return value
 
     def number(self, name: str, low: float, high: float) -> float:
         """A number from `low` to `high`; 0 when it is not given."""
         value = self._values.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._wrong(name, "it must be a number")
+            raise self.wrong(name, "it must be a number")
         if not low <= value <= high:
-            raise self._wrong(name, f"it must be from {low:g} to {high:g}")
+            raise self.wrong(name, f"it must be from {low:g} to {high:g}")
         return float(value)
 
     def fields(self, name: str) -> dict[str, Any]:
         """An object whose fields somebody else checks; empty when it is not given."""
         value = self._values.get(name, {})
         if not isinstance(value, dict):
-            raise self._wrong(name, "it must be an object")
+            raise self.wrong(name, "it must be an object")
         return value
+
+    def item(self, name: str, known: Set[str]) -> "Body | None":
+        """An object, or None."""
+        value = self._values.get(name)
+        return None if value is None else Body(value, known, self._inside(name))
 
     def items(self, name: str, known: Set[str]) -> list["Body"]:
         """The objects of a list, which must be there."""
         value = self._values.get(name)
         if not isinstance(value, list):
-            raise self._wrong(name, "it must be a list")
+            raise self.wrong(name, "it must be a list")
         return [Body(each, known, f"{name}[{index}]") for index, each in enumerate(value)]
 
-    def _wrong(self, name: str, why: str) -> NamedError:
-        field = f"{self._path}.{name}" if self._path else name
+    def wrong(self, name: str, why: str) -> NamedError:
+        """That a field cannot be used, to be raised."""
         return NamedError(
             "bad-field",
-            f"The field {field!r} cannot be used: {why}.",
+            f"The field {self._inside(name)!r} cannot be used: {why}.",
             "See /api/v1/openapi.json for what it may be.",
         )
+
+    def _inside(self, name: str) -> str:
+        return f"{self._path}.{name}" if self._path else name

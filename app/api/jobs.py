@@ -11,14 +11,16 @@ from app.api.body import Body
 from app.desk import jobs, jobs_of
 from app.visitor import visitor
 from jobs.errors import not_found
+from jobs.options import LARGEST_SIDE
 from jobs.records import FINAL
-from jobs.service import VoiceChoice
+from jobs.service import Point, VoiceChoice
 from media.errors import NamedError
 
 
 @api.get("/jobs")
 def list_jobs() -> dict[str, Any]:
-    return {"jobs": [representation.job(each) for each in jobs_of(visitor())]}
+    listed = [representation.job(each) | {"previews": []} for each in jobs_of(visitor())]
+    return {"jobs": listed}
 
 
 @api.post("/jobs")
@@ -62,6 +64,17 @@ def retry_job(id: str) -> dict[str, Any]:
     return representation.job(jobs().retry(id))
 
 
+@api.post("/jobs/<id>/source")
+def reuse_result(id: str) -> tuple[dict[str, Any], int]:
+    Body(request, known=set())
+    name = files.result_name(jobs().job(id).source.name)
+    try:
+        upload = jobs().reuse_result(visitor(), id, name)
+    except FileNotFoundError:
+        raise not_found("file any more") from None
+    return representation.upload(upload), 201
+
+
 @api.get("/jobs/<id>/picture")
 def show_picture(id: str) -> Response:
     job = jobs().job(id)
@@ -76,6 +89,14 @@ def show_thumbnail(id: str, number: int) -> Response:
         if person.number == number:
             return _stored(person.thumbnail_key, "image/jpeg")
     raise not_found("person")
+
+
+@api.get("/jobs/<id>/previews/<int:number>")
+def show_preview(id: str, number: int) -> Response:
+    previews = jobs().job(id).previews or []
+    if number >= len(previews):
+        raise not_found("preview")
+    return _stored(previews[number]["key"], "image/jpeg")
 
 
 @api.get("/jobs/<id>/result")
@@ -96,9 +117,29 @@ def _voices(body: Body) -> list[VoiceChoice]:
             voice.whole("person"),
             voice.number("start", low=0.0, high=86_400.0),
             voice.number("gain", low=-60.0, high=60.0),
+            _point(voice),
         )
-        for voice in body.items("voices", known={"audio", "person", "start", "gain"})
+        for voice in body.items("voices", known={"audio", "person", "start", "gain", "point"})
     ]
+
+
+def _point(voice: Body) -> Point | None:
+    point = voice.item("point", known={"x", "y", "frame", "time"})
+    if point is None:
+        return None
+    if voice.has("person"):
+        raise voice.wrong("point", "the person is given already")
+    if point.has("frame") and point.has("time"):
+        raise point.wrong("time", "the frame is given already")
+    for side in ("x", "y"):
+        if not point.has(side):
+            raise point.wrong(side, "it must be there")
+    return Point(
+        x=point.number("x", low=0.0, high=LARGEST_SIDE),
+        y=point.number("y", low=0.0, high=LARGEST_SIDE),
+        frame=point.whole("frame", low=0),
+        time=point.number("time", low=0.0, high=86_400.0) if point.has("time") else None,
+    )
 
 
 def _stored(key: str, mimetype: str, headers: Headers | None = None) -> Response:

@@ -9,6 +9,7 @@ from flask import url_for
 from app.words import STATES
 from jobs import service
 from jobs.records import Job, Person, Upload, Voice
+from media.probe import NOTES
 
 
 def upload(record: Upload) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def upload(record: Upload) -> dict[str, Any]:
         "duration": _number(info["duration"]),
         "has_audio": info["has_audio"],
         "bytes": record.bytes,
+        "notes": [NOTES[note] for note in info.get("notes", [])],
     }
 
 
@@ -42,6 +44,9 @@ def job(record: Job) -> dict[str, Any]:
         "progress": service.progress(record),
         "picture": _picture(record),
         "persons": [_person(each) for each in record.persons],
+        "previews": _previews(record),
+        "not_animated": record.not_animated or [],
+        "notes": [NOTES[note] for note in record.source.info.get("notes", [])],
         "result": url_for("api.show_result", id=record.id) if done else None,
         "error": record.error,
         "retryable": record.state in ("failed", "cancelled"),
@@ -49,7 +54,7 @@ def job(record: Job) -> dict[str, Any]:
 
 
 def _summary(record: Job) -> str:
-    answered = all(voice.person is not None for voice in record.voices)
+    answered = all(voice.person is not None or voice.point for voice in record.voices)
     # The answer is there, and the worker that acts on it is not yet.
     return STATES["queued" if record.state == "choosing" and answered else record.state]
 
@@ -60,6 +65,7 @@ def _voice(record: Voice) -> dict[str, Any]:
         "name": record.upload.name,
         "duration": _number(record.duration),
         "person": record.person,
+        "point": record.point,
         "start": record.start,
         "gain": record.gain,
     }
@@ -72,6 +78,10 @@ def _person(record: Person) -> dict[str, Any]:
         "frame": record.frame,
         "score": record.score,
         "thumbnail": url_for("api.show_thumbnail", id=record.job_id, number=record.number),
+        "first": record.intervals[0][0] if record.intervals else 0,
+        "last": record.intervals[-1][1] if record.intervals else 0,
+        "share": record.share,
+        "intervals": record.intervals,
     }
 
 
@@ -80,9 +90,22 @@ def _picture(record: Job) -> dict[str, Any] | None:
         return None
     return {
         "url": url_for("api.show_picture", id=record.id),
+        "frame": record.picture["frame"],
         "width": record.picture["width"],
         "height": record.picture["height"],
     }
+
+
+def _previews(record: Job) -> list[dict[str, Any]]:
+    return [
+        {
+            "frame": preview["frame"],
+            "time": preview["time"],
+            "picture": url_for("api.show_preview", id=record.id, number=number),
+            "boxes": preview["boxes"],
+        }
+        for number, preview in enumerate(record.previews or [])
+    ]
 
 
 def _number(fraction: str | None) -> float | None:

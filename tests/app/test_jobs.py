@@ -1,15 +1,18 @@
 """Jobs through the API. No worker runs here: what a worker does is written into the rows."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from jobs.records import Job, Person, Segment
+from jobs.records import Job, Person, Segment, Upload
 from jobs.service import Jobs
+from media.video_writer import VideoWriter
 
 JOBS = "/api/v1/jobs"
 NOBODY = "0" * 32
@@ -75,6 +78,15 @@ def two_persons(app: Flask, job: dict[str, Any], work: Callable[[Change], None])
     def ask(record: Job) -> None:
         record.state = "choosing"
         record.picture = {"key": key, "width": 512, "height": 512, "frame": 0}
+        record.previews = [
+            {
+                "frame": 40 * n,
+                "time": 1.6 * n,
+                "key": key,
+                "boxes": [{"person": 1, "box": [1, 2, 3, 4]}],
+            }
+            for n in range(3)
+        ]
         record.persons = [
             Person(
                 number=n,
@@ -82,6 +94,8 @@ def two_persons(app: Flask, job: dict[str, Any], work: Callable[[Change], None])
                 frame=0,
                 score=0.9,
                 thumbnail_key=key,
+                intervals=[[0.5, 2.0], [3.0, 4.2]],
+                share=0.5,
             )
             for n in (1, 2)
         ]
@@ -140,6 +154,17 @@ def test_options_are_kept(client: FlaskClient, request_body: dict[str, Any]) -> 
         ({"voices": [{"audio": NOBODY, "person": 0}]}, "bad-field"),
         ({"voices": [{"audio": NOBODY, "gain": "loud"}]}, "bad-field"),
         ({"voices": [{"audio": NOBODY, "voice": 1}]}, "bad-field"),
+        ({"voices": [{"audio": NOBODY, "point": [1, 2]}]}, "bad-field"),
+        ({"voices": [{"audio": NOBODY, "point": {"x": 1}}]}, "bad-field"),
+        ({"voices": [{"audio": NOBODY, "point": {"x": 1, "y": -1}}]}, "bad-field"),
+        ({"voices": [{"audio": NOBODY, "point": {"x": 1, "y": 1, "frame": -1}}]}, "bad-field"),
+        (
+            {"voices": [{"audio": NOBODY, "point": {"x": 1, "y": 1, "frame": 1, "time": 1}}]},
+            "bad-field",
+        ),
+        ({"voices": [{"audio": NOBODY, "person": 1, "point": {"x": 1, "y": 1}}]}, "bad-field"),
+        ({"options": {"sync_mode": "backwards"}}, "bad-option"),
+        ({"options": {"soundtrack_gain": 61}}, "bad-option"),
         ({"options": []}, "bad-field"),
         ({"options": {"zoom": 2}}, "bad-option"),
         ({"options": {"pads": [1, 2]}}, "bad-option"),
@@ -206,6 +231,100 @@ def test_the_picker_is_told_where_the_faces_are(
     assert (seen["picture"]["width"], seen["picture"]["height"]) == (512, 512)
     for address in (seen["picture"]["url"], seen["persons"][1]["thumbnail"]):
         assert client.get(address).data == b"jpeg"
+
+
+def test_the_picker_is_told_when_people_are_in_sight(
+    client: FlaskClient, job: dict[str, Any], two_persons: None
+) -> None:
+    person = client.get(f"{JOBS}/{job['id']}").get_json()["persons"][1]
+    assert (person["first"], person["last"], person["share"]) == (0.5, 4.2, 0.5)
+    assert person["intervals"] == [[0.5, 2.0], [3.0, 4.2]]
+
+
+def test_a_video_can_be_looked_through(
+    client: FlaskClient, job: dict[str, Any], two_persons: None
+) -> None:
+    address = f"{JOBS}/{job['id']}"
+    previews = client.get(address).get_json()["previews"]
+    assert [(each["frame"], each["time"]) for each in previews] == [(0, 0), (40, 1.6), (80, 3.2)]
+    assert previews[2]["boxes"] == [{"person": 1, "box": [1, 2, 3, 4]}]
+    assert client.get(previews[2]["picture"]).data == b"jpeg"
+    assert client.get(f"{address}/previews/3").status_code == 404
+    (listed,) = client.get(JOBS).get_json()["jobs"]
+    assert listed["previews"] == []
+
+
+def test_a_speaker_may_be_pointed_at(
+    client: FlaskClient, job: dict[str, Any], two_persons: None
+) -> None:
+    point = {"x": 14.5, "y": 9, "time": 0.4}
+    voices = [{"audio": job["voices"][0]["audio"], "point": point}]
+    answered = client.put(f"{JOBS}/{job['id']}/voices", json={"voices": voices}).get_json()
+    assert answered["voices"][0]["point"] == point | {"frame": None}
+    assert answered["summary"] == "Waiting for its turn"
+
+
+def test_what_was_not_animated_is_told(
+    client: FlaskClient, job: dict[str, Any], work: Callable[[Change], None]
+) -> None:
+    stretch = {"person": 1, "start": 0.4, "stop": 1.2, "reason": "out of sight"}
+
+    def finish(record: Job) -> None:
+        record.state, record.not_animated = "done", [stretch]
+
+    assert client.get(f"{JOBS}/{job['id']}").get_json()["not_animated"] == []
+    work(finish)
+    assert client.get(f"{JOBS}/{job['id']}").get_json()["not_animated"] == [stretch]
+
+
+def test_what_is_done_to_a_source_is_told(
+    client: FlaskClient, job: dict[str, Any], work: Callable[[Change], None]
+) -> None:
+    def tone_map(record: Job) -> None:
+        record.source.info = record.source.info | {"notes": ["hdr"]}
+
+    work(tone_map)
+    (note,) = client.get(f"{JOBS}/{job['id']}").get_json()["notes"]
+    assert "tone-mapped" in note
+
+
+def test_a_result_can_be_the_next_source(
+    app: Flask,
+    client: FlaskClient,
+    job: dict[str, Any],
+    request_body: dict[str, Any],
+    work: Callable[[Change], None],
+    tmp_path: Path,
+) -> None:
+    address = f"{JOBS}/{job['id']}/source"
+    refused = client.post(address, json={})
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "not-now")
+
+    jobs: Jobs = app.extensions["jobs"]
+    with VideoWriter(tmp_path / "talking.mp4", 64, 48, Fraction(25)) as writer:
+        for level in range(5):
+            writer.write(np.full((48, 64, 3), 40 * level, np.uint8))
+    key = store(jobs, f"jobs/{job['id']}/result.mp4", (tmp_path / "talking.mp4").read_bytes())
+
+    def finish(record: Job) -> None:
+        record.state, record.result_key = "done", key
+
+    work(finish)
+    source = client.post(address, json={}).get_json()
+    assert (source["name"], source["kind"]) == ("astronaut-talking.mp4", "video")
+    with jobs.storage.local(key) as result:
+        assert result.stat().st_nlink == 2  # one file under two names
+
+    def gain(**options: Any) -> float:
+        body = request_body | {"source": source["id"], "options": {"overlay": True, **options}}
+        made: float = client.post(JOBS, json=body).get_json()["options"]["soundtrack_gain"]
+        return made
+
+    assert gain() == 0
+    assert gain(soundtrack_gain=-9) == -9
+    assert client.delete(f"{JOBS}/{job['id']}").status_code == 204
+    with jobs.database.read() as session:
+        assert jobs.storage.exists(session.get_one(Upload, source["id"]).key)
 
 
 def test_the_picker_is_answered(

@@ -28,6 +28,7 @@ def test_a_picture_tells_what_it_is(client: FlaskClient, astronaut_file: Path) -
     assert facts == {
         "name": "me.png",
         "kind": "image",
+        "notes": [],
         "width": 512,
         "height": 512,
         "fps": None,

@@ -160,6 +160,9 @@ def test_the_soundtrack_stays_under_the_voice(voice, tmp_path, write_media, numb
     spectrum = np.abs(np.fft.rfft(mixed[:48000]))
     assert set(np.argsort(spectrum)[-2:]) == {440, 1000}
     assert not mixed[97000:].any()
+    mix([(voice, 0, 0.0)], film, Fraction(3), tmp_path / "mix.wav", soundtrack_gain=0.0)
+    louder = stereo(tmp_path / "mix.wav")[:, 0]
+    assert loudness(louder[48000:96000]) == pytest.approx(0.4 / np.sqrt(2), rel=0.02)
 
 
 TRACKS = [

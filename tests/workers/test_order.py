@@ -14,7 +14,7 @@ from media.errors import NamedError
 from media.probe import MediaInfo
 from media.timeline import SYNC_MODES
 from workers.order import Order, Source, Voice, frames_to_detect, plan
-from workers.sight import not_animated, presence
+from workers.sight import Presence, not_animated, presence
 
 PICTURE = MediaInfo("image", 640, 480)
 FILM = MediaInfo("video", 640, 480, Fraction(30), 90, Fraction(3), True)
@@ -99,8 +99,8 @@ def test_what_is_out_of_sight_is_told_in_seconds_of_the_result() -> None:
 
 def test_a_person_is_in_sight_from_time_to_time() -> None:
     moving = order(source()).persons[0]
-    assert presence(source(), moving, 30) == {"intervals": [[0.0, 0.067]], "share": 2 / 30}
-    assert presence(source(static=True), moving, 1) == {"intervals": [[0.0, 3.0]], "share": 1.0}
+    assert presence(source(), moving, 30) == Presence([[0.0, 0.067]], 2 / 30)
+    assert presence(source(static=True), moving, 1) == Presence([[0.0, 3.0]], 1.0)
 
 
 def test_the_box_follows_the_person_unless_it_is_fixed() -> None:
