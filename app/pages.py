@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from app import words
 from app.api import representation
@@ -10,6 +10,7 @@ from app.desk import jobs as all_jobs
 from app.desk import jobs_of
 from app.system import generators, system
 from app.visitor import visitor
+from jobs.errors import not_found
 from jobs.records import FINAL
 
 pages = Blueprint("pages", __name__)
@@ -25,15 +26,28 @@ def _system() -> dict[str, Any]:
 
 @pages.get("/")
 def start() -> str:
+    """The form for a new job; `?video=` names a finished one whose result is animated further."""
     visitor()  # so that uploads sent side by side come from one visitor
     settings = all_jobs().settings
     return render_template(
         "start.html",
         checkpoints=generators(),
+        sync_modes=words.SYNC_MODES,
+        video=_finished(request.args.get("video")),
         max_bytes=settings.max_upload_bytes,
         max_size=words.size(settings.max_upload_bytes),
         max_duration=words.length(settings.max_seconds),
     )
+
+
+def _finished(id: str | None) -> dict[str, Any] | None:
+    """A job that has a result. Raises NamedError not-found."""
+    if id is None:
+        return None
+    shown = representation.job(all_jobs().job(id))
+    if shown["result"] is None:
+        raise not_found("result yet")
+    return shown
 
 
 @pages.get("/jobs")

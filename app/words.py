@@ -16,6 +16,16 @@ STATES = {
     "cancelled": "Cancelled",
 }
 
+# What happens to a video that is not as long as the voice.
+SYNC_MODES = {
+    "bounce": "Play it there and back",
+    "loop": "Play it again and again",
+    "freeze": "Hold its last frame",
+    "remap": "Slow it down or speed it up",
+    "cut_off": "End with the shorter of the two",
+    "silence": "Show just the whole video",
+}
+
 
 def size(count: int) -> str:
     """Bytes as "2 GB" or "350 kB", in powers of 1024 as limits are set."""

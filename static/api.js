@@ -11,6 +11,11 @@ export class Problem extends Error {
   }
 }
 
+/** A gap in what the visitor gave, found before anything is sent. */
+export function missing(message, remedy) {
+  return new Problem({ code: 'missing', message, remedy });
+}
+
 const unreachable = () => new Problem({
   code: 'unreachable',
   message: 'The server cannot be reached.',

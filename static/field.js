@@ -16,6 +16,8 @@ export class FileField {
     this.role = root.dataset.role;
     this.limit = limit;
     this.upload = null; // promise of the upload's JSON, or null while no file is given
+    this.sent = null; // the upload's JSON, once it is known
+    this.adopted = false; // whether it is a file that the server had
     this.input = root.querySelector('input[type=file]');
     this.error = root.querySelector('.error');
     this.input.addEventListener('change', () => this.give(this.input.files[0]));
@@ -43,7 +45,7 @@ export class FileField {
   /** Takes a file: shows it and starts to send it. */
   give(file) {
     if (!file) return;
-    this.#transfer?.abort();
+    this.withdraw();
     this.fail(null);
     if (file.size > this.limit) {
       this.#empty();
@@ -54,8 +56,29 @@ export class FileField {
       }));
       return;
     }
-    this.#preview(file);
-    this.#send(file);
+    this.#address = URL.createObjectURL(file);
+    const kind = this.role === 'voice' ? 'audio' : file.type.split('/')[0];
+    this.#preview(file.name, kind, this.#address);
+    this.root.querySelector('.facts .about').textContent = bytes(file.size);
+    if (this.role === 'voice') this.#draw(file);
+    this.adopted = false;
+    this.#follow(send(file, this.role, (share) => this.#tell(share)));
+  }
+
+  /** Takes a file that the server has and shows at `address`; `done` resolves to its upload. */
+  adopt(name, kind, address, done) {
+    this.#preview(name, kind, address);
+    this.adopted = true;
+    this.#tell(1);
+    this.#follow({ done, abort: () => {} });
+  }
+
+  /** Stops what is being sent. */
+  withdraw() {
+    const transfer = this.#transfer;
+    this.#transfer = null; // so that its end is nobody's business any more
+    transfer?.abort();
+    URL.revokeObjectURL(this.#address);
   }
 
   get wrong() {
@@ -71,18 +94,15 @@ export class FileField {
 
   #empty() {
     this.upload = null;
+    this.sent = null;
     this.input.value = '';
     this.root.querySelector('.preview').replaceChildren();
     this.root.querySelector('.chosen').hidden = true;
     this.root.querySelector('.drop').classList.remove('filled');
   }
 
-  #preview(file) {
-    const place = this.root.querySelector('.preview');
-    URL.revokeObjectURL(this.#address);
-    this.#address = URL.createObjectURL(file);
-    const kind = file.type.split('/')[0];
-    const element = document.createElement(ELEMENTS[this.role === 'voice' ? 'audio' : kind] ?? 'img');
+  #preview(name, kind, address) {
+    const element = document.createElement(ELEMENTS[kind] ?? 'img');
     // A format that this browser cannot show is still fine to send.
     element.addEventListener('error', () => element.remove());
     if (element instanceof HTMLMediaElement) {
@@ -92,34 +112,39 @@ export class FileField {
     } else {
       element.alt = 'The chosen picture';
     }
-    element.src = this.#address;
-    place.replaceChildren(element);
-    if (this.role === 'voice') {
-      waveform(file).then((drawing) => {
-        if (drawing && element.isConnected) element.before(drawing); // else another file came
-      });
-    }
-    this.root.querySelector('.name').textContent = file.name;
-    this.root.querySelector('.facts .about').textContent = bytes(file.size);
+    element.src = address;
+    this.root.querySelector('.preview').replaceChildren(element);
+    this.root.querySelector('.name').textContent = name;
     this.root.querySelector('.chosen').hidden = false;
     this.root.querySelector('.drop').classList.add('filled');
   }
 
-  #send(file) {
+  async #draw(file) {
+    const player = this.root.querySelector('.preview').firstChild;
+    const drawing = await waveform(file);
+    if (drawing && player.isConnected) player.before(drawing); // else another file came
+  }
+
+  #tell(share) {
+    this.root.querySelector('progress').value = share;
+    this.root.querySelector('.percent').textContent = share < 1
+      ? `Uploading, ${Math.floor(share * 100)} %` : 'Looking at it';
+  }
+
+  /** Waits for the upload; "sent" tells the page that it is known. */
+  #follow(transfer) {
     const sending = this.root.querySelector('.sending');
-    const bar = sending.querySelector('progress');
-    const percent = sending.querySelector('.percent');
     sending.hidden = false;
-    const transfer = send(file, this.role, (share) => {
-      bar.value = share;
-      percent.textContent = share < 1 ? `Uploading, ${Math.floor(share * 100)} %` : 'Looking at it';
-    });
     this.#transfer = transfer;
     this.upload = transfer.done;
+    this.sent = null;
     transfer.done.then((upload) => {
-      this.root.querySelector('.facts .about').textContent = about(upload);
-    }).catch((problem) => {
       if (this.#transfer !== transfer) return; // another file has taken its place
+      this.sent = upload;
+      this.root.querySelector('.facts .about').textContent = about(upload);
+      this.root.dispatchEvent(new CustomEvent('sent', { bubbles: true }));
+    }).catch((problem) => {
+      if (this.#transfer !== transfer) return;
       this.#empty();
       this.fail(problem);
     }).finally(() => {

@@ -2,6 +2,7 @@
 
 import { Problem, request, show } from './api.js';
 import { Picker } from './picker.js';
+import { rests } from './rests.js';
 import { left } from './words.js';
 
 const INTERVAL = 1500; // milliseconds between two looks at a running job
@@ -52,6 +53,9 @@ const fill = {
       video.src = job.result;
       if (job.picture) video.poster = job.picture.url;
       root.querySelector('.download').href = `${job.result}?download=1`;
+      root.querySelector('.next').hidden = job.persons.length < 2;
+      root.querySelector('.resting').append(...rests(job.not_animated, video));
+      root.querySelector('.notes').append(...job.notes.map(item));
     }
     announce('Your video is ready.', null);
   },
@@ -64,6 +68,12 @@ const fill = {
     announce(`${job.summary}. ${error.message} ${error.remedy}`, null);
   },
 };
+
+function item(text) {
+  const line = document.createElement('li');
+  line.textContent = text;
+  return line;
+}
 
 /** Shows the picture once it is known; setting the same address twice would fetch it twice. */
 function see(image, picture) {
@@ -91,7 +101,7 @@ function retitle(job) {
 /** A person who was named beforehand and is not there is asked for again. */
 function viewOf(job) {
   if (job.error?.code === 'no-such-person' && job.persons.length) return 'choosing';
-  const answered = job.voices.every((voice) => voice.person !== null);
+  const answered = job.voices.every((voice) => voice.person !== null || voice.point);
   return job.state === 'choosing' && answered ? 'working' : VIEWS[job.state];
 }
 

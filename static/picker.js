@@ -1,8 +1,11 @@
-/** Who speaks: a numbered box on every face, each the label of a native radio button. */
+/** Who speaks: portraits to choose from, for one voice after the other. */
 
-const SVG = 'http://www.w3.org/2000/svg';
+import { Stage } from './stage.js';
+import { bar, span } from './timeline.js';
 
 export class Picker {
+  #place = 0; // of the voice that is asked for
+
   /** `act(method, path, body)` sends the answer. Voices without a person are asked for in turn. */
   constructor(form, job, act) {
     this.form = form;
@@ -11,89 +14,115 @@ export class Picker {
     this.voices = job.voices.map(({ audio, person, start, gain }) => ({
       audio, person: known.includes(person) ? person : null, start, gain,
     }));
-    this.#draw();
-    this.#ask();
-    form.addEventListener('change', () => this.#enlarge());
+    this.stage = new Stage(form.querySelector('.stage'), job);
+    this.#drawPersons();
+    this.#drawVoices();
+    form.addEventListener('change', ({ target }) => this.#change(target));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.voices.find((voice) => voice.person === null).person = this.chosen.id;
-      if (this.voices.some((voice) => voice.person === null)) this.#ask();
-      else act('PUT', `/jobs/${job.id}/voices`, { voices: this.voices });
+      if (this.#open < 0) act('PUT', `/jobs/${job.id}/voices`, { voices: this.voices });
+      else this.#ask(this.#open);
     });
+    this.#ask(this.#open);
   }
 
-  get chosen() {
-    const id = Number(this.form.querySelector('input:checked').value);
-    return this.job.persons.find((person) => person.id === id);
+  /** The place of the first voice that nobody speaks yet, or -1. */
+  get #open() {
+    return this.voices.findIndex((voice) => voice.person === null);
   }
 
-  #draw() {
-    const stage = this.form.querySelector('.stage');
-    const faces = this.form.querySelector('.faces');
-    stage.querySelector('.picture').src = this.job.picture.url;
-    for (const person of this.job.persons) {
-      faces.append(this.#radio(person));
-      stage.append(this.#box(person));
+  #drawPersons() {
+    const { persons, previews, source } = this.job;
+    const isVideo = source.kind === 'video';
+    const seen = Math.max(...persons.map(({ last }) => last), previews.at(-1)?.time ?? 0);
+    this.form.querySelector('.faces').classList.toggle('timed', isVideo);
+    this.form.querySelector('.faces').append(...persons.map((person) => {
+      const label = copy(this.form, '.one-person');
+      const input = label.querySelector('input');
+      Object.assign(input, { value: person.id, id: `person-${person.id}` });
+      label.querySelector('img').src = person.thumbnail;
+      label.querySelector('.name').textContent = `Person ${person.id}`;
+      if (isVideo) {
+        const share = Math.max(1, Math.round(100 * person.share));
+        label.querySelector('.times').textContent = `${span(person.first, person.last)}, ${share} %`;
+        label.querySelector('.who').append(bar(person.intervals, seen));
+      }
+      return label;
+    }));
+  }
+
+  #drawVoices() {
+    const list = this.form.querySelector('.voices');
+    const several = this.voices.length > 1;
+    list.hidden = !several;
+    this.form.querySelector('.portrait').hidden = several; // the list takes its room
+    if (several) this.form.querySelector('legend').textContent = 'Who speaks what';
+    list.append(...this.job.voices.map((voice, place) => {
+      const row = copy(this.form, '.one-voice');
+      const select = row.querySelector('select');
+      row.querySelector('input').value = place;
+      row.querySelector('.name').textContent = voice.name;
+      row.querySelector('.times').textContent = span(voice.start, voice.start + voice.duration);
+      select.dataset.voice = place;
+      select.setAttribute('aria-label', `Who speaks “${voice.name}”`);
+      select.append(...this.job.persons.map(({ id }) => new Option(`Person ${id}`, id)));
+      return row;
+    }));
+  }
+
+  #change(control) {
+    if (control.type === 'range') return; // looking around answers nothing
+    if (control.name === 'person') this.voices[this.#place].person = Number(control.value);
+    else if (control.name === 'voice') this.#turnTo(Number(control.value));
+    else {
+      const place = Number(control.dataset.voice);
+      this.voices[place].person = Number(control.value);
+      this.#turnTo(place);
     }
+    this.#refresh();
   }
 
-  #radio(person) {
-    const label = document.createElement('label');
-    const input = document.createElement('input');
-    const image = document.createElement('img');
-    Object.assign(input, {
-      type: 'radio', name: 'person', value: person.id, id: `person-${person.id}`,
+  /** Makes a voice the one that the portraits answer for. */
+  #turnTo(place) {
+    this.#place = place;
+    const voice = this.voices[place];
+    const spoken = this.voices.map(({ person }) => person);
+    const silent = this.job.persons.find(({ id }) => !spoken.includes(id));
+    voice.person ??= (silent ?? this.job.persons[0]).id;
+  }
+
+  #ask(place) {
+    this.#turnTo(place);
+    this.#refresh();
+    this.form.querySelector('[name=person]:checked').focus({ preventScroll: true });
+  }
+
+  #refresh() {
+    const { persons, voices } = this.job;
+    const voice = this.voices[this.#place];
+    const several = voices.length > 1;
+    this.form.querySelector('.question').textContent = several
+      ? `${persons.length} faces were found. Who speaks “${voices[this.#place].name}”?`
+      : `${persons.length} faces were found. Choose whose mouth moves.`;
+    this.form.querySelector('[type=submit]').textContent = this.#open >= 0
+      ? 'Next voice' : several ? 'Animate them' : 'Animate this person';
+    this.form.querySelector(`#person-${voice.person}`).checked = true;
+    this.form.querySelectorAll('.voices li').forEach((row, place) => {
+      row.querySelector('input').checked = place === this.#place;
+      row.querySelector('select').value = this.voices[place].person ?? '';
     });
-    Object.assign(image, { src: person.thumbnail, alt: '' });
-    label.append(input, image, `Person ${person.id}`);
-    return label;
+    this.#enlarge(persons.find(({ id }) => id === voice.person));
+    this.stage.choose(voice.person);
   }
 
-  /** The box is drawn over the picture in percent of it, so that it follows every size. */
-  #box(person) {
-    const { width, height } = this.job.picture;
-    const [x1, y1, x2, y2] = person.box;
-    const label = document.createElement('label');
-    label.htmlFor = `person-${person.id}`;
-    label.className = y1 < height / 10 ? 'face high' : 'face';
-    label.dataset.person = person.id;
-    label.setAttribute('aria-hidden', 'true'); // the radio is already named by its own label
-    Object.assign(label.style, {
-      left: `${(100 * x1) / width}%`,
-      top: `${(100 * y1) / height}%`,
-      width: `${(100 * (x2 - x1)) / width}%`,
-      height: `${(100 * (y2 - y1)) / height}%`,
-    });
-    const svg = document.createElementNS(SVG, 'svg');
-    svg.append(document.createElementNS(SVG, 'rect'));
-    const number = document.createElement('span');
-    number.textContent = person.id;
-    label.append(svg, number);
-    return label;
-  }
-
-  /** Puts the question for the next voice, with the first person preselected. */
-  #ask() {
-    const open = this.voices.filter((voice) => voice.person === null);
-    const name = this.job.voices[this.voices.indexOf(open[0])].name;
-    this.form.querySelector('.question').textContent = this.voices.length > 1
-      ? `${this.job.persons.length} faces were found. Who speaks “${name}”?`
-      : `${this.job.persons.length} faces were found. Choose whose mouth moves.`;
-    this.form.querySelector('[type=submit]').textContent = open.length > 1
-      ? 'Next voice' : 'Animate this person';
-    const first = this.form.querySelector('input[name=person]');
-    first.checked = true;
-    this.#enlarge();
-    first.focus({ preventScroll: true });
-  }
-
-  #enlarge() {
-    const person = this.chosen;
+  #enlarge(person) {
     this.form.querySelector('.portrait img').src = person.thumbnail;
     this.form.querySelector('.portrait figcaption').textContent =
       `Person ${person.id} of ${this.job.persons.length}`;
-    for (const face of this.form.querySelectorAll('.face')) {
-      face.classList.toggle('chosen', Number(face.dataset.person) === person.id);
-    }
   }
+}
+
+/** A new element after the pattern that a <template> of the form holds. */
+function copy(form, name) {
+  return form.querySelector(`template${name}`).content.firstElementChild.cloneNode(true);
 }

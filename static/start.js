@@ -1,17 +1,26 @@
 /** The start page: a face, a voice, and the button that makes a job of them. */
 
-import { Problem, request, show } from './api.js';
+import { Problem, missing, request, show } from './api.js';
 import { FileField } from './field.js';
+import { Voices } from './voices.js';
 
 const form = document.querySelector('#start');
 const status = document.querySelector('#send-status');
 const limit = Number(form.dataset.maxBytes);
-const [face, voice] = [...form.querySelectorAll('.field')].map((root) => new FileField(root, limit));
+const video = form.dataset.video; // the address of an own result that is to be animated further
+const face = new FileField(form.querySelector('[data-role=source]'), limit);
+const voices = new Voices(form.querySelector('.pair'), limit, Boolean(video));
+
+if (video) {
+  const { name, result } = form.dataset;
+  face.adopt(name, 'video', result, request('POST', `${video}/source`, {}));
+}
+form.querySelector('#add-voice').addEventListener('click', () => voices.add());
 
 /** A pasted picture becomes the face, a pasted sound the voice. */
 document.addEventListener('paste', (event) => {
   for (const file of event.clipboardData?.files ?? []) {
-    (file.type.startsWith('audio/') ? voice : face).give(file);
+    (file.type.startsWith('audio/') ? voices : face).give(file);
   }
 });
 
@@ -20,23 +29,17 @@ for (const name of ['dragover', 'drop']) {
   document.addEventListener(name, (event) => event.preventDefault());
 }
 
-function missing(message, remedy) {
-  return new Problem({ code: 'missing', message, remedy });
-}
-
 /** Marks what is not filled in; returns the first control to go to, or null. */
 function firstGap() {
   const chin = form.querySelector('#chin');
   const consent = form.querySelector('#consent');
   const gaps = [];
-  for (const [field, problem] of [
-    [face, missing('There is no face yet.', 'Choose a picture or a video that shows one.')],
-    [voice, missing('There is no voice yet.', 'Choose a recording of someone who speaks.')],
-  ]) {
-    if (field.upload) continue;
-    if (!field.wrong) field.fail(problem); // what was wrong with the last file says more
-    gaps.push(field.input);
+  if (!face.upload) {
+    // What was wrong with the last file says more.
+    if (!face.wrong) face.fail(missing('There is no face yet.', 'Choose a picture or a video that shows one.'));
+    gaps.push(face.input);
   }
+  gaps.push(...voices.gaps());
   mark(chin, !chin.checkValidity()
     && missing('The chin padding is not a number of pixels.', 'Give a whole number from 0 to 500.'));
   if (!chin.checkValidity()) {
@@ -57,6 +60,8 @@ function mark(control, problem) {
 function options() {
   const chosen = {
     overlay: form.querySelector('#overlay').checked,
+    static: form.querySelector('#static').checked,
+    sync_mode: form.querySelector('#sync-mode').value,
     checkpoint: form.querySelector('#checkpoint').value,
   };
   const chin = form.querySelector('#chin').value;
@@ -64,9 +69,9 @@ function options() {
   return chosen;
 }
 
-async function start(source, audio, chosen) {
+async function start(source, spoken, chosen) {
   const job = await request('POST', '/jobs', {
-    source, voices: [{ audio }], options: chosen, consent: true,
+    source, voices: spoken, options: chosen, consent: true,
   });
   location.assign(`/jobs/${job.id}`);
 }
@@ -97,16 +102,16 @@ form.addEventListener('submit', (event) => {
   once(form.querySelector('#start-error'), async () => {
     status.textContent = 'Waiting for the upload to end…';
     // A failed upload is shown beside its own field; here it only ends the attempt.
-    const uploads = await Promise.allSettled([face.upload, voice.upload]);
-    if (uploads.some((upload) => upload.status === 'rejected')) return;
-    await start(uploads[0].value.id, uploads[1].value.id, options());
+    const [source, spoken] = await Promise.allSettled([face.upload, voices.choices()]);
+    if (source.status === 'rejected' || spoken.status === 'rejected') return;
+    await start(source.value.id, spoken.value, options());
   });
 });
 
-document.querySelector('#sample').addEventListener('click', () => {
+document.querySelector('#sample')?.addEventListener('click', () => {
   once(document.querySelector('#sample-error'), async () => {
     const sample = await request('POST', '/sample', {});
-    await start(sample.source.id, sample.voice.id, {});
+    await start(sample.source.id, [{ audio: sample.voice.id }], {});
   });
 });
 

@@ -31,3 +31,14 @@ export function about(upload) {
   const length = upload.duration ? seconds(upload.duration) : '';
   return [kind, size, length].filter(Boolean).join(', ');
 }
+
+/** Seconds as a player shows them: "1:05", "0:03.2" with one digit, "1:02:03". */
+export function clock(count, digits = 0) {
+  const units = Math.round(count * 10 ** digits);
+  const whole = Math.floor(units / 10 ** digits);
+  const rest = digits ? `.${String(units % 10 ** digits).padStart(digits, '0')}` : '';
+  const two = (number) => String(number).padStart(2, '0');
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
+  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}${rest}`;
+}

@@ -38,8 +38,8 @@ def test_a_checkpoint_that_is_not_here_cannot_be_selected(client: FlaskClient) -
 
 
 def test_the_first_page_is_light(client: FlaskClient) -> None:
-    files = ["style.css", "mark.svg", "start.js", "api.js", "field.js", "words.js", "waveform.js"]
-    files += ["sample/face.webp"]
+    files = ["style.css", "mark.svg", "sample/face.webp", "start.js", "api.js", "field.js"]
+    files += ["voices.js", "words.js", "waveform.js"]
     parts = [client.get("/").data, *(client.get(f"/static/{file}").data for file in files)]
     assert sum(map(len, parts)) < 100_000
 
@@ -61,6 +61,19 @@ def test_without_scripts_the_page_of_a_job_still_tells_and_gives(
         session.get_one(Job, job["id"]).state = "done"
     assert f'href="/api/v1/jobs/{job["id"]}/result?download=1"' in client.get(address).text
     assert '<meta http-equiv="refresh"' not in client.get(address).text
+
+
+def test_a_finished_video_is_the_face_of_the_next_start(
+    app: Flask, client: FlaskClient, job: dict[str, Any]
+) -> None:
+    address = f"/?video={job['id']}"
+    assert client.get(address).status_code == 404
+    with app.extensions["jobs"].database.write() as session:
+        session.get_one(Job, job["id"]).state = "done"
+    page = client.get(address).text
+    assert f'data-result="/api/v1/jobs/{job["id"]}/result"' in page
+    assert '<input type="checkbox" id="overlay" checked' in page
+    assert "<script>alert" not in page
 
 
 def test_the_list_is_empty_for_a_stranger(

@@ -3,11 +3,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import words
+from jobs.options import Options
 from jobs.records import STATES
+from media.timeline import SYNC_MODES
 
 
 def test_every_state_has_words() -> None:
     assert set(words.STATES) == set(STATES)
+
+
+def test_every_sync_mode_has_words_and_the_default_comes_first() -> None:
+    assert set(words.SYNC_MODES) == set(SYNC_MODES)
+    assert next(iter(words.SYNC_MODES)) == Options().sync_mode
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A real Chromium on a real installation: `mouth serve` with its Redis, workers and beat."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -8,12 +9,17 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page
+
+from app import sample
+from media.video import read_frames
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -76,6 +82,48 @@ def page(page: Page) -> Iterator[Page]:
     page.set_default_timeout(15_000)
     yield page
     assert errors == []
+
+
+@pytest.fixture
+def give(page: Page) -> Callable[..., None]:
+    """Fill in the start page and send it: `give(face, voice, another_voice, ...)`."""
+
+    def give(face: Path, *voices: Path) -> None:
+        page.goto("/")
+        page.get_by_label("Choose a file or drop a picture").set_input_files(face)
+        for place, voice in enumerate(voices):
+            if place:
+                page.get_by_role("button", name="Add another voice").click()
+            page.get_by_label("Choose a file or drop a recording").nth(place).set_input_files(voice)
+        page.get_by_label("I may use this face and this voice").check()
+        page.get_by_role("button", name="Animate").click()
+        page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def two_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The astronaut and, at her left, her mirror image: 640x300 pixels."""
+    with Image.open(sample.face()) as picture:
+        face = np.asarray(picture.convert("RGB"))[0:300, 64:384]
+    path = tmp_path_factory.mktemp("faces") / "Two of us.png"
+    Image.fromarray(np.concatenate([face, face[:, ::-1]], axis=1)).save(path)
+    return path
+
+
+@pytest.fixture
+def change() -> Callable[[Path, Path, list[float]], float]:
+    """How far a video's pixels in a box get from a picture's: the 99th percentile, 0..255."""
+
+    def change(video: Path, picture: Path, box: list[float]) -> float:
+        x1, y1, x2, y2 = (round(side) for side in box)
+        with Image.open(picture) as image:
+            still = np.asarray(image.convert("RGB")).astype(int)[y1:y2, x1:x2]
+        changes = [np.abs(frame[y1:y2, x1:x2].astype(int) - still) for frame in read_frames(video)]
+        return float(np.percentile(np.stack(changes), 99))
+
+    return change
 
 
 def _free_port() -> int:

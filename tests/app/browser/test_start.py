@@ -67,7 +67,7 @@ def test_another_file_takes_the_place_of_a_wrong_one(start: Page) -> None:
 
 def test_the_keyboard_reaches_everything(start: Page) -> None:
     reached = []
-    for _ in range(11):
+    for _ in range(12):
         start.keyboard.press("Tab")
         reached.append(
             start.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
@@ -80,11 +80,31 @@ def test_the_keyboard_reaches_everything(start: Page) -> None:
         "sample",
         "source",
         "voice",
+        "add-voice",
         "More options",
         "consent",
         "Animate",
         "API",
     ]
+
+
+def test_another_voice_starts_when_the_one_before_it_ends(start: Page) -> None:
+    expect(start.locator("#voice-start")).to_be_hidden()
+    choose(start, "voice", sample.VOICE)
+    start.get_by_role("button", name="Add another voice").click()
+    expect(start.locator("input#voice-2")).to_be_focused()
+    choose(start, "voice-2", sample.VOICE)
+    second = start.get_by_role("region", name="Voice 2")
+    expect(second.get_by_label("Starts at second")).to_have_attribute("placeholder", "5.035")
+    start.get_by_label("Starts at second").first.fill("1.5")
+    expect(second.get_by_label("Starts at second")).to_have_attribute("placeholder", "6.535")
+    second.get_by_label("Starts at second").fill("-1")
+    start.get_by_role("button", name="Animate").click()
+    expect(second.get_by_role("alert")).to_contain_text("The start is not a time.")
+    second.get_by_role("button", name="Remove this voice").click()
+    expect(second).to_have_count(0)
+    expect(start.locator("input#voice-2")).to_have_count(0)
+    expect(start.locator("#voice-start")).to_be_hidden()
 
 
 def test_a_wrong_padding_opens_the_options_and_is_named(start: Page) -> None:
