@@ -38,9 +38,10 @@ class Upright:
 
     def __call__(self, picture: av.VideoFrame) -> np.ndarray:
         if self._display_matrix is None:
-            # Asked once a stream: side data and its picture hold each other until the garbage
-            # collector comes, and that would be hundreds of megabytes of pictures.
-            self._display_matrix = _display_matrix(picture)
+            # Side data and its picture hold each other until the garbage collector comes: asked of
+            # a tiny copy, and once a stream, so that no large pictures pile up.
+            copy = picture.reformat(width=16, height=16, format="gray")
+            self._display_matrix = _display_matrix(copy)
         transparent, signal = has_alpha(picture), signal_of(picture)
         if signal:
             picture = self._tone_mapped(picture, signal, transparent)
