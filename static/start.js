@@ -15,6 +15,18 @@ if (video) {
   const { name, result } = form.dataset;
   face.adopt(name, 'video', result, request('POST', `${video}/source`, {}));
 }
+
+const syncMode = form.querySelector('#sync-mode');
+let syncChosen = false;
+syncMode.addEventListener('change', () => { syncChosen = true; });
+
+/** What is spoken already must not be cut off by a shorter voice; a longer one must end, too. */
+function keepWhole() {
+  if (syncChosen || !video) return;
+  const fits = face.adopted && voices.end <= (face.sent?.duration ?? 0);
+  syncMode.value = fits ? 'silence' : 'bounce';
+}
+for (const name of ['sent', 'input']) form.addEventListener(name, keepWhole);
 form.querySelector('#add-voice').addEventListener('click', () => voices.add());
 
 /** A pasted picture becomes the face, a pasted sound the voice. */
@@ -58,10 +70,11 @@ function mark(control, problem) {
 }
 
 function options() {
+  keepWhole(); // a voice may have been removed
   const chosen = {
     overlay: form.querySelector('#overlay').checked,
     static: form.querySelector('#static').checked,
-    sync_mode: form.querySelector('#sync-mode').value,
+    sync_mode: syncMode.value,
     checkpoint: form.querySelector('#checkpoint').value,
   };
   const chin = form.querySelector('#chin').value;

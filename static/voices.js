@@ -67,6 +67,12 @@ export class Voices {
     return uploads.map((upload, place) => ({ audio: upload.id, start: starts[place] }));
   }
 
+  /** Seconds at which the last of them ends, as far as they are known. */
+  get end() {
+    const starts = this.#starts();
+    return Math.max(...this.fields.map(({ sent }, place) => starts[place] + (sent?.duration ?? 0)));
+  }
+
   get #isTimed() {
     return this.timed || this.fields.length > 1;
   }

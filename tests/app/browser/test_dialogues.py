@@ -115,8 +115,12 @@ def test_another_person_joins_in_a_finished_video(
     expect(page.get_by_role("heading", level=1)).to_have_text("Animate another person")
     expect(page.get_by_text("video, 640 × 300")).to_be_visible()
     expect(page.get_by_label("Keep the video’s own sound")).to_be_checked()
+    ends = page.get_by_label("When the video is shorter or longer")
+    expect(ends).to_have_value("silence")
     page.get_by_label("Choose a file or drop a recording").set_input_files(other_voice)
+    expect(page.get_by_text("sound, 0.6 s")).to_be_visible()
     page.get_by_label("Starts at second").fill("0.2")
+    expect(ends).to_have_value("bounce")  # for what is spoken ends later than the video
     page.get_by_label("I may use this face and this voice").check()
     page.get_by_role("button", name="Animate").click()
     asked(page)
