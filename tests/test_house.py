@@ -23,11 +23,22 @@ ARROWS = {
     "checkpoints": {"media.errors"},
     "face_detection": {"media", "checkpoints"},
     "wav2lip": {"media", "checkpoints"},
+    "dataset": {"media", "checkpoints", "face_detection", "wav2lip"},
     "jobs": {"media.errors", "media.probe", "media.sound", "media.timeline", "checkpoints"},
     "workers": {"jobs", "face_detection", "wav2lip", "media", "checkpoints"},
     "app": {"jobs", "media", "checkpoints"},
+    "commands": {
+        "media",
+        "checkpoints",
+        "face_detection",
+        "wav2lip",
+        "dataset",
+        "jobs",
+        "workers",
+        "app",
+    },
 }
-EXTRA_ARROWS = {"wav2lip/training": {"face_detection"}}
+EXTRA_ARROWS = {"wav2lip/training": {"face_detection"}, "wav2lip/evaluation": {"face_detection"}}
 BANNED = {
     "media": {"torch", "flask", "celery", "sqlalchemy"},
     "face_detection": {"flask", "celery", "sqlalchemy"},

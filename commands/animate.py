@@ -1,0 +1,74 @@
+"""`mouth animate`: a face and a voice to a video, without a server."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commands.words import (
+    FILE,
+    VIDEO,
+    bar,
+    changes_source,
+    flag,
+    four,
+    no_folder,
+    settings_now,
+    whole,
+)
+
+SYNC_MODES = (
+    "When the video is not as long as the voice: bounce (play it there and back, the default), "
+    "loop, freeze (hold the last frame), remap (retime it), cut_off (end with the shorter), "
+    "silence (show the whole video)."
+)
+
+
+@click.command()
+@click.argument("face", type=FILE)
+@click.argument("voice", type=FILE)
+@click.option("-o", "--output", "--outfile", type=VIDEO, help="FACE-talking.mp4 if not given.")
+@whole("--person", "N", "Who speaks, as `mouth faces` counts.")
+@click.option("--checkpoint", "--checkpoint-path", metavar="NAME", help="A name, or a file.")
+@click.option("--sync-mode", metavar="MODE", help=SYNC_MODES)
+@flag("--overlay", "Keep the video's own sound under the voice.")
+@click.option("--soundtrack-gain", type=float, metavar="DB", help="How much louder that is (-6).")
+@four("--pads", int, "T B L R", "Widen the face box by so many pixels.")
+@four("--box", float, "X1 Y1 X2 Y2", "The face is here, in every frame.")
+@click.option("--fps", metavar="F", help="Frames a second of a video made of a still (25).")
+@click.option("--no-smooth", "--nosmooth", is_flag=True, help="Leave the face box unsteadied.")
+@flag("--no-blend", "Paste the mouth with a hard edge.")
+@whole("--wav2lip-batch-size", "N", "Faces moved at a time.")
+@changes_source
+def animate(
+    face: Path,
+    voice: Path,
+    output: Path | None,
+    person: int | None,
+    no_smooth: bool,
+    no_blend: bool,
+    **options: Any,
+) -> None:
+    """Make the mouth in FACE, a picture or video, move to VOICE, a sound."""
+    from workers import direct, models, order, pipeline
+    from workers.sight import not_animated
+
+    settings = settings_now()
+    output = output or Path(f"{face.stem}-talking.mp4")
+    if not output.absolute().parent.is_dir():
+        raise no_folder(output)
+    options |= {"smooth": not no_smooth, "blend": not no_blend}
+    source = direct.open_source(face, options, settings)
+    duration = direct.voice_duration(voice, settings)
+    engine = models.engine_for(source)
+    frames = order.frames_to_detect(source, [duration])
+    with bar(frames, "looking for faces") as advance:
+        persons = direct.find_persons(source, frames, settings, advance)
+    speech = order.Voice(voice, direct.choose_speaker(persons, person), duration)
+    wanted = order.Order(source, (speech,), tuple(persons))
+    with bar(wanted.frames, "moving the mouth") as advance:
+        pipeline.animate(wanted, output, engine, settings.segment_seconds, advance)
+    for each in not_animated(wanted):
+        span = f"from {each.start:g} to {each.stop:g} seconds"
+        click.echo(f"person {each.person} is {each.reason} {span}: left as it is", err=True)
+    click.echo(output)

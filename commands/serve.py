@@ -1,0 +1,32 @@
+"""`mouth serve` and `mouth settings`: the program as a service."""
+
+import os
+
+import click
+
+from commands.words import settings_now
+
+
+@click.command()
+@click.argument("process", nargs=-1)
+def serve(process: tuple[str, ...]) -> None:
+    """Start the page, the queue and the workers; Ctrl-C stops them all.
+
+    With names of PROCESSes (lines of the Procfile) only those are started. HOST and PORT say
+    where the page is; see `mouth settings`.
+    """
+    from workers import serve as services
+
+    settings = settings_now()
+    names = process or services.needed(embedded_redis=not settings.broker_url)
+    environment = {**os.environ, "VAR_DIR": str(settings.var_dir)}
+    services.serve(settings.host, settings.port, environment, names)
+
+
+@click.command("settings")
+def list_settings() -> None:
+    """Show every setting: its name in the environment, its value now, what it is for."""
+    from jobs.settings import describe
+
+    for name, value, doc in describe(settings_now()):
+        click.echo(f"{name}={value}\n    {doc}")

@@ -1,0 +1,71 @@
+"""What several commands say and ask in the same words: options, progress, common refusals."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from media.errors import NamedError
+
+if TYPE_CHECKING:
+    from jobs.settings import Settings
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+VIDEO = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def flag(name: str, doc: str) -> Callable[..., Any]:
+    return click.option(name, is_flag=True, help=doc)
+
+
+def whole(name: str, metavar: str, doc: str) -> Callable[..., Any]:
+    return click.option(name, type=int, metavar=metavar, help=doc)
+
+
+def four(name: str, kind: type, metavar: str, doc: str) -> Callable[..., Any]:
+    return click.option(name, type=kind, nargs=4, default=None, metavar=metavar, help=doc)
+
+
+def changes_source(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what changes the source, and how faces are looked for in it."""
+    for option in (
+        whole("--face-det-batch-size", "N", "Frames searched at a time."),
+        flag("--static", "Look for faces in the first frame only."),
+        flag("--still", "Use only the first frame of a video."),
+        four("--crop", int, "T B L R", "Keep rows T to B, columns L to R; -1 is the end."),
+        flag("--rotate", "Turn by 90 degrees, clockwise."),
+        whole("--resize-factor", "K", "Shrink K times."),
+    ):
+        command = option(command)
+    return command
+
+
+def no_folder(path: Path) -> NamedError:
+    problem = f"The folder of {path} does not exist."
+    return NamedError("no-access", problem, "Make it, or choose another place.")
+
+
+def settings_now() -> "Settings":
+    from jobs.settings import from_environment
+
+    try:
+        return from_environment()
+    except ValueError as error:
+        raise NamedError("bad-setting", str(error), "Correct or unset it.") from error
+
+
+@contextmanager
+def bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal's stderr; call it with how many more frames are done."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=what, unit="frame", disable=None) as tqdm_bar:
+
+        def advance(frames: int) -> None:
+            tqdm_bar.update(frames)
+
+        yield advance
