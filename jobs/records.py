@@ -169,3 +169,43 @@ class Segment(Record):
     key: Mapped[str | None]
     holder: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[float] = mapped_column(default=0.0)
+
+
+class Token(Record):
+    """What lets a program in: only the sha256 of its 256 random bits is kept.
+
+    `used` is when it was last shown, to the minute.
+    """
+
+    __tablename__ = "token"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[float] = mapped_column(default=time.time)
+    used: Mapped[float | None]
+
+
+class Tally(Record):
+    """How often somebody did something since a window of time was opened; void after `until`."""
+
+    __tablename__ = "tally"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    until: Mapped[float] = mapped_column(index=True)
+
+
+class Receipt(Record):
+    """What a request with an idempotency key made, so that a repeated one makes nothing more.
+
+    `digest` is the sha256 of what was asked; `record_id` is the upload or the job.
+    """
+
+    __tablename__ = "receipt"
+
+    owner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    record_id: Mapped[str] = mapped_column(String(32))
+    created: Mapped[float] = mapped_column(default=time.time, index=True)
