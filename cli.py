@@ -17,6 +17,7 @@ COMMANDS = {
     "serve": "serve:serve",
     "settings": "serve:list_settings",
     "train": "train:train",
+    "verify": "verify:verify",
 }
 
 

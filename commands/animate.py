@@ -50,7 +50,7 @@ def animate(
     **options: Any,
 ) -> None:
     """Make the mouth in FACE, a picture or video, move to VOICE, a sound."""
-    from workers import direct, models, order, pipeline
+    from workers import direct, models, order, pipeline, signing
     from workers.sight import not_animated
 
     settings = settings_now()
@@ -66,8 +66,9 @@ def animate(
         persons = direct.find_persons(source, frames, settings, advance)
     speech = order.Voice(voice, direct.choose_speaker(persons, person), duration)
     wanted = order.Order(source, (speech,), tuple(persons))
+    certificate = signing.certificate(settings)
     with bar(wanted.frames, "moving the mouth") as advance:
-        pipeline.animate(wanted, output, engine, settings.segment_seconds, advance)
+        pipeline.animate(wanted, output, engine, settings.segment_seconds, certificate, advance)
     for each in not_animated(wanted):
         span = f"from {each.start:g} to {each.stop:g} seconds"
         click.echo(f"person {each.person} is {each.reason} {span}: left as it is", err=True)

@@ -50,6 +50,10 @@ class Settings:
         "", "Face detector, s3fd or dlib; empty: s3fd once its weights are there."
     )
     checkpoint: str = _setting("compact", "Lip-sync checkpoint used when a job names none.")
+    signing_certificate: str = _setting(
+        "", "PEM chain that signs finished videos; empty: one made at the first start in VAR_DIR."
+    )
+    signing_key: str = _setting("", "The key of SIGNING_CERTIFICATE, a PEM file.")
     secret_key: str = _setting(
         "", "Key that signs the visitors' cookies; empty: made once and kept in VAR_DIR/secret."
     )

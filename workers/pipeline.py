@@ -9,16 +9,20 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
+import checkpoints
 from face_detection import shots
 from face_detection.cache import DetectionCache, cache_key
 from face_detection.detection import Detection
 from face_detection.detectors import Detector
 from face_detection.identity import identity_from
 from face_detection.persons import Person, link, require_faces
+from media import provenance
 from media.assemble import concatenate
+from media.certificate import Certificate
 from media.errors import NamedError
 from media.mixing import mix
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
@@ -193,8 +197,10 @@ def render_segment(
             progress(len(frames))
 
 
-def stitch(order: Order, segments: Sequence[Path], out_path: Path) -> None:
-    """Join the segments, in order, with the sound of the voices into the finished video."""
+def stitch(
+    order: Order, segments: Sequence[Path], out_path: Path, certificate: Certificate
+) -> None:
+    """Join the segments, in order, with the sound of the voices into the finished, signed video."""
     options = order.source.options
     soundtrack = order.source.path if options.overlay and order.source.info.has_audio else None
     with TemporaryDirectory(dir=out_path.parent) as folder:
@@ -207,6 +213,25 @@ def stitch(order: Order, segments: Sequence[Path], out_path: Path) -> None:
             options.soundtrack_gain,
         )
         concatenate(segments, sound, out_path, order.fps, order.frames, {})
+    ingredients = [provenance.Ingredient("source", order.source.path)] + [
+        provenance.Ingredient(f"voice {number}", voice.path)
+        for number, voice in enumerate(order.voices, start=1)
+    ]
+    provenance.sign(out_path, ingredients, rendering(order), certificate)
+
+
+def rendering(order: Order) -> dict[str, Any]:
+    """How an order is made, as its video's credentials tell: nothing that names a file or person.
+
+    A checkpoint that is a file of the user's own is not named either.
+    """
+    checkpoint = order.source.options.checkpoint
+    known = checkpoint in {each.name for each in checkpoints.all()}
+    voices = [
+        {"person": voice.person, "start": float(voice.start), "gain": voice.gain}
+        for voice in order.voices
+    ]
+    return {"checkpoint": checkpoint if known else "another", "voices": voices}
 
 
 def animate(
@@ -214,6 +239,7 @@ def animate(
     out_path: Path,
     engine: Engine,
     segment_seconds: float,
+    certificate: Certificate,
     progress: Progress = _silent,
 ) -> None:
     """All of an order in one go, in the segments in which a job does it."""
@@ -222,7 +248,7 @@ def animate(
         for start, stop in plan(order.frames, order.fps, segment_seconds):
             segments.append(Path(folder) / f"{start}.mp4")
             render_segment(order, start, stop, segments[-1], engine, progress)
-        stitch(order, segments, out_path)
+        stitch(order, segments, out_path, certificate)
 
 
 def _speak(

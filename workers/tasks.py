@@ -18,7 +18,7 @@ from jobs import errors, logs
 from jobs.records import Job, Person, Segment
 from jobs.service import Jobs
 from media.errors import NamedError
-from workers import pipeline, steps
+from workers import pipeline, signing, steps
 from workers.application import app, settings
 from workers.lease import Lease, fail_job
 from workers.models import detector_for, engine_for
@@ -232,7 +232,7 @@ def _join(jobs: Jobs, job: Job, order: Order, key: str) -> None:
             stack.enter_context(jobs.storage.local(_segment_key(job, segment.index)))
             for segment in segments
         ]
-        pipeline.stitch(order, files, folder / "result.mp4")
+        pipeline.stitch(order, files, folder / "result.mp4", signing.certificate(settings))
         jobs.storage.put_at(key, folder / "result.mp4")
 
 

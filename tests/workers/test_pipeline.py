@@ -10,6 +10,8 @@ import pytest
 
 from face_detection.cache import DetectionCache
 from jobs.options import Options
+from media import provenance
+from media.certificate import local_certificate
 from media.errors import NamedError
 from media.pictures import read_picture
 from media.probe import content_hash, probe
@@ -105,20 +107,29 @@ def test_segments_make_the_same_frames_as_the_whole(
     assert np.abs(joined.astype(int) - whole).mean() < 1.5
 
 
-def test_the_whole_order_is_a_video_with_sound(
-    prepare: Prepare, film: Path, tmp_path: Path
+def test_the_whole_order_is_a_signed_video_with_sound(
+    prepare: Prepare, film: Path, short_voice: Path, tmp_path: Path
 ) -> None:
     order = prepare(opened(film), 1)
     told: list[int] = []
+    signer = local_certificate(tmp_path / "var")
     pipeline.animate(
-        order, tmp_path / "result.mp4", engine_for(order.source), 0.2, progress=told.append
+        order, tmp_path / "result.mp4", engine_for(order.source), 0.2, signer, told.append
     )
+    credentials = provenance.read(tmp_path / "result.mp4")
+    assert credentials is not None
+    assert credentials.intact
+    assert [each["sha256"] for each in credentials.made_from] == [
+        content_hash(film),
+        content_hash(short_voice),
+    ]
+    assert credentials.rendering["checkpoint"] == "compact"
     info = probe(tmp_path / "result.mp4")
     assert (info.width, info.height, info.fps, info.frames) == (300, 300, Fraction(25), 15)
     assert info.has_audio
     assert abs(sound_duration(tmp_path / "result.mp4") - Fraction(3, 5)) <= Fraction(1, 25)
     assert sum(told) == 15
-    assert [path.name for path in tmp_path.iterdir()] == ["result.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result.mp4", "var"]
 
 
 def test_a_box_is_the_person(prepare: Prepare, pair: Path, tmp_path: Path) -> None:

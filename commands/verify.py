@@ -1,0 +1,75 @@
+"""`mouth verify`: what a video says it was made from, and whether it is unchanged since."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.words import FILE
+from media.errors import NamedError
+
+if TYPE_CHECKING:
+    from media.provenance import Credentials
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.option(
+    "--made-from",
+    "candidates",
+    type=FILE,
+    multiple=True,
+    help="Was this file used? May be given several times.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify(file: Path, candidates: tuple[Path, ...], as_json: bool) -> None:
+    """Read the Content Credentials (C2PA) of FILE and check them.
+
+    Fails for a file that has none, that was changed since it was signed, or that was not made from
+    what --made-from names.
+    """
+    from media import provenance
+    from media.probe import content_hash
+
+    found = provenance.read(file)
+    if found is None:
+        raise NamedError(
+            "no-credentials",
+            f"{file.name} carries no Content Credentials: nothing can be said of where it is from.",
+            "Many sites remove them: ask for the file as it was made.",
+        )
+    used = {each["sha256"]: each["role"] for each in found.made_from}
+    roles = {candidate: used.get(content_hash(candidate)) for candidate in candidates}
+    if as_json:
+        checked = {str(path): role for path, role in roles.items()}
+        click.echo(json.dumps({**found.to_dict(), "checked": checked}, indent=1))
+    else:
+        _tell(found, roles)
+    if not found.intact:
+        raise NamedError(
+            "credentials-broken",
+            f"{file.name} is not as it was signed: {'; '.join(found.problems)}.",
+            "Do not rely on what it says; ask for the file as it was made.",
+        )
+    if strangers := [path.name for path, role in roles.items() if role is None]:
+        raise NamedError(
+            "not-an-ingredient",
+            f"{file.name} was not made from {', '.join(strangers)}.",
+            "Compare with the very files that were given: a copy saved anew is another file.",
+        )
+
+
+def _tell(found: "Credentials", roles: dict[Path, str | None]) -> None:
+    click.echo("unchanged since it was signed" if found.intact else "CHANGED since it was signed")
+    trust = "on a trust list" if found.trusted else "on no trust list: anybody could have made it"
+    click.echo(f"signed by   {found.signer} (a certificate {trust})")
+    click.echo(f"made with   {found.program}")
+    if found.synthetic:
+        click.echo("content     recorded media, changed in part by a trained network")
+    for name, value in found.rendering.items():
+        click.echo(f"{name:<12}{value if isinstance(value, str) else json.dumps(value)}")
+    for each in found.made_from:
+        click.echo(f"made from   {each['role']}, sha256 {each['sha256']}")
+    for path, role in roles.items():
+        click.echo(f"{path.name}: {role or 'not used'}")
