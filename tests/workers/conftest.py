@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from honcho.environ import parse_procfile
 
 from jobs.service import Jobs
 from jobs.settings import from_environment
 from media.pictures import read_picture
 from media.video_writer import VideoWriter
+from workers.serve import PROCFILE, processes
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240  # seconds, on a busy machine, until what does not come true is a failure
@@ -33,7 +33,7 @@ class Stack:
         self.jobs = Jobs(from_environment(self.environment))
         self.jobs.database.migrate()
         self.log = log
-        self._commands = parse_procfile((ROOT / "Procfile").read_text()).processes
+        self._commands = processes(PROCFILE)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *names: str) -> None:

@@ -1,3 +1,4 @@
+import os
 import stat
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_a_second_start_in_the_same_folder_is_refused(
         text=True,
         check=False,
     )
-    assert second.returncode == 1
+    assert second.returncode == os.EX_CONFIG
     assert "runs already" in second.stderr
     assert "Traceback" not in second.stderr
     assert answers(stack.jobs.settings)
