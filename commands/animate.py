@@ -16,6 +16,7 @@ from commands.words import (
     settings_now,
     whole,
 )
+from media.badge import PLACES
 
 SYNC_MODES = (
     "When the video is not as long as the voice: bounce (play it there and back, the default), "
@@ -37,6 +38,11 @@ SYNC_MODES = (
 @four("--box", float, "X1 Y1 X2 Y2", "The face is here, in every frame.")
 @click.option("--fps", metavar="F", help="Frames a second of a video made of a still (25).")
 @click.option("--no-smooth", "--nosmooth", is_flag=True, help="Leave the face box unsteadied.")
+@click.option(
+    "--badge",
+    type=click.Choice(PLACES),
+    help="Corner of the small mark that says that the video is made by a machine (bottom-right).",
+)
 @flag("--no-blend", "Paste the mouth with a hard edge.")
 @whole("--wav2lip-batch-size", "N", "Faces moved at a time.")
 @changes_source

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from typing import Any
 
+from media.badge import PLACES, Place
 from media.errors import NamedError
 from media.timeline import SYNC_MODES, SyncMode
 
@@ -23,6 +24,7 @@ class Options:
     `media.timeline`. `overlay` keeps the source's own sound under the voices, changed by
     `soundtrack_gain` decibels: a soundtrack must not drown a voice, so it is lowered where none is
     asked for. The result of another job keeps its level (`jobs.service`): it is voices itself.
+    `badge` is the corner in which a small mark says that the video is made by a machine.
     """
 
     checkpoint: str = "compact"
@@ -39,6 +41,7 @@ class Options:
     still: bool = False
     smooth: bool = True
     blend: bool = True
+    badge: Place = "bottom-right"
     face_det_batch_size: int | None = None
     wav2lip_batch_size: int | None = None
 
@@ -114,6 +117,12 @@ def _decibels(name: str, value: Any) -> float:
     return float(value)
 
 
+def _badge(name: str, value: Any) -> str:
+    if value not in PLACES:
+        raise _bad(name, f"it must be one of {', '.join(PLACES)}")
+    return str(value)
+
+
 def _sync_mode(name: str, value: Any) -> str:
     if value not in SYNC_MODES:
         raise _bad(name, f"it must be one of {', '.join(SYNC_MODES)}")
@@ -154,6 +163,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "still": _flag,
     "smooth": _flag,
     "blend": _flag,
+    "badge": _badge,
     "face_det_batch_size": _whole(1, 256),
     "wav2lip_batch_size": _whole(1, 1024),
 }

@@ -24,7 +24,14 @@ ARROWS = {
     "face_detection": {"media", "checkpoints"},
     "wav2lip": {"media", "checkpoints"},
     "dataset": {"media", "checkpoints", "face_detection", "wav2lip"},
-    "jobs": {"media.errors", "media.probe", "media.sound", "media.timeline", "checkpoints"},
+    "jobs": {
+        "media.badge",
+        "media.errors",
+        "media.probe",
+        "media.sandbox",
+        "media.timeline",
+        "checkpoints",
+    },
     "workers": {"jobs", "face_detection", "wav2lip", "media", "checkpoints"},
     "app": {"jobs", "media", "checkpoints"},
     "commands": {

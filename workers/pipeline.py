@@ -22,6 +22,7 @@ from face_detection.identity import identity_from
 from face_detection.persons import Person, link, require_faces
 from media import provenance
 from media.assemble import concatenate
+from media.badge import add_badge
 from media.certificate import Certificate
 from media.errors import NamedError
 from media.mixing import mix
@@ -192,7 +193,7 @@ def render_segment(
             for speaker, drive in zip(speakers, drives, strict=True):
                 frames = _speak(order, speaker, engine, frames, indices[now], drive[now])
             for frame in frames:
-                writer.write(frame)
+                writer.write(add_badge(frame, source.options.badge))
             at = now.stop
             progress(len(frames))
 

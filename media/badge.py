@@ -1,0 +1,60 @@
+"""A small visible mark that says a picture was made by a machine."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Place = Literal["bottom-right", "bottom-left", "top-right", "top-left", "none"]
+PLACES: tuple[Place, ...] = get_args(Place)
+
+TEXT = "AI"
+_SHARE = 0.045  # of the picture's shorter side: seen by who looks for it, in nobody's way
+_SMALLEST = 14  # pixels high; smaller cannot be read
+_OVERSAMPLED = 4
+
+
+def add_badge(frame: np.ndarray, place: Place) -> np.ndarray:
+    """A copy of an RGB frame (height, width, 3) with the mark in a corner; "none" gives `frame`.
+
+    A picture too small for it is left as it is.
+    """
+    height, width = frame.shape[:2]
+    tall = max(_SMALLEST, round(min(height, width) * _SHARE))
+    colour, cover = _mark(tall)
+    margin = tall // 2
+    if place == "none" or cover.shape[1] + 2 * margin > width or tall + 2 * margin > height:
+        return frame
+    top = margin if place.startswith("top") else height - margin - tall
+    left = margin if place.endswith("left") else width - margin - cover.shape[1]
+    marked = frame.copy()
+    corner = marked[top : top + tall, left : left + cover.shape[1]]
+    corner[:] = (corner + cover * (colour - corner)).round()
+    return marked
+
+
+@lru_cache(maxsize=8)
+def _mark(tall: int) -> tuple[np.ndarray, np.ndarray]:
+    """White letters on a dark plate: colours (tall, wide, 3) and how much they cover, 0..1."""
+    # Options name the places, and who checks options need not wait for these.
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    size = tall * _OVERSAMPLED
+    font = ImageFont.load_default(size * 0.72)
+    left, top, right, bottom = font.getbbox(TEXT)
+    wide = round((right - left) / _OVERSAMPLED + tall * 0.6)
+    letters = Image.new("L", (wide * _OVERSAMPLED, size))
+    at = ((letters.width - right - left) / 2, (size - bottom - top) / 2)
+    ImageDraw.Draw(letters).text(at, TEXT, fill=255, font=font)
+    plate = Image.new("L", letters.size)
+    ImageDraw.Draw(plate).rounded_rectangle((0, 0, letters.width - 1, size - 1), size / 4, 255)
+    white, covered = (
+        np.asarray(layer.resize((wide, tall), Image.Resampling.BOX), np.float32) / 255
+        for layer in (letters, plate)
+    )
+    colour = np.repeat((24 + 231 * white)[..., None], 3, axis=2)
+    return colour, (covered * np.maximum(0.75, white))[..., None]
