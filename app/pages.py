@@ -33,8 +33,10 @@ def start() -> str:
         "start.html",
         checkpoints=generators(),
         sync_modes=words.SYNC_MODES,
+        badges=words.BADGES,
         video=_finished(request.args.get("video")),
         max_bytes=settings.max_upload_bytes,
+        max_seconds=settings.max_seconds,
         max_size=words.size(settings.max_upload_bytes),
         max_duration=words.length(settings.max_seconds),
     )

@@ -26,6 +26,15 @@ SYNC_MODES = {
     "silence": "Show just the whole video",
 }
 
+# Where the visible mark is drawn.
+BADGES = {
+    "bottom-right": "At the bottom right",
+    "bottom-left": "At the bottom left",
+    "top-right": "At the top right",
+    "top-left": "At the top left",
+    "none": "Nowhere",
+}
+
 
 def size(count: int) -> str:
     """Bytes as "2 GB" or "350 kB", in powers of 1024 as limits are set."""

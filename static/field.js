@@ -1,6 +1,7 @@
 /** One place to give a file: choose or drop, see it, and have it sent at once. */
 
 import { Problem, send, show } from './api.js';
+import { Recorder } from './record.js';
 import { waveform } from './waveform.js';
 import { about, bytes } from './words.js';
 
@@ -10,11 +11,11 @@ export class FileField {
   #transfer = null;
   #address = ''; // of the preview, while there is one
 
-  /** `root` is a section[data-role]; files above `limit` bytes are refused before sending. */
-  constructor(root, limit) {
+  /** `root` is a section[data-role]; larger files than `limits.bytes` are refused before sending. */
+  constructor(root, limits) {
     this.root = root;
     this.role = root.dataset.role;
-    this.limit = limit;
+    this.limit = limits.bytes;
     this.upload = null; // promise of the upload's JSON, or null while no file is given
     this.sent = null; // the upload's JSON, once it is known
     this.adopted = false; // whether it is a file that the server had
@@ -22,6 +23,12 @@ export class FileField {
     this.error = root.querySelector('.error');
     this.input.addEventListener('change', () => this.give(this.input.files[0]));
     root.querySelector('.change').addEventListener('click', () => this.input.click());
+    const recording = root.querySelector('.recording');
+    if (recording) {
+      this.recorder = new Recorder(
+        recording, limits.seconds, (file) => this.give(file), (problem) => this.fail(problem),
+      );
+    }
     this.#acceptDrops();
   }
 
@@ -77,6 +84,7 @@ export class FileField {
   withdraw() {
     const transfer = this.#transfer;
     this.#transfer = null; // so that its end is nobody's business any more
+    this.recorder?.discard();
     transfer?.abort();
     URL.revokeObjectURL(this.#address);
   }

@@ -6,10 +6,10 @@ import { Voices } from './voices.js';
 
 const form = document.querySelector('#start');
 const status = document.querySelector('#send-status');
-const limit = Number(form.dataset.maxBytes);
+const limits = { bytes: Number(form.dataset.maxBytes), seconds: Number(form.dataset.maxSeconds) };
 const video = form.dataset.video; // the address of an own result that is to be animated further
-const face = new FileField(form.querySelector('[data-role=source]'), limit);
-const voices = new Voices(form.querySelector('.pair'), limit, Boolean(video));
+const face = new FileField(form.querySelector('[data-role=source]'), limits);
+const voices = new Voices(form.querySelector('.pair'), limits, Boolean(video));
 
 if (video) {
   const { name, result } = form.dataset;
@@ -75,6 +75,7 @@ function options() {
     overlay: form.querySelector('#overlay').checked,
     static: form.querySelector('#static').checked,
     sync_mode: syncMode.value,
+    badge: form.querySelector('#badge').value,
     checkpoint: form.querySelector('#checkpoint').value,
   };
   const chin = form.querySelector('#chin').value;

@@ -7,11 +7,11 @@ export class Voices {
   #made = 1; // how many there ever were, so that no two share an id
 
   /** `place` holds the first voice's field; `timed` shows where it starts even when it is alone. */
-  constructor(place, limit, timed) {
+  constructor(place, limits, timed) {
     this.place = place;
-    this.limit = limit;
+    this.limits = limits;
     this.timed = timed;
-    this.fields = [new FileField(place.querySelector('[data-role=voice]'), limit)];
+    this.fields = [new FileField(place.querySelector('[data-role=voice]'), limits)];
     place.addEventListener('sent', () => this.#refresh());
     place.addEventListener('input', () => this.#refresh());
     this.#refresh();
@@ -21,7 +21,7 @@ export class Voices {
     this.#made += 1;
     const html = document.querySelector('#another-voice').innerHTML;
     this.place.insertAdjacentHTML('beforeend', html.replaceAll('voice-0', `voice-${this.#made}`));
-    const field = new FileField(this.place.lastElementChild, this.limit);
+    const field = new FileField(this.place.lastElementChild, this.limits);
     field.root.querySelector('.remove').addEventListener('click', () => this.#remove(field));
     this.fields.push(field);
     this.#refresh();
