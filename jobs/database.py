@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs.records import Record
@@ -70,6 +71,22 @@ class Database:
         with self.engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             return compare_metadata(context, Record.metadata)
+
+
+def insert(session: Session, record: type[Record]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, which each of the two databases spells for itself."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(record)
+    return postgresql.insert(record)
+
+
+def alone(session: Session, what: str) -> None:
+    """Let no other transaction that names the same go on before this one has ended.
+
+    A transaction that writes to SQLite is alone anyway.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(what))))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

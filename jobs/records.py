@@ -50,6 +50,8 @@ class Upload(Record):
     """A file that somebody sent; its bytes are stored once, under their sha256.
 
     `result_of` is the job that made it, of a result that was taken as a new source.
+    `voice_duration` is that of its sound in seconds, as the text of a Fraction, once it was found
+    to be a voice.
     """
 
     __tablename__ = "upload"
@@ -63,6 +65,7 @@ class Upload(Record):
     bytes: Mapped[int] = mapped_column(BigInteger)
     info: Mapped[dict[str, Any]]
     result_of: Mapped[str | None] = mapped_column(String(32))
+    voice_duration: Mapped[str | None] = mapped_column(String(64))
     created: Mapped[float] = mapped_column(default=time.time)
 
 
@@ -149,7 +152,8 @@ class Segment(Record):
 
     States: `waiting`; `sent` (a message is on its way); `running`; `done`. A `sent` or `running`
     row whose lease has run out is lost; `attempts` counts the times it was lost or broke while
-    running. `holder` names the one run that may renew the lease. `seconds` is time spent on it.
+    running. `holder` names the one run that may renew the lease, and `suspect` is set when that
+    was not done in time: after some more time the row is lost. `seconds` is time spent on it.
     `key` leads to what it made: the name of its detections in the cache, or its file.
     """
 
@@ -169,6 +173,7 @@ class Segment(Record):
     key: Mapped[str | None]
     holder: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[float] = mapped_column(default=0.0)
+    suspect: Mapped[bool] = mapped_column(default=False)
 
 
 class Token(Record):
@@ -209,3 +214,28 @@ class Receipt(Record):
     digest: Mapped[str] = mapped_column(String(64))
     record_id: Mapped[str] = mapped_column(String(32))
     created: Mapped[float] = mapped_column(default=time.time, index=True)
+
+
+class Worker(Record):
+    """A worker that was heard: its `part` is a process of the Procfile, `memory` is in bytes."""
+
+    __tablename__ = "worker"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    part: Mapped[str]
+    seen: Mapped[float]
+    memory: Mapped[int] = mapped_column(BigInteger)
+
+
+class Counter(Record):
+    """A number of `jobs.metrics`, counted by all processes together.
+
+    `label` tells what of, such as a step; `bound` is the upper one of a bucket, or empty.
+    """
+
+    __tablename__ = "counter"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    label: Mapped[str] = mapped_column(String(64), primary_key=True)
+    bound: Mapped[str] = mapped_column(String(16), primary_key=True)
+    value: Mapped[float]

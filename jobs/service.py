@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
-from jobs import errors
-from jobs.database import Database
+from jobs import errors, limits, receipts, room
+from jobs.choices import VoiceChoice
+from jobs.database import Database, alone
 from jobs.options import Options
 from jobs.queue import Queue
-from jobs.records import FINAL, Job, Person, Segment, Upload, Voice
+from jobs.records import FINAL, Job, Person, Receipt, Segment, Upload, Voice, new_id
 from jobs.settings import Settings
 from jobs.storage import Storage
+from media import sandbox
 from media.errors import no_audio_track, not_a_face_file, not_a_voice
-from media.probe import Limits, probe
-from media.sound import check_voice, sound_duration
+from media.probe import Limits
 
 ADVANCE = "workers.advance"  # the task that looks at a job's rows and sends what is next
 
@@ -30,33 +31,6 @@ WHOLE_JOB = (
     selectinload(Job.persons),
     selectinload(Job.segments),
 )
-
-
-@dataclass(frozen=True)
-class Point:
-    """A place in the source: pixels of the upright frame, and its number or the time in seconds.
-
-    Without either it is the first frame.
-    """
-
-    x: float
-    y: float
-    frame: int | None = None
-    time: float | None = None
-
-
-@dataclass(frozen=True)
-class VoiceChoice:
-    """Which upload is spoken by which person, from `start` seconds, louder by `gain` decibels.
-
-    The person is known by number or by a point at the face; without both the job asks.
-    """
-
-    upload_id: str
-    person: int | None = None
-    start: float = 0.0
-    gain: float = 0.0
-    point: Point | None = None
 
 
 class Jobs:
@@ -69,20 +43,29 @@ class Jobs:
         self.queue = Queue(settings)
 
     def create_upload(
-        self, owner: str, path: Path, name: str, result_of: str | None = None
+        self,
+        owner: str,
+        path: Path,
+        name: str,
+        result_of: str | None = None,
+        receipt: Receipt | None = None,
     ) -> Upload:
         """Store the file at `path`, which stays where it is; `name` is only for showing.
 
         The result of a job, which nobody ever writes to, shares its room on the disk where it can.
+        With a receipt, what the same request made before is given again.
 
-        Raises MediaError for what is no picture, video or sound, or beyond the limits.
+        Raises MediaError for what is no picture, video or sound, or beyond the limits, and
+        NamedError `disk-full`, `too-much-stored`, `key-reused`.
         """
         size = path.stat().st_size
-        info = probe(path, self._limits())
+        room.require_for_upload(self.settings, self.database, size)
+        info = sandbox.probe(path, self._limits(), self._bounds())
         copy = _shared if result_of else shutil.copyfile
         with self.storage.scratch() as folder:
             key = self.storage.put_file(Path(copy(path, folder / "upload")))
         upload = Upload(
+            id=new_id(),
             owner=owner,
             sha256=key.rpartition("/")[2],
             key=key,
@@ -93,6 +76,10 @@ class Jobs:
             result_of=result_of,
         )
         with self.database.write() as session:
+            if receipt and (known := receipts.earlier(session, receipt, upload.id)):
+                return session.get_one(Upload, known)
+            limits.check_bytes(session, owner, size, self.settings.bytes_per_client)
+            alone(session, key)
             session.add(upload)
             session.flush()
             if not self.storage.exists(key):  # its last other user left in this very moment
@@ -100,7 +87,9 @@ class Jobs:
                     self.storage.put_file(Path(copy(path, folder / "upload")))
         return upload
 
-    def reuse_result(self, owner: str, job_id: str, name: str) -> Upload:
+    def reuse_result(
+        self, owner: str, job_id: str, name: str, receipt: Receipt | None = None
+    ) -> Upload:
         """Make an upload of a finished result, so that another job can start from it.
 
         Raises NamedError not-found, not-now, and as `create_upload`.
@@ -109,7 +98,7 @@ class Jobs:
         if job.state != "done" or job.result_key is None:
             raise errors.not_now(job.state, "used as a source")
         with self.storage.local(job.result_key) as path:
-            return self.create_upload(owner, path, name, result_of=job_id)
+            return self.create_upload(owner, path, name, job_id, receipt)
 
     def create_job(
         self,
@@ -118,25 +107,33 @@ class Jobs:
         voices: Sequence[VoiceChoice],
         options: Mapping[str, Any] | None = None,
         consent: bool = False,
+        receipt: Receipt | None = None,
     ) -> Job:
-        """Start a job. Raises NamedError: not-found, bad-option, no-voice, too-long, and MediaError
-        for a source without a picture and a voice that cannot drive a mouth.
+        """Start a job of the owner's own uploads.
 
         The soundtrack of another job's result keeps its level unless `options` say otherwise.
+        With a receipt, what the same request made before is given again.
+
+        Raises NamedError: not-found, bad-option, no-voice, too-long, too-many-jobs, key-reused, and
+        MediaError for a source without a picture and a voice that cannot drive a mouth.
         """
-        source = self._upload(source_id)
+        source = self._upload(owner, source_id)
         usual = {"soundtrack_gain": 0.0} if source.result_of else {}
         checked = Options.from_dict({**usual, **(options or {})}, self.settings.checkpoint)
         if source.kind == "audio":
             raise not_a_face_file()
         job = Job(
+            id=new_id(),
             owner=owner,
             source_id=source_id,
             options=checked.to_dict(),
             consent=time.time() if consent else None,
         )
-        job.voices = self._voices(voices)
+        job.voices = self._voices(owner, voices)
         with self.database.write() as session:
+            if receipt and (known := receipts.earlier(session, receipt, job.id)):
+                return session.get_one(Job, known, options=WHOLE_JOB)
+            limits.check_open_jobs(session, owner, self.settings.open_jobs_per_client)
             session.add(job)
         self.queue.enqueue(ADVANCE, job.id)
         return self.job(job.id)
@@ -154,7 +151,7 @@ class Jobs:
         Voices that end later than the first ones may need more of the source looked at: then the
         job goes back to detecting, and asks again, because persons are counted anew.
         """
-        chosen = self._voices(voices)
+        chosen = self._voices(self.job(job_id).owner, voices)
         with self.database.write() as session:
             job = _locked(session, job_id)
             wrong_person = job.state == "failed" and (job.error or {}).get("code") == (
@@ -187,12 +184,13 @@ class Jobs:
     def retry(self, job_id: str) -> Job:
         """Let a failed job go on from the segments that are done, a cancelled one from the start.
 
-        Raises NamedError not-found, not-now.
+        Raises NamedError not-found, not-now, too-many-jobs.
         """
         with self.database.write() as session:
             job = _locked(session, job_id)
             if job.state not in ("failed", "cancelled"):
                 raise errors.not_now(job.state, "retried")
+            limits.check_open_jobs(session, job.owner, self.settings.open_jobs_per_client)
             job.state, job.error = "uploaded", None
             for segment in job.segments:
                 if segment.state != "done":
@@ -206,6 +204,7 @@ class Jobs:
             job = _locked(session, job_id)
             used = {job.source_id, *(voice.upload_id for voice in job.voices)}
             session.delete(job)
+            receipts.forget(session, job_id)
             session.flush()
             for upload_id in used:
                 if not _is_used(session, upload_id):
@@ -221,22 +220,50 @@ class Jobs:
                 raise errors.not_now("using this file", "left without it")
             self._remove_upload(session, upload)
 
+    def remove_unclaimed(self, key: str) -> bool:
+        """Remove an upload's file if there is no upload that has it; whether it was removed."""
+        with self.database.write() as session:
+            alone(session, key)
+            if session.scalar(sa.select(Upload.id).where(Upload.key == key).limit(1)):
+                return False
+            self.storage.delete(key)
+        return True
+
     def _remove_upload(self, session: Session, upload: Upload) -> None:
         # Within the transaction: `create_upload` looks, within its own, whether the file is there.
+        alone(session, upload.key)
         session.delete(upload)
+        receipts.forget(session, upload.id)
         session.flush()
         others = sa.select(sa.func.count()).where(Upload.sha256 == upload.sha256)
         if not session.scalar(others):
             self.storage.delete(upload.key)
             self.storage.delete_folder(f"detections/{upload.sha256}")
 
-    def _voices(self, choices: Sequence[VoiceChoice]) -> list[Voice]:
+    def voice_duration(self, upload: Upload) -> Fraction:
+        """The length of an upload's sound in seconds.
+
+        Raises MediaError for what cannot drive a mouth.
+        """
+        if upload.kind == "image":
+            raise not_a_voice()
+        if not upload.info["has_audio"]:
+            raise no_audio_track()
+        if upload.voice_duration is None:
+            with self.storage.local(upload.key) as path:
+                upload.voice_duration = str(sandbox.voice_duration(path, self._bounds()))
+            found = sa.update(Upload).where(Upload.id == upload.id)
+            with self.database.write() as session:
+                session.execute(found.values(voice_duration=upload.voice_duration))
+        return Fraction(upload.voice_duration)
+
+    def _voices(self, owner: str, choices: Sequence[VoiceChoice]) -> list[Voice]:
         if not choices:
             raise errors.no_voice()
         voices = []
         for position, choice in enumerate(choices):
-            upload = self._upload(choice.upload_id)
-            duration = self._voice_duration(upload)
+            upload = self._upload(owner, choice.upload_id)
+            duration = self.voice_duration(upload)
             if choice.start + duration > self.settings.max_seconds:
                 raise errors.result_too_long(self.settings.max_seconds)
             voices.append(
@@ -252,18 +279,10 @@ class Jobs:
             )
         return voices
 
-    def _voice_duration(self, upload: Upload) -> Fraction:
-        if upload.kind == "image":
-            raise not_a_voice()
-        if not upload.info["has_audio"]:
-            raise no_audio_track()
-        with self.storage.local(upload.key) as path:
-            check_voice(path)
-            return sound_duration(path)
-
-    def _upload(self, upload_id: str) -> Upload:
+    def _upload(self, owner: str, upload_id: str) -> Upload:
         with self.database.read() as session:
-            if upload := session.get(Upload, upload_id):
+            upload = session.get(Upload, upload_id)
+            if upload and upload.owner == owner:
                 return upload
         raise errors.not_found("upload")
 
@@ -272,28 +291,8 @@ class Jobs:
             bytes=self.settings.max_upload_bytes, duration=Fraction(self.settings.max_seconds)
         )
 
-
-def progress(job: Job) -> dict[str, Any]:
-    """How far a job's present step is, of a job with its segments loaded.
-
-    `step` is detect, link, render, stitch or None; `done` and `total` are frames; `seconds_left`
-    comes from the speed measured in this step, None while unknown.
-    """
-    step = _step(job)
-    segments = [segment for segment in job.segments if segment.step == step]
-    done = sum(segment.done_frames for segment in segments)
-    total = sum(segment.stop - segment.start for segment in segments)
-    spent = sum(segment.seconds for segment in segments)
-    workers = max(1, sum(segment.state == "running" for segment in segments))
-    left = (total - done) * spent / done / workers if done and spent else None
-    return {"step": step, "done": done, "total": total, "seconds_left": left}
-
-
-def _step(job: Job) -> str | None:
-    if job.state == "detecting":
-        looking = any(s.step == "detect" and s.state != "done" for s in job.segments)
-        return "detect" if looking else "link"
-    return {"queued": "render", "rendering": "render", "finishing": "stitch"}.get(job.state)
+    def _bounds(self) -> sandbox.Bounds:
+        return sandbox.Bounds(self.settings.probe_memory, self.settings.probe_seconds)
 
 
 def _locked(session: Session, job_id: str) -> Job:

@@ -12,8 +12,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_VAR_DIR = PROJECT / "var"
 
 
-def _setting(default: Any, doc: str) -> Any:
-    return field(default=default, metadata={"doc": doc})
+def _setting(default: Any, doc: str, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"doc": doc, "secret": secret})
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,46 @@ class Settings:
     )
     max_upload_bytes: int = _setting(2 * 1024**3, "Largest file that may be uploaded, in bytes.")
     max_seconds: int = _setting(3600, "Longest voice or video that is accepted, in seconds.")
+    uploads_per_hour: int = _setting(
+        600, "Files that one address or token may send within an hour; 0: no limit."
+    )
+    uploads_at_once: int = _setting(64, "Files that are received at the same time; 0: no limit.")
+    guesses_per_hour: int = _setting(
+        20, "Wrong passwords or tokens from one address within an hour; 0: no limit."
+    )
+    open_jobs_per_client: int = _setting(
+        50, "Jobs that a visitor or token may have unfinished at a time; 0: no limit."
+    )
+    bytes_per_client: int = _setting(
+        20 * 1024**3, "Bytes of uploads that a visitor or token may have here; 0: no limit."
+    )
+    probe_seconds: int = _setting(
+        120, "Longest time that looking into an uploaded file may take, in seconds."
+    )
+    probe_memory: int = _setting(
+        2 * 1024**3, "Memory that looking into an uploaded file may take, in bytes."
+    )
     segment_seconds: float = _setting(
         5.0, "Length of the pieces in which a video is worked on and continued after a crash."
     )
+    retention_days: float = _setting(
+        7.0, "Days after which a job that rests is deleted with all its files; 0: never."
+    )
+    unused_hours: float = _setting(
+        24.0, "Hours after which an upload that no job uses is deleted; 0: never."
+    )
+    disk_reserve_bytes: int = _setting(
+        512 * 1024**2, "Room on the disk of VAR_DIR that uploads must leave, in bytes."
+    )
+    disk_quota_bytes: int = _setting(
+        0, "Bytes that all media files together may take; 0: as much as the disk holds."
+    )
+    tidy_seconds: float = _setting(300.0, "How often old and orphaned files are looked for.")
+    metrics: str = _setting(
+        "local", "Who may read /metrics: local (this machine only), all, or off."
+    )
     lease_seconds: float = _setting(
-        30.0, "Silence after which a worker is taken for dead and its piece given to another."
+        20.0, "Silence after which a worker is taken for dead and its piece given to another."
     )
     sweep_seconds: float = _setting(10.0, "How often lost work is looked for.")
     detector: str = _setting(
@@ -55,7 +90,17 @@ class Settings:
     )
     signing_key: str = _setting("", "The key of SIGNING_CERTIFICATE, a PEM file.")
     secret_key: str = _setting(
-        "", "Key that signs the visitors' cookies; empty: made once and kept in VAR_DIR/secret."
+        "",
+        "Key that signs the visitors' cookies; empty: made once and kept in VAR_DIR/secret.",
+        secret=True,
+    )
+    site_password: str = _setting(
+        "",
+        "Password for the whole site, or its scrypt hash by Werkzeug; empty: no password.",
+        secret=True,
+    )
+    trusted_proxies: int = _setting(
+        0, "Reverse proxies in front of the web server whose X-Forwarded headers are believed."
     )
 
     @property
@@ -110,13 +155,13 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
 def describe(settings: Settings) -> list[tuple[str, str, str]]:
     """Rows for `mouth settings`: name in the environment, value now, what it is for.
 
-    The signing key is not shown.
+    Keys and passwords are not shown.
     """
     return [
         (
             setting.name.upper(),
             "(set)"
-            if setting.name == "secret_key" and settings.secret_key
+            if setting.metadata["secret"] and getattr(settings, setting.name)
             else str(getattr(settings, setting.name)),
             setting.metadata["doc"],
         )

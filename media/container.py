@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 _DECODER_THREADS = 2
+_LARGEST_CODED = 100_000_000  # pixels of a frame as it is coded, margins included
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _STANDARD_RATES = tuple(
     Fraction(*rate)
@@ -65,6 +66,8 @@ def video_stream(container: InputContainer) -> VideoStream | None:
     art = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     for stream in container.streams.video:
         if not stream.disposition & art and stream.codec_context is not None:
+            # The pixels that were checked are those of the first picture; later ones may differ.
+            stream.codec_context.options = {"max_pixels": str(_LARGEST_CODED)}
             stream.thread_type = "AUTO"
             stream.thread_count = _DECODER_THREADS
             return stream

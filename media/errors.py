@@ -41,6 +41,14 @@ def unsupported() -> MediaError:
     )
 
 
+def too_demanding() -> MediaError:
+    return MediaError(
+        "too-demanding",
+        "This file is damaged, or looking into it takes more time or memory than is allowed.",
+        "Convert it to an ordinary MP4, JPEG or WAV file, and send that.",
+    )
+
+
 def no_audio_track() -> MediaError:
     return MediaError(
         "no-audio-track",

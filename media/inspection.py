@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from media.animation import animation_rate, animation_times
 from media.container import (
@@ -22,6 +23,9 @@ from media.pictures import open_picture, read_picture
 from media.probe import Limits, MediaInfo
 from media.signature import read_signature
 from media.timeline import result_frames
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 
 def inspect(path: Path, limits: Limits) -> MediaInfo:
@@ -63,17 +67,33 @@ def _inspect_picture(path: Path, limits: Limits) -> MediaInfo:
 
 def _inspect_media(path: Path, limits: Limits) -> MediaInfo:
     with open_media(path) as container:
-        if len(container.streams) > limits.streams:
-            raise MediaError(
-                "too-large",
-                f"This file holds {len(container.streams)} tracks.",
-                "Export it with one picture and one sound track.",
-            )
+        _check_tracks(container, limits)
         moving = video_stream(container) is not None
         has_audio = audio_stream(container) is not None
         if not moving and not has_audio:
             raise unreadable()
     return _inspect_video(path, limits, has_audio) if moving else _inspect_sound(path, limits)
+
+
+def _check_tracks(container: InputContainer, limits: Limits) -> None:
+    if len(container.streams) > limits.streams:
+        raise MediaError(
+            "too-large",
+            f"This file holds {len(container.streams)} tracks.",
+            "Export it with one picture and one sound track.",
+        )
+    tags = [container.metadata, *(stream.metadata for stream in container.streams)]
+    if sum(len(name) + len(text) for each in tags for name, text in each.items()) > limits.metadata:
+        raise MediaError(
+            "too-large", "This file carries too many tags.", "Export it without metadata."
+        )
+    track = audio_stream(container)
+    if track and (track.channels > limits.channels or track.sample_rate > limits.sample_rate):
+        raise MediaError(
+            "too-large",
+            f"The sound has {track.channels} channels of {track.sample_rate} samples a second.",
+            "Export it as stereo with 48000 samples a second.",
+        )
 
 
 def _inspect_video(path: Path, limits: Limits, has_audio: bool) -> MediaInfo:

@@ -22,7 +22,8 @@ class Limits:
     """What a file may measure at most; beyond, `probe` raises `too-large` or `too-long`.
 
     `animated_pixels` are those of all frames of a GIF or WebP together: half a minute of
-    1920x1080.
+    1920x1080. `metadata` counts the characters of all tags. `channels` and `sample_rate` (in
+    hertz) are those of a sound track.
     """
 
     bytes: int = 2 * 1024**3
@@ -32,6 +33,9 @@ class Limits:
     frames: int = 250_000
     streams: int = 32
     animated_pixels: int = 2_000_000_000
+    metadata: int = 1_000_000
+    channels: int = 32
+    sample_rate: int = 768_000
 
 
 @dataclass(frozen=True)

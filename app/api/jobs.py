@@ -10,10 +10,10 @@ from app.api import api, representation
 from app.api.body import Body
 from app.desk import jobs, jobs_of
 from app.visitor import visitor
+from jobs.choices import Point, VoiceChoice
 from jobs.errors import not_found
 from jobs.options import LARGEST_SIDE
 from jobs.records import FINAL
-from jobs.service import Point, VoiceChoice
 from media.errors import NamedError
 
 

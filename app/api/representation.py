@@ -7,7 +7,7 @@ from typing import Any
 from flask import url_for
 
 from app.words import STATES
-from jobs import service
+from jobs.progress import progress
 from jobs.records import Job, Person, Upload, Voice
 from media.probe import NOTES
 
@@ -41,7 +41,7 @@ def job(record: Job) -> dict[str, Any]:
         "source": upload(record.source),
         "voices": [_voice(each) for each in record.voices],
         "options": record.options | {"fps": _number(record.options["fps"])},
-        "progress": service.progress(record),
+        "progress": progress(record),
         "picture": _picture(record),
         "persons": [_person(each) for each in record.persons],
         "previews": _previews(record),

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs.choices import VoiceChoice
+from jobs.progress import progress
 from jobs.records import Job, Person, Segment, Upload
-from jobs.service import Jobs, VoiceChoice, progress
+from jobs.service import Jobs
 from media.errors import NamedError
 
 
@@ -113,11 +115,12 @@ def test_a_retry_keeps_the_segments_that_are_done(
 
 
 def test_content_goes_with_its_last_user(
-    jobs: Jobs, source: Upload, voice: Upload, astronaut_file: Path
+    jobs: Jobs, source: Upload, voice: Upload, astronaut_file: Path, short_voice: Path
 ) -> None:
     twin = jobs.create_upload("you", astronaut_file, "mine.png")
+    sound = jobs.create_upload("you", short_voice, "mine.wav")
     mine = jobs.create_job("me", source.id, [VoiceChoice(voice.id)])
-    yours = jobs.create_job("you", twin.id, [VoiceChoice(voice.id)])
+    yours = jobs.create_job("you", twin.id, [VoiceChoice(sound.id)])
     with pytest.raises(NamedError, match="cannot be left without it"):
         jobs.delete_upload(source.id)
     jobs.delete(mine.id)
@@ -128,6 +131,13 @@ def test_content_goes_with_its_last_user(
     assert not jobs.storage.exists(voice.key)
     with pytest.raises(NamedError, match="no such job"):
         jobs.job(yours.id)
+
+
+def test_only_an_owner_can_use_an_upload(jobs: Jobs, source: Upload, voice: Upload) -> None:
+    mine = jobs.create_upload("you", Path(jobs.storage.root) / source.key, "mine.png")
+    for source_id in (source.id, mine.id):
+        with pytest.raises(NamedError, match="no such upload"):
+            jobs.create_job("you", source_id, [VoiceChoice(voice.id)])
 
 
 def test_progress_counts_frames_and_measures_its_speed(

@@ -1,6 +1,7 @@
 """What a file is, is decided by its bytes; what is wrong with it has a name."""
 
 import json
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -314,3 +315,27 @@ def test_the_light_modules_stay_light():
     )
     run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_sound_of_too_many_channels_or_samples(tmp_path):
+    def header(channels: int, rate: int) -> bytes:
+        layout = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2, channels * 2, 16)
+        data = bytes(2 * channels * 50)
+        return b"WAVEfmt \x10\x00\x00\x00" + layout + b"data" + struct.pack("<I", len(data)) + data
+
+    for name, channels, rate in (("many.wav", 40, 48000), ("fast.wav", 2, 4_000_000)):
+        content = header(channels, rate)
+        path = tmp_path / name
+        path.write_bytes(b"RIFF" + struct.pack("<I", len(content)) + content)
+        assert code_of(path) == "too-large"
+
+
+def test_too_many_tags(film):
+    assert code_of(film, Limits(metadata=5)) == "too-large"
+
+
+def test_a_film_that_grows_on_the_way(tmp_path, write_media, numbered, monkeypatch):
+    film = write_media(tmp_path / "film.mp4", [numbered(i) for i in range(5)])
+    monkeypatch.setattr("media.container._LARGEST_CODED", 1000)
+    with pytest.raises(MediaError):
+        list(read_frames(film))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import redis
 
+from jobs.choices import VoiceChoice
 from jobs.queue import socket_path
-from jobs.service import VoiceChoice
 from media.probe import probe
 from media.video import read_frames
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from jobs.service import VoiceChoice
+from jobs.choices import VoiceChoice
 from media import provenance
 
 

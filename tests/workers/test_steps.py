@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from jobs.choices import VoiceChoice
 from jobs.records import Job, Person, Segment
-from jobs.service import Jobs, VoiceChoice
+from jobs.service import Jobs
 from jobs.settings import Settings
 from media.errors import NamedError
 from workers import steps

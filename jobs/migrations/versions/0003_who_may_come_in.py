@@ -10,6 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("upload", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("voice_duration", sa.String(length=64), nullable=True))
     op.create_table(
         "token",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -42,6 +44,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("upload", schema=None) as batch_op:
+        batch_op.drop_column("voice_duration")
     op.drop_table("receipt")
     op.drop_table("tally")
     op.drop_table("token")

@@ -1,0 +1,29 @@
+"""How much one client may have at a time."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from jobs.records import FINAL, Job, Upload
+from media.errors import NamedError
+
+
+def check_open_jobs(session: Session, owner: str, most: int) -> None:
+    """Raises NamedError `too-many-jobs` when one more would be too many; 0 is no limit."""
+    mine = sa.select(sa.func.count()).where(Job.owner == owner, Job.state.not_in(FINAL))
+    if most and (session.scalar(mine) or 0) >= most:
+        raise NamedError(
+            "too-many-jobs",
+            f"{most} of your videos are not finished yet; more are not begun before.",
+            "Wait until one is done, answer one that asks who speaks, or cancel one.",
+        )
+
+
+def check_bytes(session: Session, owner: str, more: int, most: int) -> None:
+    """Raises NamedError `too-much-stored` when `more` bytes would be too many; 0 is no limit."""
+    mine = sa.select(sa.func.sum(Upload.bytes)).where(Upload.owner == owner)
+    if most and (session.scalar(mine) or 0) + more > most:
+        raise NamedError(
+            "too-much-stored",
+            f"Your files would take more than {most / 1024**3:.3g} GiB here.",
+            "Delete videos that you do not need any more: their files go with them.",
+        )
