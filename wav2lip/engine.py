@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 Frame = NDArray[np.uint8]  # RGB (height, width, 3)
 Pads = tuple[int, int, int, int]  # top, bottom, left, right, in source pixels
+Precision = Literal["auto", "fp32"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 class Engine(Protocol):
@@ -49,11 +51,13 @@ def load(
     name_or_path: str | Path = "compact",
     device: str | None = None,
     batch_size: int | None = None,
+    precision: Precision = "auto",
 ) -> Engine:
     """The engine for a checkpoint of the manifest, or for a file of weights, ready to use.
 
-    `device` is torch's ("cpu", "cuda"); the best one when not given. Raises NamedError
-    `checkpoint-missing` or `checkpoint-corrupt`.
+    `device` is torch's ("cpu", "cuda", "mps"); the best one when not given. With the precision
+    "fp32" nothing is rounded for the sake of speed; "auto" draws the same within a level or two.
+    Raises NamedError `checkpoint-missing` or `checkpoint-corrupt`.
     """
     # torch takes seconds to import, and who only wants the names above should not wait for it.
     from wav2lip import weights
@@ -62,7 +66,7 @@ def load(
     if architecture == "compact":
         from wav2lip.compact.engine import CompactEngine
 
-        return CompactEngine.from_checkpoint(path, device=device)
+        return CompactEngine.from_checkpoint(path, device, precision)
     from wav2lip.original import Wav2LipEngine
 
-    return Wav2LipEngine.from_checkpoint(path, device=device, batch_size=batch_size)
+    return Wav2LipEngine.from_checkpoint(path, device, batch_size, precision)

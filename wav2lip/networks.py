@@ -5,11 +5,20 @@ checkpoints and every fine-tune of them load with `load_state_dict`. Pictures ar
 the original read them; a mel window is 80x16 in -4..4.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 Size = int | tuple[int, int]
+
+# Of the maps between the decoder's stages, 1 to 96 pixels high, the first row that the lower part
+# of a face depends on. A stage doubles the rows, and its residual convolutions look one row further
+# up each: what they make of the missing row above is never read.
+LOWER_STARTS = (0, 0, 0, 3, 9, 20, 40)
+LOWER_TOP = LOWER_STARTS[-1]
+LOWER_EXACT = LOWER_TOP + 3  # from this row on the lower part is as in the whole
 
 
 class Conv(nn.Module):
@@ -111,18 +120,35 @@ class Wav2Lip(nn.Module):
 
     def forward(self, mel: Tensor, faces: Tensor) -> Tensor:
         if faces.dim() == 4:
-            return self._draw(mel, faces)
-        drawn = self._draw(mel.transpose(0, 1).flatten(0, 1), _frames_first(faces))
+            return self.draw(mel, self.encode(faces))
+        drawn = self.draw(mel.transpose(0, 1).flatten(0, 1), self.encode(_frames_first(faces)))
         return drawn.unflatten(0, (faces.shape[2], faces.shape[0])).permute(1, 2, 0, 3, 4)
 
-    def _draw(self, mel: Tensor, faces: Tensor) -> Tensor:
-        skipped = []
+    def encode(self, faces: Tensor) -> list[Tensor]:
+        """What is to be known of the faces (n, 6, 96, 96): seven maps, from 96 pixels down to 1.
+
+        They depend on nothing else, and so those of a still serve all its frames.
+        """
+        known = []
         for encode in self.face_encoder_blocks:
             faces = encode(faces)
-            skipped.append(faces)
-        x = self.audio_encoder(mel)
-        for decode in self.face_decoder_blocks:
-            x = torch.cat((decode(x), skipped.pop()), dim=1)
+            known.append(faces)
+        return known
+
+    def draw(self, mel: Tensor, known: Sequence[Tensor], lower: bool = False) -> Tensor:
+        """The faces that fit the sound, (n, 3, 96, 96), from what `encode` says of them.
+
+        Only the `lower` part of each is (n, 3, 56, 96): rows 40..96, of which 40..43 are not to be
+        used and all others as in the whole. It takes a quarter less work: a row above those that
+        the next convolutions look at is left out at every stage.
+        """
+        x, first = self.audio_encoder(mel), 0
+        starts = LOWER_STARTS if lower else (0,) * len(LOWER_STARTS)
+        stages = zip(self.face_decoder_blocks, reversed(known), starts, strict=True)
+        for decode, skip, start in stages:
+            x = decode(x)
+            x = torch.cat((x[:, :, start - 2 * first :], skip[:, :, start:]), dim=1)
+            first = start
         return self.output_block(x)
 
 

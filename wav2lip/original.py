@@ -1,5 +1,6 @@
 """The engine around the paper's generator: for the official weights and every fine-tune of them."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -9,16 +10,20 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor
 
 from media.errors import NamedError
-from wav2lip import compositing, precision, weights
+from wav2lip import compositing, weights
 from wav2lip.audio import mel_windows
-from wav2lip.engine import Frame, Pads
-from wav2lip.networks import Wav2Lip
+from wav2lip.engine import Frame, Pads, Precision
+from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
+from wav2lip.precision import Generator, best_device, fastest
 
 SIDE = 96  # of the square picture that the generator sees and draws
-BATCH_SIZE = 16
+# On a processor larger batches gain nothing.
+BATCH_SIZE, DEVICE_BATCH_SIZE = 16, 64
+# Faces of stills, of which is remembered what the generator knows of them: 0.6 MB each.
+STILLS = 8
 
 
 class Wav2LipEngine:
@@ -28,34 +33,34 @@ class Wav2LipEngine:
     pads: Pads = (0, 10, 0, 0)  # the original's: its boxes end above the chin
 
     def __init__(
-        self,
-        network: nn.Module,
-        name: str = "wav2lip",
-        device: str = "cpu",
-        batch_size: int | None = None,
+        self, generator: Generator, name: str = "wav2lip", batch_size: int | None = None
     ) -> None:
-        """`network` is called with mel (n, 1, 80, 16) and faces (n, 6, 96, 96), see networks."""
         self.name = name
-        self.device = device
-        self._network = network
-        self._batch_size = batch_size or BATCH_SIZE
+        self.device = generator.device
+        self._generator = generator
+        self._batch_size = batch_size or (BATCH_SIZE if self.device == "cpu" else DEVICE_BATCH_SIZE)
+        self._stills: OrderedDict[bytes, list[Tensor]] = OrderedDict()
 
     @classmethod
     def from_checkpoint(
-        cls, path: Path, device: str | None = None, batch_size: int | None = None
+        cls,
+        path: Path,
+        device: str | None = None,
+        batch_size: int | None = None,
+        precision: Precision = "auto",
     ) -> Self:
         """The engine with the weights of a file, in any layout that `weights` reads.
 
         Raises NamedError `checkpoint-corrupt` for weights that are not a whole generator's.
         """
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         with torch.device("meta"):  # no time is spent on random numbers that the file replaces
             network = Wav2Lip()
         try:
             network.load_state_dict(weights.load_state_dict(path), assign=True)
         except RuntimeError as error:
             raise weights.corrupt(path) from error
-        return cls(precision.fastest(network.float().eval(), device), path.stem, device, batch_size)
+        generator = fastest(network.float().eval(), device or best_device(), precision)
+        return cls(generator, path.stem, batch_size)
 
     def drive(
         self, mel: NDArray[np.float32], start: int, stop: int, fps: Fraction
@@ -75,19 +80,21 @@ class Wav2LipEngine:
         Raises NamedError `out-of-memory` when not even one face at a time can be drawn.
         """
         crops = [_crop(frame, box) for frame, box in zip(frames, boxes, strict=True)]
-        mouths = self._draw(np.stack(crops), drive) if crops else iter(())
+        mouths = self._draw(crops, drive, lower=blend)
         return [
             compositing.paste(frame, mouth, box, blend)
             for frame, mouth, box in zip(frames, mouths, boxes, strict=True)
         ]
 
-    def _draw(self, faces: NDArray[np.uint8], mel: NDArray[np.float32]) -> Iterator[Frame]:
+    def _draw(
+        self, faces: Sequence[Frame], mel: NDArray[np.float32], lower: bool
+    ) -> Iterator[Frame]:
         """Drawn faces (96, 96, 3) one by one, made in batches that halve when memory runs out."""
         done = 0
         while done < len(faces):
             batch = slice(done, done + self._batch_size)
             try:
-                drawn = self._draw_batch(faces[batch], mel[batch])
+                drawn = self._draw_batch(faces[batch], mel[batch], lower)
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     raise
@@ -99,15 +106,39 @@ class Wav2LipEngine:
             done += len(drawn)
 
     @torch.inference_mode()
-    def _draw_batch(self, faces: NDArray[np.uint8], mel: NDArray[np.float32]) -> NDArray[np.uint8]:
-        # The original read and wrote BGR, and so its weights see and draw BGR.
-        reference = torch.from_numpy(faces).flip(-1).permute(0, 3, 1, 2) / 255
-        masked = reference.clone()
-        masked[:, :, SIDE // 2 :] = 0
-        inputs = torch.cat((masked, reference), dim=1)
-        drawn = precision.draw(self._network, torch.from_numpy(mel)[:, None], inputs)
+    def _draw_batch(
+        self, faces: Sequence[Frame], mel: NDArray[np.float32], lower: bool
+    ) -> NDArray[np.uint8]:
+        known = self._encode(faces)
+        drawn = self._generator.draw(torch.from_numpy(mel)[:, None], known, lower)
         levels = (255 * drawn).round().clamp(0, 255).to(torch.uint8)
-        return levels.permute(0, 2, 3, 1).flip(-1).cpu().numpy()
+        pictures = levels.permute(0, 2, 3, 1).flip(-1).cpu().numpy()
+        if not lower:
+            return pictures
+        whole = np.stack(faces)
+        whole[:, LOWER_EXACT:] = pictures[:, LOWER_EXACT - LOWER_TOP :]
+        return whole
+
+    def _encode(self, faces: Sequence[Frame]) -> list[Tensor]:
+        """What the generator knows of the faces; of a still it is found out once."""
+        look = faces[0].tobytes()
+        if any(face.tobytes() != look for face in faces[1:]):
+            return self._generator.encode(_inputs(faces))
+        if look not in self._stills:
+            self._stills[look] = self._generator.encode(_inputs(faces[:1]))
+            if len(self._stills) > STILLS:
+                self._stills.popitem(last=False)
+        self._stills.move_to_end(look)
+        return [each[[0] * len(faces)] for each in self._stills[look]]
+
+
+def _inputs(faces: Sequence[Frame]) -> Tensor:
+    """(n, 6, 96, 96) in 0..1: each face without its lower half, and whole."""
+    # The original read and wrote BGR, and so its weights see and draw BGR.
+    reference = torch.from_numpy(np.stack(faces)).flip(-1).permute(0, 3, 1, 2) / 255
+    masked = reference.clone()
+    masked[:, :, SIDE // 2 :] = 0
+    return torch.cat((masked, reference), dim=1)
 
 
 def _crop(frame: Frame, box: NDArray[np.float64]) -> Frame:

@@ -1,6 +1,7 @@
 """The paper's generator at its real size, from a file of weights to frames with new mouths."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 
 import wav2lip
 from media.errors import NamedError
-from wav2lip import precision
+from wav2lip import compositing, precision
 from wav2lip.audio import mel_spectrogram
-from wav2lip.networks import Wav2Lip
+from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
 from wav2lip.original import Wav2LipEngine
+from wav2lip.packed import packed
 
 FACE = np.array([160.0, 60.0, 290.0, 200.0])
 FPS = Fraction(25)
@@ -52,6 +54,18 @@ def trained(filled: Callable[[str], dict[str, Tensor]]) -> Wav2Lip:
         {key: value.clone() for key, value in filled("wav2lip").items()}, assign=True
     )
     return network
+
+
+class Generator:
+    """Stands where `precision.Generator` stands, and knows nothing of faces."""
+
+    device = "cpu"
+
+    def encode(self, faces: Tensor) -> list[Tensor]:
+        return []
+
+    def draw(self, mel: Tensor, known: list[Tensor], lower: bool = False) -> Tensor:
+        raise NotImplementedError
 
 
 def frames(count: int) -> list[np.ndarray]:
@@ -104,14 +118,14 @@ def test_drive_of_a_slice_is_the_slice_of_the_drive(
 def test_the_generator_sees_blue_first_and_a_masked_face_before_the_whole_one() -> None:
     """What the original's inference feeds its network, and how it reads the answer."""
 
-    class Echo(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.like = nn.Parameter(torch.zeros(1))
+    class Echo(Generator):
+        def encode(self, faces: Tensor) -> list[Tensor]:
+            self.faces = faces
+            return [faces]
 
-        def forward(self, mel: Tensor, faces: Tensor) -> Tensor:
-            self.mel, self.faces = mel, faces
-            return faces[:, 3:]
+        def draw(self, mel: Tensor, known: list[Tensor], lower: bool = False) -> Tensor:
+            self.mel = mel
+            return known[0][:, 3:]
 
     echo = Echo()
     frame = np.zeros((96, 96, 3), np.uint8)
@@ -125,18 +139,16 @@ def test_the_generator_sees_blue_first_and_a_masked_face_before_the_whole_one() 
     assert echo.faces[0, :, 48, 0].tolist() == pytest.approx([0, 0, 0, *blue_first])
 
 
-class Cramped(nn.Module):
-    """A generator on a device that has room for only so many faces at once."""
+class Cramped(Generator):
+    """On a device that has room for only so many faces at once."""
 
     def __init__(self, room: int) -> None:
-        super().__init__()
-        self.like = nn.Parameter(torch.zeros(1))
         self.room = room
         self.sizes: list[int] = []
 
-    def forward(self, mel: Tensor, faces: Tensor) -> Tensor:
-        self.sizes.append(len(faces))
-        if len(faces) > self.room:
+    def draw(self, mel: Tensor, known: list[Tensor], lower: bool = False) -> Tensor:
+        self.sizes.append(len(mel))
+        if len(mel) > self.room:
             raise torch.OutOfMemoryError("out of memory")
         return (mel[:, :, :1, :1] / 255).expand(-1, 3, 96, 96)
 
@@ -159,7 +171,7 @@ def test_no_room_for_a_single_face_is_a_named_error() -> None:
 
 def test_another_failure_is_not_taken_for_a_lack_of_memory() -> None:
     class Broken(Cramped):
-        def forward(self, mel: Tensor, faces: Tensor) -> Tensor:
+        def draw(self, mel: Tensor, known: list[Tensor], lower: bool = False) -> Tensor:
             raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
@@ -176,20 +188,54 @@ def test_half_a_generator_is_a_corrupt_checkpoint(
     assert error.value.code == "checkpoint-corrupt"
 
 
-@torch.inference_mode()
-def test_folded_half_precision_draws_what_the_trained_network_draws(
+def drawn_by(generator: precision.Generator, mel: np.ndarray) -> np.ndarray:
+    """The faces that an engine makes of two frames, in levels."""
+    engine = Wav2LipEngine(generator)
+    faces = engine.render(frames(2), boxes(2), engine.drive(mel, 3, 5, FPS), blend=False)
+    return np.array(faces, dtype=int)[:, 60:200, 160:290]
+
+
+def test_half_precision_draws_what_the_trained_network_draws(
     trained: Wav2Lip, mel: np.ndarray
 ) -> None:
-    given = frames(2)
-    drawn = {}
-    for name, network in (("plain", trained), ("fast", precision.fastest(trained, "cpu"))):
-        engine = Wav2LipEngine(network)
-        voice = engine.drive(mel, 3, 5, FPS)
-        faces = engine.render(given, boxes(2), voice, blend=False)
-        drawn[name] = np.array(faces, dtype=int)[:, 60:200, 160:290]
-    difference = np.abs(drawn["plain"] - drawn["fast"])
+    plain = drawn_by(precision.Generator(trained, "cpu", torch.float32), mel)
+    fast = drawn_by(precision.fastest(trained, "cpu"), mel)
+    difference = np.abs(plain - fast)
     assert difference.mean() <= 0.3
     assert difference.max() <= 3
+
+
+def test_full_precision_draws_exactly_what_the_trained_network_draws(
+    trained: Wav2Lip, mel: np.ndarray
+) -> None:
+    exact = precision.fastest(trained, "cpu", "fp32")
+    assert exact.dtype == torch.float32
+    plain = drawn_by(precision.Generator(trained, "cpu", torch.float32), mel)
+    difference = np.abs(plain - drawn_by(exact, mel))
+    # Where a level lies half way between two, the order of a sum decides.
+    assert difference.max() <= 1
+    assert difference.mean() < 0.001
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_packed_weights_draw_what_plain_ones_draw(trained: Wav2Lip, dtype: torch.dtype) -> None:
+    precision.fold_batch_norm(trained)
+    plain = precision.Generator(trained.to(dtype), "cpu", dtype)
+    fast = replace(plain, network=packed(trained))
+    mean, largest = precision.error(fast, plain)
+    assert mean <= (0.001 if dtype == torch.float32 else 0.3)
+    assert largest <= (0.01 if dtype == torch.float32 else 3)
+
+
+def test_without_packed_kernels_the_plain_network_draws(
+    trained: Wav2Lip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(network: nn.Module) -> nn.Module:
+        raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute '_reorder'")
+
+    monkeypatch.setattr(precision, "packed", lacking)
+    generator = precision.fastest(trained, "cpu")
+    assert any(isinstance(module, nn.Conv2d) for module in generator.network.modules())
 
 
 def test_half_precision_is_given_up_where_it_draws_another_picture(
@@ -197,6 +243,50 @@ def test_half_precision_is_given_up_where_it_draws_another_picture(
 ) -> None:
     trained.output_block[1].weight.data *= 1000  # every rounding error becomes black or white
     monkeypatch.setattr(precision, "fast_dtype", lambda device: torch.bfloat16)
-    kept = precision.fastest(trained, "cpu")
-    assert {parameter.dtype for parameter in kept.parameters()} == {torch.float32}
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in kept.modules())
+    assert precision.fastest(trained, "cpu").dtype == torch.float32
+
+
+@torch.inference_mode()
+def test_the_lower_part_alone_is_drawn_as_in_the_whole(trained: Wav2Lip, mel: np.ndarray) -> None:
+    generator = precision.Generator(trained, "cpu", torch.float32)
+    window = torch.from_numpy(mel[None, None, :, 10:26])
+    known = generator.encode(torch.rand(1, 6, 96, 96, generator=torch.Generator().manual_seed(0)))
+    whole, part = generator.draw(window, known), generator.draw(window, known, lower=True)
+    assert part.shape == (1, 3, 96 - LOWER_TOP, 96)
+    torch.testing.assert_close(
+        part[:, :, LOWER_EXACT - LOWER_TOP :], whole[:, :, LOWER_EXACT:], rtol=0, atol=1e-5
+    )
+
+
+def test_a_blended_mouth_never_shows_what_is_above_the_lower_part() -> None:
+    frame = data.astronaut()
+    patch = np.full((96, 96, 3), 90, np.uint8)
+    above = patch.copy()
+    above[:LOWER_EXACT] = 250
+    for side in (20, 96, 333):  # made smaller, left, made larger
+        box = np.array([60.0, 50.0, 60 + side, 50 + side])
+        np.testing.assert_array_equal(
+            compositing.paste(frame, patch, box), compositing.paste(frame, above, box)
+        )
+
+
+def test_a_still_is_encoded_once_for_every_speaker_and_batch(
+    trained: Wav2Lip, mel: np.ndarray
+) -> None:
+    seen: list[int] = []
+
+    class Counting(precision.Generator):
+        def encode(self, faces: Tensor) -> list[Tensor]:
+            seen.append(len(faces))
+            return super().encode(faces)
+
+    given, other = [data.astronaut()] * 5, boxes(5) + 3
+    engine = Wav2LipEngine(Counting(trained, "cpu", torch.float32), batch_size=2)
+    voice = engine.drive(mel, 0, 5, FPS)
+    first = engine.render(given, boxes(5), voice)
+    engine.render(first, other, voice)
+    engine.render(given, boxes(5), voice)
+    assert seen == [1, 2, 2, 1]  # the second speaker's face overlaps the first's, and so it moves
+    apart = [engine.render(given[:1], boxes(1), voice[i : i + 1])[0] for i in range(5)]
+    difference = np.abs(np.array(first, int) - np.array(apart))
+    assert difference.max() <= 1

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from wav2lip import precision, weights
+from wav2lip import weights
 from wav2lip.compact import crop, driving
 from wav2lip.compact.pasting import paste
 from wav2lip.compact.renderer import Renderer
 from wav2lip.compact.voice import VoiceNet
+from wav2lip.engine import Precision
+from wav2lip.precision import best_device, fast_dtype
 
 BATCH = 16
 
@@ -35,23 +37,26 @@ class CompactEngine:
         speaker: driving.Speaker,
         unit: np.ndarray,
         device: str | None = None,
+        precision: Precision = "auto",
     ) -> None:
         self.unit = unit  # (8,) what one unit of each mouth shape is as a raw length
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device or best_device()
         self._nets = [_for_inference(net, "cpu") for net in nets]
         self._renderer = _for_inference(renderer, self.device)
         self._speaker = speaker
-        self._dtype = precision.fast_dtype(self.device)
+        self._dtype = torch.float32 if precision == "fp32" else fast_dtype(self.device)
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, device: str | None = None) -> "CompactEngine":
+    def from_checkpoint(
+        cls, path: str | Path, device: str | None = None, precision: Precision = "auto"
+    ) -> "CompactEngine":
         """The engine of a file that `wav2lip.training.export` wrote.
 
         Raises NamedError `checkpoint-corrupt` for any other file.
         """
         content = weights.read(Path(path))
         try:
-            return cls(*_networks(content), device=device)
+            return cls(*_networks(content), device=device, precision=precision)
         except (KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise weights.corrupt(Path(path)) from error
 
