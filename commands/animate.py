@@ -45,6 +45,7 @@ SYNC_MODES = (
 )
 @flag("--no-blend", "Paste the mouth with a hard edge.")
 @whole("--wav2lip-batch-size", "N", "Faces moved at a time.")
+@click.option("--precision", metavar="HOW", help="auto (the fastest, the default) or fp32 (exact).")
 @changes_source
 def animate(
     face: Path,
@@ -53,6 +54,7 @@ def animate(
     person: int | None,
     no_smooth: bool,
     no_blend: bool,
+    precision: str | None,
     **options: Any,
 ) -> None:
     """Make the mouth in FACE, a picture or video, move to VOICE, a sound."""
@@ -66,7 +68,7 @@ def animate(
     options |= {"smooth": not no_smooth, "blend": not no_blend}
     source = direct.open_source(face, options, settings)
     duration = direct.voice_duration(voice, settings)
-    engine = models.engine_for(source)
+    engine = models.engine_for(source, precision or settings.precision)
     frames = order.frames_to_detect(source, [duration])
     with bar(frames, "looking for faces") as advance:
         persons = direct.find_persons(source, frames, settings, advance)

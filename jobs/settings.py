@@ -89,6 +89,9 @@ class Settings:
         "", "PEM chain that signs finished videos; empty: one made at the first start in VAR_DIR."
     )
     signing_key: str = _setting("", "The key of SIGNING_CERTIFICATE, a PEM file.")
+    precision: str = _setting(
+        "auto", "auto: as fast as this machine can, within a level or two; fp32: exactly."
+    )
     secret_key: str = _setting(
         "",
         "Key that signs the visitors' cookies; empty: made once and kept in VAR_DIR/secret.",

@@ -8,6 +8,8 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from media.errors import NamedError
+
 Frame = NDArray[np.uint8]  # RGB (height, width, 3)
 Pads = tuple[int, int, int, int]  # top, bottom, left, right, in source pixels
 Precision = Literal["auto", "fp32"]
@@ -38,10 +40,12 @@ class Engine(Protocol):
         boxes: NDArray[np.float64],
         drive: NDArray[np.float32],
         blend: bool = True,
+        rolls: NDArray[np.float64] | None = None,
     ) -> list[Frame]:
         """`frames` with the mouth inside `boxes` (n, 4) moved by `drive` (n, ...): new arrays.
 
-        `boxes` are grown by the pads already. Without `blend` the mouth is pasted hard-edged, as
+        `boxes` are grown by the pads already, and each is turned by its `rolls` (n,) in degrees,
+        clockwise, about its centre; without them all are upright. Without `blend` the mouth is pasted hard-edged, as
         the original does, by engines that paste.
         """
         ...
@@ -51,14 +55,21 @@ def load(
     name_or_path: str | Path = "compact",
     device: str | None = None,
     batch_size: int | None = None,
-    precision: Precision = "auto",
+    precision: str = "auto",
 ) -> Engine:
     """The engine for a checkpoint of the manifest, or for a file of weights, ready to use.
 
     `device` is torch's ("cpu", "cuda", "mps"); the best one when not given. With the precision
     "fp32" nothing is rounded for the sake of speed; "auto" draws the same within a level or two.
-    Raises NamedError `checkpoint-missing` or `checkpoint-corrupt`.
+    Raises NamedError `checkpoint-missing`, `checkpoint-corrupt`, or `bad-option` for a precision
+    that there is not.
     """
+    if precision not in PRECISIONS:
+        raise NamedError(
+            "bad-option",
+            f"There is no precision {precision!r}.",
+            f"Choose one of {', '.join(PRECISIONS)}.",
+        )
     # torch takes seconds to import, and who only wants the names above should not wait for it.
     from wav2lip import weights
 

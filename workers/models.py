@@ -9,9 +9,12 @@ from wav2lip.engine import Engine
 from workers.order import Source
 
 
-def engine_for(source: Source) -> Engine:
-    """The engine that the options ask for. Raises NamedError checkpoint-missing, -corrupt."""
-    return _engine(source.options.checkpoint, source.options.wav2lip_batch_size)
+def engine_for(source: Source, precision: str = "auto") -> Engine:
+    """The engine that the options ask for.
+
+    Raises NamedError checkpoint-missing, -corrupt, and bad-option for an unknown precision.
+    """
+    return _engine(source.options.checkpoint, source.options.wav2lip_batch_size, precision)
 
 
 def detector_for(source: Source, name: str = "") -> Detector:
@@ -20,9 +23,9 @@ def detector_for(source: Source, name: str = "") -> Detector:
 
 
 @lru_cache(maxsize=2)
-def _engine(name: str, batch_size: int | None) -> Engine:
+def _engine(name: str, batch_size: int | None, precision: str) -> Engine:
     _use_all_cores()
-    return wav2lip.load(name, batch_size=batch_size)
+    return wav2lip.load(name, batch_size=batch_size, precision=precision)
 
 
 @lru_cache(maxsize=4)

@@ -200,7 +200,7 @@ def _render(jobs: Jobs, job: Job, lease: Lease) -> None:
     key = _segment_key(job, segment.index)
     with _ordered(jobs, job) as order, jobs.storage.scratch() as folder:
         file = folder / "segment.mp4"
-        engine = engine_for(order.source)
+        engine = engine_for(order.source, settings.precision)
         lease.start_clock()
         pipeline.render_segment(
             order, segment.start, segment.stop, file, engine, lease.progress, lease.is_lost

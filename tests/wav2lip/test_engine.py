@@ -20,6 +20,12 @@ def test_a_name_nobody_knows_is_a_named_error() -> None:
     assert error.value.code == "checkpoint-missing"
 
 
+def test_a_precision_that_there_is_not_is_a_named_error() -> None:
+    with pytest.raises(NamedError, match="'fp64'") as error:
+        wav2lip.load(precision="fp64")
+    assert error.value.code == "bad-option"
+
+
 def test_importing_the_package_loads_no_torch() -> None:
     code = "import sys, checkpoints, wav2lip; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
