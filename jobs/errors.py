@@ -1,5 +1,6 @@
 """What can be wrong with a request for a job, or with a job as it runs."""
 
+import errno
 from collections.abc import Iterable
 
 from media.errors import NamedError
@@ -56,6 +57,53 @@ def disk_full() -> NamedError:
         "There is no room left to store the files.",
         "Free some space, then retry: the job goes on where it stopped.",
     )
+
+
+def quota_reached(most: int) -> NamedError:
+    return NamedError(
+        "disk-full",
+        f"All files together may take {most / 1024**3:.3g} GiB here, and do.",
+        "Delete videos that are not needed any more, or raise DISK_QUOTA_BYTES.",
+    )
+
+
+def storage_unavailable() -> NamedError:
+    return NamedError(
+        "storage-unavailable",
+        "The files cannot be read or written where they are kept.",
+        "Look whether the disk of VAR_DIR is there and writable, then retry: the job goes on.",
+    )
+
+
+def file_gone() -> NamedError:
+    return NamedError(
+        "file-gone",
+        "A file that was uploaded for this job is not stored any more.",
+        "Upload it again and start a new job.",
+    )
+
+
+def result_gone() -> NamedError:
+    return NamedError(
+        "result-gone",
+        "The finished video is not stored any more.",
+        "Retry: it is made again.",
+    )
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_STORAGE = {
+    *(errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENODEV),
+    *(errno.ENOTDIR, errno.ENOTCONN, errno.ENXIO),
+}
+
+
+def of_storage(error: BaseException) -> NamedError | None:
+    """What an error of the operating system says about the disk; None if it says nothing of it."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in _NO_ROOM:
+        return disk_full()
+    return storage_unavailable() if number in _NO_STORAGE else None
 
 
 def worker_crashed() -> NamedError:

@@ -5,18 +5,32 @@ detections/...             the cache of face_detection, by content
 jobs/<id>/...              all that is derived for one job: goes with it
 """
 
+import fcntl
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from media.probe import content_hash
+
+YOUNG = 60.0  # seconds: a folder may exist for a moment before its maker holds it
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file under a key; `modified` is in seconds since 1970."""
+
+    key: str
+    bytes: int
+    modified: float
 
 
 class Storage:
@@ -75,13 +89,30 @@ class Storage:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A new folder for half-made files, removed at the end with all that is left in it."""
+        """A new folder for half-made files, removed at the end with all that is left in it.
+
+        It is locked as long as this process lives, so that `clear_scratch` knows.
+        """
         folder = self.work_dir / uuid.uuid4().hex
         folder.mkdir(parents=True)
+        lock = os.open(folder, os.O_RDONLY)
         try:
+            with suppress(OSError):  # some network file systems lock no folders: age decides there
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+    def clear_scratch(self, before: float) -> int:
+        """Remove what killed processes left in the work folder; how many folders and files.
+
+        Folders that nobody holds go once they are a minute old. Files, of uploads that broke off,
+        go when they were last written to `before` a moment in seconds since 1970.
+        """
+        if not self.work_dir.exists():
+            return 0
+        return sum(_cleared(path, before) for path in self.work_dir.iterdir())
 
     def open(self, key: str) -> IO[bytes]:
         """The file, opened for reading bytes from any position."""
@@ -105,6 +136,19 @@ class Storage:
         elif self.files.exists(self._path(prefix)):
             self.files.rm(self._path(prefix), recursive=True)
 
+    def find(self) -> Iterator[Stored]:
+        """Every file that is stored."""
+        found = self.files.find(self.root, detail=True) if self.files.exists(self.root) else {}
+        for path, info in found.items():
+            yield Stored(path[len(self.root) + 1 :], int(info["size"]), _modified(info))
+
+    def names(self, prefix: str) -> set[str]:
+        """What is directly under `prefix`."""
+        path = self._path(prefix)
+        if not self.files.exists(path):
+            return set()
+        return {name.rstrip("/").rpartition("/")[2] for name in self.files.ls(path, detail=False)}
+
     def _path(self, key: str) -> str:
         return f"{self.root}/{key}"
 
@@ -116,3 +160,41 @@ def _to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _modified(info: Mapping[str, Any]) -> float:
+    """Of what fsspec tells of a file: each kind of storage has another name for it."""
+    told = next(info[name] for name in ("mtime", "LastModified", "created") if name in info)
+    return float(told.timestamp() if hasattr(told, "timestamp") else told)
+
+
+def _cleared(path: Path, before: float) -> bool:
+    """Remove a file or folder of the work folder unless somebody may still need it."""
+    try:
+        modified = path.stat().st_mtime
+        if path.is_dir():
+            held = _is_held(path)
+            if held or modified > (time.time() - YOUNG if held is False else before):
+                return False
+            shutil.rmtree(path)
+        elif modified > before:
+            return False
+        else:
+            path.unlink()
+    except FileNotFoundError:  # its owner was faster
+        return False
+    return True
+
+
+def _is_held(folder: Path) -> bool | None:
+    """Whether a process that lives holds a scratch folder; None where that cannot be known."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return False
