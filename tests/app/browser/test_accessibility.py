@@ -1,0 +1,108 @@
+"""Every page, in every dress, held against WCAG 2.2 AA by axe-core."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+pytestmark = pytest.mark.browser
+
+WORK = 240_000
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+DRESSES: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True},
+    # 1280 pixels at 200 % zoom are 640 of the page's own.
+    "zoomed": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def visited(
+    browser: Browser, base_url: str, two_faces: str, short_voice: str
+) -> tuple[Any, dict[str, str]]:
+    """A visitor's cookies, and the addresses of pages in all states that stand still."""
+    context = browser.new_context(base_url=base_url)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("button", name="Try the sample").click()
+    page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
+    done = page.url
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your video is ready", timeout=WORK)
+
+    page.goto("/")
+    page.get_by_label("Choose a file or drop a picture").set_input_files(two_faces)
+    page.get_by_label("Choose a file or drop a recording").set_input_files(short_voice)
+    page.get_by_label("I may use this face and this voice").check()
+    page.get_by_role("button", name="Animate").click()
+    page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Who speaks?", timeout=WORK)
+    choosing = page.url
+
+    page.goto("/")
+    page.get_by_role("button", name="Try the sample").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancelled")
+    stopped = page.url
+
+    state = context.storage_state()
+    context.close()
+    places = {
+        "start": "/",
+        "done": done,
+        "choosing": choosing,
+        "stopped": stopped,
+        "another person": f"/?video={done.rpartition('/')[2]}",
+        "my videos": "/jobs",
+        "not found": "/jobs/none",
+    }
+    return state, places
+
+
+@pytest.fixture(params=DRESSES)
+def dressed(
+    request: pytest.FixtureRequest, browser: Browser, base_url: str, visited: Any
+) -> Iterator[BrowserContext]:
+    context = browser.new_context(
+        base_url=base_url, storage_state=visited[0], **DRESSES[request.param]
+    )
+    yield context
+    context.close()
+
+
+def test_no_page_breaks_a_rule(dressed: BrowserContext, visited: Any) -> None:
+    page = dressed.new_page()
+    for name, place in visited[1].items():
+        page.goto(place, wait_until="networkidle")
+        assert problems(page) == [], name
+
+
+def test_nothing_sticks_out_sideways(dressed: BrowserContext, visited: Any) -> None:
+    page = dressed.new_page()
+    for name, place in visited[1].items():
+        page.goto(place, wait_until="networkidle")
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, name
+
+
+def test_somebody_else_has_an_empty_list_without_a_fault(page: Page) -> None:
+    page.goto("/jobs")
+    expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    assert problems(page) == []
+
+
+def problems(page: Page) -> list[str]:
+    """What axe finds wrong, one line a place."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
