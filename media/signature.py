@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from media.errors import unreadable, unsupported
 
@@ -50,13 +50,18 @@ def read_signature(path: Path) -> Signature:
     """Raises MediaError: unreadable-media (empty, text, noise), unsupported-type (refused)."""
     try:
         with path.open("rb") as file:
-            head = file.read(16)
-            if head.startswith(b"ID3"):
-                # A tag before the sound: its size comes in four bytes of seven bits (ID3v2, 3.1).
-                file.seek(10 + int("".join(f"{byte & 127:07b}" for byte in head[6:10]), 2))
-                return _tagged(file.read(16))
+            return signature_in(file)
     except OSError as error:
         raise unreadable() from error
+
+
+def signature_in(file: IO[bytes]) -> Signature:
+    """As `read_signature`, of an open file that stands at its beginning."""
+    head = file.read(16)
+    if head.startswith(b"ID3"):
+        # A tag before the sound: its size comes in four bytes of seven bits (ID3v2, 3.1).
+        file.seek(10 + int("".join(f"{byte & 127:07b}" for byte in head[6:10]), 2))
+        return _tagged(file.read(16))
     if head[4:8] in _ISO_BOXES:
         if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
             raise unsupported()

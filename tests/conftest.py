@@ -2,12 +2,15 @@
 
 import math
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from media.assemble import concatenate
 from media.pictures import read_picture, write_picture
+from media.video_writer import VideoWriter
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +50,16 @@ def short_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.setframerate(rate)
         file.writeframes((buzz * swell * 8000).astype("<i2").tobytes())
     return path
+
+
+@pytest.fixture
+def video(tmp_path: Path, short_voice: Path) -> Path:
+    """0.6 s of a moving gradient, 96x64, with sound."""
+    segment, made = tmp_path / "segment.mp4", tmp_path / "made.mp4"
+    ramp = np.linspace(0, 200, 96, dtype=np.uint8)
+    with VideoWriter(segment, 96, 64, Fraction(25)) as writer:
+        for step in range(15):
+            writer.write(np.repeat(np.tile(np.roll(ramp, step), (64, 1))[..., None], 3, 2))
+    concatenate([segment], short_voice, made, Fraction(25), 15)
+    segment.unlink()
+    return made

@@ -2,7 +2,6 @@
 
 import stat
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +10,15 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from media import certificate, provenance
-from media.assemble import concatenate
 from media.certificate import Certificate, certificate_from, local_certificate
 from media.errors import NamedError
 from media.probe import content_hash, probe
 from media.video import read_frames
-from media.video_writer import VideoWriter
 
 
 @pytest.fixture(scope="module")
 def signer(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return local_certificate(tmp_path_factory.mktemp("var"))
-
-
-@pytest.fixture
-def video(tmp_path: Path, short_voice: Path) -> Path:
-    """0.6 s of a moving gradient, with sound."""
-    segment, made = tmp_path / "segment.mp4", tmp_path / "made.mp4"
-    ramp = np.linspace(0, 200, 96, dtype=np.uint8)
-    with VideoWriter(segment, 96, 64, Fraction(25)) as writer:
-        for step in range(15):
-            writer.write(np.repeat(np.tile(np.roll(ramp, step), (64, 1))[..., None], 3, 2))
-    concatenate([segment], short_voice, made, Fraction(25), 15)
-    return made
 
 
 def sign(video: Path, face: Path, voice: Path, signer: Certificate) -> None:

@@ -1,0 +1,106 @@
+"""What a job was made from and how: its files, credentials, steps, and how to say it again."""
+
+from typing import Any
+
+from flask import Response
+
+from app import files
+from app.api import api
+from app.desk import jobs
+from app.system import system
+from jobs import repeat
+from jobs.errors import not_found
+from jobs.records import Job, Upload
+from media.signature import signature_in
+
+STEPS = {"detect": "find the faces", "link": "tell people apart", "render": "move the mouth",
+         "stitch": "join picture and sound"}  # fmt: skip
+_TYPES = {
+    ("JPEG", "image"): "image/jpeg",
+    ("PNG", "image"): "image/png",
+    ("WEBP", "image"): "image/webp",
+    ("WEBP", "video"): "image/webp",
+    ("GIF", "image"): "image/gif",
+    ("GIF", "video"): "image/gif",
+    ("mov", "video"): "video/mp4",
+    ("mov", "audio"): "audio/mp4",
+    ("matroska", "video"): "video/webm",
+    ("matroska", "audio"): "audio/webm",
+    ("ogg", "audio"): "audio/ogg",
+    ("ogg", "video"): "video/ogg",
+    ("wav", "audio"): "audio/wav",
+    ("mp3", "audio"): "audio/mpeg",
+    ("aac", "audio"): "audio/aac",
+    ("flac", "audio"): "audio/flac",
+}
+
+
+@api.get("/jobs/<id>/source")
+def show_source(id: str) -> Response:
+    return _content(jobs().job(id).source)
+
+
+@api.get("/jobs/<id>/voices/<int:number>")
+def show_voice(id: str, number: int) -> Response:
+    voices = jobs().job(id).voices
+    if not 1 <= number <= len(voices):
+        raise not_found("voice")
+    return _content(voices[number - 1].upload)
+
+
+@api.get("/jobs/<id>/credentials")
+def show_credentials(id: str) -> dict[str, Any]:
+    # Only who asks for them waits for the library that reads them.
+    from media import provenance
+
+    job = jobs().job(id)
+    if job.result_key is None:
+        raise not_found("result yet")
+    try:
+        with jobs().storage.local(job.result_key) as path:
+            found = provenance.read(path)
+    except FileNotFoundError:
+        raise not_found("file any more") from None
+    if found is None:
+        raise not_found("credentials")
+    return found.to_dict()
+
+
+@api.get("/jobs/<id>/details")
+def show_details(id: str) -> dict[str, Any]:
+    job = jobs().job(id)
+    return {
+        "checkpoint": job.options["checkpoint"],
+        "detector": system(jobs().settings).detector,
+        "steps": _steps(job),
+        "request": repeat.as_request(job),
+        "command": repeat.as_command(job),
+    }
+
+
+def _steps(job: Job) -> list[dict[str, Any]]:
+    """Time spent in each step so far, that of all workers together."""
+    listed = []
+    for step, what in STEPS.items():
+        segments = [segment for segment in job.segments if segment.step == step]
+        if segments:
+            listed.append(
+                {
+                    "step": step,
+                    "what": what,
+                    "seconds": round(sum(segment.seconds for segment in segments), 2),
+                    "frames": sum(segment.stop - segment.start for segment in segments),
+                }
+            )
+    return listed
+
+
+def _content(upload: Upload) -> Response:
+    """The file as it was given; its type is told by its bytes, as everywhere."""
+    storage = jobs().storage
+    try:
+        with storage.open(upload.key) as file:
+            kind = _TYPES.get((signature_in(file).format, upload.kind), "application/octet-stream")
+        return files.send(storage, upload.key, kind)
+    except FileNotFoundError:
+        raise not_found("file any more") from None

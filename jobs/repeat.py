@@ -1,0 +1,66 @@
+"""A job said again: as what the API takes, and as the command line that makes the same video."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.options import Options
+from jobs.records import Job
+
+_ONLY_IN_JOBS = ("checkpoint",)
+# Words of the command line for what is said when it is *not* so.
+_NEGATED = {"smooth": "--no-smooth", "blend": "--no-blend"}
+
+
+def as_request(job: Job) -> dict[str, Any]:
+    """The body of POST /api/v1/jobs that asks for the same again, while the uploads are there."""
+    return {
+        "source": job.source_id,
+        "voices": [
+            {
+                "audio": voice.upload_id,
+                "start": voice.start,
+                "gain": voice.gain,
+                **({} if voice.person is None else {"person": voice.person}),
+            }
+            for voice in job.voices
+        ],
+        "options": _changed(job),
+        "consent": True,
+    }
+
+
+def as_command(job: Job) -> str | None:
+    """`mouth animate` with the same options; None for several voices at other times or levels."""
+    if len(job.voices) != 1:
+        return None
+    (voice,) = job.voices
+    if voice.start or voice.gain:
+        return None
+    words = ["mouth", "animate", job.source.name, voice.upload.name]
+    if voice.person is not None and len(job.persons) > 1:
+        words += ["--person", str(voice.person)]
+    for name, value in _changed(job).items():
+        words += _words(name, value)
+    return shlex.join(words)
+
+
+def _changed(job: Job) -> dict[str, Any]:
+    """The options that are not as they are by themselves, in the order in which they are listed."""
+    usual = Options().to_dict()
+    return {
+        name: value
+        for name, value in job.options.items()
+        if name in usual and (value != usual[name] or name in _ONLY_IN_JOBS)
+    }
+
+
+def _words(name: str, value: Any) -> list[str]:
+    option = "--" + name.replace("_", "-")
+    if name in _NEGATED:
+        return [_NEGATED[name]]
+    if isinstance(value, bool):
+        return [option] if value else []
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [option, *(f"{each:g}" for each in value)]
+    return [option, str(value)]

@@ -1,0 +1,80 @@
+"""A job said again gives the job again."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cli
+from jobs import repeat
+from jobs.options import Options
+from jobs.records import Job, Person, Upload, Voice
+
+
+def job_with(*voices: Voice, **options: Any) -> Job:
+    for number, voice in enumerate(voices):
+        voice.upload = Upload(id=f"v{number}", name=f"My voice {number}.wav")
+        voice.upload_id = voice.upload.id
+    return Job(
+        source_id="s",
+        source=Upload(id="s", name="Me & you.mp4"),
+        voices=list(voices),
+        persons=[Person(number=1), Person(number=2)],
+        options=Options.from_dict(options).to_dict(),
+    )
+
+
+CHANGES: list[dict[str, Any]] = [
+    {},
+    {"overlay": True, "soundtrack_gain": -12.5, "sync_mode": "loop"},
+    {"pads": [0, 20, 0, 0], "crop": [10, -1, 0, 300], "resize_factor": 2, "rotate": True},
+    {"box": [10.5, 20.0, 100.0, 120.25], "static": True, "smooth": False, "blend": False},
+    {"fps": "30000/1001", "still": True, "badge": "none", "checkpoint": "wav2lip"},
+    {"face_det_batch_size": 4, "wav2lip_batch_size": 32},
+]
+
+
+@pytest.mark.parametrize("options", CHANGES, ids=lambda options: " ".join(options) or "none")
+def test_the_command_line_has_the_options_of_the_job(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    job = job_with(Voice(person=2, start=0.0, gain=0.0), **options)
+    for name in ("Me & you.mp4", "My voice 0.wav"):
+        Path(name).touch()
+    line = repeat.as_command(job)
+    assert line is not None
+    program, command, *words = shlex.split(line)
+    assert (program, command) == ("mouth", "animate")
+    known = cli.main.get_command(None, "animate")  # type: ignore[arg-type]
+    assert known is not None
+    with cli.main.make_context("mouth", ["animate"], resilient_parsing=True) as parent:
+        given = known.make_context("animate", list(words), parent=parent).params
+    assert (given["face"].name, given["voice"].name) == ("Me & you.mp4", "My voice 0.wav")
+    assert given["person"] == 2
+    asked = {
+        "smooth": not given["no_smooth"],
+        "blend": not given["no_blend"],
+        **{
+            name: value
+            for name, value in given.items()
+            if value is not None and name in Options.__dataclass_fields__
+        },
+    }
+    assert Options.from_dict(asked) == Options.from_dict(options)
+
+
+def test_the_request_names_the_same_files_persons_and_changes() -> None:
+    job = job_with(
+        Voice(person=1, start=0.0, gain=0.0), Voice(person=2, start=1.5, gain=-3.0), overlay=True
+    )
+    assert repeat.as_request(job) == {
+        "source": "s",
+        "voices": [
+            {"audio": "v0", "person": 1, "start": 0.0, "gain": 0.0},
+            {"audio": "v1", "person": 2, "start": 1.5, "gain": -3.0},
+        ],
+        "options": {"checkpoint": "compact", "overlay": True},
+        "consent": True,
+    }
