@@ -1,0 +1,91 @@
+"""Stages that work at the same time: in order, never far ahead, and no failure is lost."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from workers.overlap import ahead, behind
+
+
+def test_the_next_is_made_while_one_is_worked_on_and_no_more() -> None:
+    made: list[int] = []
+    second_made = threading.Event()
+
+    def items() -> Iterator[int]:
+        for number in range(5):
+            made.append(number)
+            if number == 1:
+                second_made.set()
+            yield number
+
+    coming = ahead(items())
+    assert next(coming) == 0
+    assert second_made.wait(10)  # made by another thread, although nobody asked
+    assert made == [0, 1]
+    assert list(coming) == [1, 2, 3, 4]
+
+
+def test_what_a_reader_raises_comes_where_its_item_would_have_come() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise OSError("the disk is gone")
+
+    coming = ahead(items())
+    assert next(coming) == 1
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(coming)
+
+
+def test_who_stops_early_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    with closing(ahead(iter(range(100)))) as coming:
+        assert next(coming) == 0
+    assert threading.active_count() == before
+
+
+def test_all_is_written_in_order_by_another_thread() -> None:
+    written: list[tuple[int, int]] = []
+    with behind(lambda item: written.append((item, threading.get_ident()))) as hand_over:
+        for number in range(20):
+            hand_over(number)
+    assert [number for number, _ in written] == list(range(20))
+    assert threading.get_ident() not in {thread for _, thread in written}
+
+
+def written_behind(write: Callable[[int], None], numbers: range, handed: list[int]) -> None:
+    with behind(write) as hand_over:
+        for number in numbers:
+            hand_over(number)
+            handed.append(number)
+
+
+def full(item: int) -> None:
+    if item == 2:
+        raise OSError("no space left")
+
+
+def test_a_failure_to_write_is_raised_at_the_next_item() -> None:
+    handed: list[int] = []
+    with pytest.raises(OSError, match="no space left"):
+        written_behind(full, range(10), handed)
+    assert handed == [0, 1, 2]
+
+
+def test_a_failure_to_write_the_last_item_is_raised_too() -> None:
+    with pytest.raises(OSError, match="no space left"):
+        written_behind(full, range(3), [])
+
+
+def test_a_block_that_fails_waits_for_what_is_being_written() -> None:
+    written: list[int] = []
+
+    def cancelled() -> None:
+        with behind(written.append) as hand_over:
+            hand_over(1)
+            raise ValueError("cancelled")
+
+    with pytest.raises(ValueError, match="cancelled"):
+        cancelled()
+    assert written == [1]
