@@ -1,31 +1,33 @@
 """The Celery application: `celery -A workers.application worker --queues engine`."""
 
-import ctypes
-import signal
 import sys
 from itertools import pairwise
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
 from kombu.transport.redis import Channel as RedisChannel
 
 from jobs import logs
 from jobs.database import Database
-from jobs.queue import LIGHT, broker_url
+from jobs.queue import DESK, broker_url
 from jobs.settings import from_environment
+from workers.heartbeat import Heartbeat
+from workers.supervision import end_with_parent
+
+BEAT = "beat"  # the process that also keeps the clock
 
 settings = from_environment()
 
 # A worker gives no message back when it ends: it may be its broker that ended, and the rows know.
 RedisChannel.do_restore = False
 
-app = Celery("mouth", broker=broker_url(settings), include=["workers.tasks"])
+app = Celery("mouth", broker=broker_url(settings), include=["workers.desk"])
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
-    task_default_queue=LIGHT,
+    task_default_queue=DESK,
     # A worker takes the next message when it is done with the last. The broker keeps no account of
     # messages that are worked on: the rows do, whose leases also outlive the broker. (Its account
     # would make a worker hang, or end, if the broker dies while a message is worked on.)
@@ -39,25 +41,17 @@ app.conf.update(
     broker_connection_max_retries=None,
     worker_enable_remote_control=False,
     worker_hijack_root_logger=False,
-    beat_scheduler="celery.beat:Scheduler",  # keeps no file: sweeping needs no memory
-    beat_schedule={
-        "sweep": {
-            "task": "workers.sweep",
-            "schedule": settings.sweep_seconds,
-            # Sweeps must not pile up while no worker is there.
-            "options": {"expires": settings.sweep_seconds},
-        }
-    },
 )
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+def part() -> str:
+    """Which process of the Procfile this is: what comes before the @ in `--hostname`."""
+    return next((b for a, b in pairwise(sys.argv) if a == "--hostname"), "worker").split("@")[0]
 
 
 @setup_logging.connect
 def _log_our_way(**_: Any) -> None:
-    words = sys.argv
-    queue = next((b for a, b in pairwise(words) if a == "--queues"), "beat")
-    logs.configure(queue)
+    logs.configure(part())
 
 
 @worker_init.connect
@@ -66,7 +60,16 @@ def _bring_the_tables(**_: Any) -> None:
 
 
 @worker_process_init.connect
-def _end_with_the_worker(**_: Any) -> None:
-    """A child must not go on alone, holding the device, when its worker was killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+def _live_with_the_worker(**_: Any) -> None:
+    end_with_parent()
+    Heartbeat(Database(settings.database), part()).start()
+
+
+@worker_ready.connect
+def _keep_the_clock(**_: Any) -> None:
+    """In the one process that starts no others, and so may have threads."""
+    if part() == BEAT:
+        from workers.clock import Clock
+        from workers.desk import workshop
+
+        Clock(workshop()).start()

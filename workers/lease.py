@@ -1,20 +1,26 @@
 """The right of one run to work on one segment, renewed while the process lives."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
-from jobs import logs
+from jobs import logs, metrics
 from jobs.records import FINAL, Job, Segment, new_id
 from jobs.service import Jobs
 from media.errors import NamedError
 
 BEAT_SECONDS = 0.5  # how often progress is written, and how soon a cancelled job is noticed
+GRACE_SECONDS = 0.8  # for work that is not wanted any more to end by itself
 MOST_ATTEMPTS = 3
+
+T = TypeVar("T")
 
 
 class Lease:
@@ -40,7 +46,7 @@ class Lease:
             if job.state in FINAL:
                 return None
             segment.state, segment.holder = "running", new_id()
-            segment.done_frames = 0
+            segment.done_frames, segment.suspect = 0, False
             segment.lease_until = time.time() + jobs.settings.lease_seconds
             if job.state == "queued":
                 job.state = "rendering"
@@ -74,17 +80,9 @@ class Lease:
         Whoever is first counts: a run that lost its lease to another has made the same thing.
         False if nobody wants it any more.
         """
-        with self._jobs.database.write() as session:
-            job = session.get(Job, self.segment.job_id, with_for_update=True)
-            segment = session.get(Segment, self.segment.id)
-            if job is None or segment is None or job.state in FINAL:
-                return False
-            if segment.state != "done":
-                segment.state, segment.holder, segment.key = "done", None, key
-                segment.done_frames = segment.stop - segment.start
-                segment.seconds = self._spent()
-                if record:
-                    record(session, job)
+        self._over.set()
+        if not self._patiently(lambda session: self._mark_done(session, key, record)):
+            return False
         logs.log(
             "segment-done",
             job=self.segment.job_id,
@@ -95,25 +93,80 @@ class Lease:
         )
         return True
 
+    def _mark_done(
+        self, session: Session, key: str | None, record: Callable[[Session, Job], None] | None
+    ) -> bool:
+        job = session.get(Job, self.segment.job_id, with_for_update=True)
+        segment = session.get(Segment, self.segment.id)
+        if job is None or segment is None or job.state in FINAL:
+            return False
+        if segment.state != "done":
+            segment.state, segment.holder, segment.key = "done", None, key
+            segment.done_frames = segment.stop - segment.start
+            segment.seconds = self._spent()
+            metrics.count_step(session, segment.step, segment.seconds, segment.done_frames)
+            if record:
+                record(session, job)
+        return True
+
     def give_back(self, failure: NamedError | None = None) -> None:
         """Let another run have the segment. With a `failure` it counts as an attempt, and the
         third one fails the job by it.
         """
-        with self._jobs.database.write() as session:
+
+        def put(session: Session) -> None:
             job = session.get(Job, self.segment.job_id, with_for_update=True)
             segment = session.get(Segment, self.segment.id)
-            if job is None or segment is None or segment.holder != self.segment.holder:
-                return
-            put_back(job, segment, failure)
+            if job and segment and segment.holder == self.segment.holder:
+                put_back(job, segment, failure)
+
+        self._over.set()
+        self._patiently(put)
+
+    def fail(self, error: NamedError) -> None:
+        """Let the job fail; the segment waits for a retry."""
+
+        def put(session: Session) -> None:
+            job = session.get(Job, self.segment.job_id, with_for_update=True)
+            segment = session.get(Segment, self.segment.id)
+            if job and segment and segment.holder == self.segment.holder:
+                put_back(job, segment, None)
+                fail(job, error)
+
+        self._over.set()
+        self._patiently(put)
+
+    def _patiently(self, act: Callable[[Session], T]) -> T:
+        """Do it in a transaction, as soon as the database lets us: what was worked for is not
+        thrown away because somebody holds it locked, or because its disk is full for a while.
+        """
+        while True:
+            try:
+                with self._jobs.database.write() as session:
+                    return act(session)
+            except OperationalError as error:
+                logs.log("database-away", job=self.segment.job_id, error=error.orig)
+                time.sleep(BEAT_SECONDS)
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
             try:
                 if not self._renew():
                     self._lost.set()
+                    self._insist()
                     return
             except OperationalError as error:  # the next beat may find the database free
                 logs.log("lease-not-renewed", job=self.segment.job_id, error=error.orig)
+
+    def _insist(self) -> None:
+        """End this process if the work does not end by itself: the device is needed by others.
+
+        Some of it cannot be interrupted, such as a detector in a large picture or the joining of
+        a long film. The worker starts another process at once.
+        """
+        if not self._over.wait(GRACE_SECONDS):
+            logs.log("process-let-go", job=self.segment.job_id, step=self.segment.step)
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _renew(self) -> bool:
         wanted = sa.exists().where(Job.id == Segment.job_id, Job.state.not_in(FINAL))
@@ -122,6 +175,7 @@ class Lease:
             .where(Segment.id == self.segment.id, Segment.holder == self.segment.holder, wanted)
             .values(
                 lease_until=time.time() + self._jobs.settings.lease_seconds,
+                suspect=False,
                 done_frames=self._frames,
                 seconds=self._spent(),
             )
@@ -137,7 +191,7 @@ class Lease:
 def put_back(job: Job, segment: Segment, failure: NamedError | None) -> None:
     """Make a segment wait again; after too many failures its job has failed."""
     segment.state, segment.holder = "waiting", None
-    segment.done_frames, segment.seconds = 0, 0.0
+    segment.done_frames, segment.seconds, segment.suspect = 0, 0.0, False
     if failure is None:
         return
     segment.attempts += 1
@@ -149,6 +203,7 @@ def put_back(job: Job, segment: Segment, failure: NamedError | None) -> None:
         attempts=segment.attempts,
         code=failure.code,
     )
+    metrics.count(_session(job), "broken_segments", failure.code)
     if segment.attempts >= MOST_ATTEMPTS:
         fail(job, failure)
 
@@ -157,6 +212,8 @@ def fail(job: Job, error: NamedError) -> None:
     """A job ends by an error; what is done of it stays, for a retry."""
     if job.state not in FINAL:
         job.state, job.error = "failed", error.as_dict()
+        metrics.count(_session(job), "failures", error.code)
+        metrics.count(_session(job), "jobs", "failed")
         logs.log("job-failed", job=job.id, code=error.code)
 
 
@@ -165,3 +222,10 @@ def fail_job(jobs: Jobs, job_id: str, error: NamedError) -> None:
     with jobs.database.write() as session:
         if job := session.get(Job, job_id, with_for_update=True):
             fail(job, error)
+
+
+def _session(job: Job) -> Session:
+    session = object_session(job)
+    if session is None:
+        raise ValueError("a job can only be changed within a transaction")
+    return session

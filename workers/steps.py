@@ -4,6 +4,7 @@ The rows are the truth. A message may be lost, doubled or late, and `advance` ma
 time, by anybody, twice at once: it marks what it sends in the rows, under the database's lock.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from kombu.exceptions import OperationalError
 from sqlalchemy.exc import OperationalError as DatabaseBusy
 from sqlalchemy.orm import Session
 
-from jobs import errors, logs
+from jobs import errors, health, logs, metrics
 from jobs.queue import ENGINE, LIGHT
 from jobs.records import FINAL, Job, Segment
 from jobs.service import Jobs
@@ -23,16 +24,18 @@ from workers.lease import fail, fail_job, put_back
 from workers.order import frames_of_result, frames_to_detect, plan
 from workers.rows import ends_of, source_of
 
-# The steps of a job in their order: who does them, and how long a frame may take at the very most.
+# The steps of a job in their order: who does them, and how many seconds a frame of a megapixel may
+# take at the very most.
 STEPS = {
-    "detect": ("workers.detect_segment", ENGINE, 20.0),
+    "detect": ("workers.detect_segment", ENGINE, 10.0),
     "link": ("workers.link_persons", LIGHT, 0.5),
-    "render": ("workers.render_segment", ENGINE, 20.0),
+    "render": ("workers.render_segment", ENGINE, 10.0),
     "stitch": ("workers.stitch", LIGHT, 0.5),
 }
 LEAST_LIMIT = 300.0  # seconds that any step may take
-# A job has no more messages under way, so that those of other jobs come between.
-IN_FLIGHT = 4
+# What a run that lives has for renewing a lease that was found run out: the clock may have jumped,
+# the computer slept, or the database been locked meanwhile.
+SUSPICION = 5.0
 
 
 def advance(jobs: Jobs, job_id: str, short_queues: Sequence[str] = ()) -> None:
@@ -50,20 +53,28 @@ def advance(jobs: Jobs, job_id: str, short_queues: Sequence[str] = ()) -> None:
         try:
             if step := _present_step(jobs, session, job):
                 session.flush()
-                due = _due(jobs, job, step, short_queues)
+                due = _due(jobs, session, job, step, short_queues)
         except NamedError as error:
             fail(job, error)
         if job.state != before:
             logs.log("job-state", job=job.id, state=job.state)
+            if job.state == "done":
+                metrics.count(session, "jobs", "done")
         if job.state in FINAL:
             return
         for segment in due:
             segment.state = "sent"
             segment.lease_until = time.time() + jobs.settings.sweep_seconds
+        pixels = math.prod(source_of(job, Path(job.source.key)).size)
     for segment in due:
-        task, queue, each = STEPS[segment.step]
-        limit = LEAST_LIMIT + each * (segment.stop - segment.start)
-        jobs.queue.enqueue(task, segment.id, queue=queue, seconds=limit)
+        task, queue, _ = STEPS[segment.step]
+        jobs.queue.enqueue(task, segment.id, queue=queue, seconds=limit(segment, pixels))
+
+
+def limit(segment: Segment, pixels: int) -> float:
+    """Seconds after which the work on a segment, of frames of so many pixels, is given up."""
+    each = STEPS[segment.step][2] * max(1.0, pixels / 1e6)
+    return LEAST_LIMIT + each * (segment.stop - segment.start)
 
 
 def sweep(jobs: Jobs) -> None:
@@ -162,20 +173,45 @@ def _everybody_chosen(job: Job) -> bool:
     return all(voice.person is not None for voice in job.voices)
 
 
-def _due(jobs: Jobs, job: Job, step: str, short_queues: Sequence[str]) -> list[Segment]:
+def _due(
+    jobs: Jobs, session: Session, job: Job, step: str, short_queues: Sequence[str]
+) -> list[Segment]:
     """The segments to send now, after those that were lost have been put back."""
-    now = time.time()
     segments = [segment for segment in job.segments if segment.step == step]
+    queue = STEPS[step][1]
     for segment in segments:
-        if segment.lease_until > now:
-            continue
-        if segment.state == "running":
-            put_back(job, segment, errors.worker_crashed())
-        elif segment.state == "sent" and STEPS[step][1] in short_queues:
+        if segment.state == "running" and _has_run_out(segment, jobs.settings.lease_seconds):
+            if segment.suspect:
+                put_back(job, segment, errors.worker_crashed())
+            else:
+                segment.suspect, segment.lease_until = True, time.time() + SUSPICION
+        elif (
+            segment.state == "sent"
+            and _has_run_out(segment, jobs.settings.sweep_seconds)
+            and queue in short_queues
+        ):
             put_back(job, segment, None)
     under_way = sum(segment.state in ("sent", "running") for segment in segments)
     waiting = [segment for segment in segments if segment.state == "waiting"]
-    return waiting[: max(0, IN_FLIGHT - under_way)]
+    return waiting[: max(0, _in_flight(session, queue) - under_way)]
+
+
+def _has_run_out(segment: Segment, longest: float) -> bool:
+    """Whether a lease is over; one that lasts longer than any can is shortened.
+
+    It was taken before the clock was set back, and would otherwise never end.
+    """
+    left = segment.lease_until - time.time()
+    if left > longest + SUSPICION:
+        segment.lease_until = time.time() + longest
+    return left <= 0
+
+
+def _in_flight(session: Session, queue: str) -> int:
+    """How many messages of one job may be under way: enough for each worker to have the next at
+    hand, and no more, so that those of other jobs come between.
+    """
+    return max(1, len(health.heard(session, queue))) + 1
 
 
 def _is_short(jobs: Jobs, queue: str) -> bool:

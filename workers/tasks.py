@@ -1,26 +1,27 @@
 """The Celery tasks: each takes one segment, does its step, marks it, and lets the job advance."""
 
-import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from face_detection.cache import DetectionCache
 from face_detection.persons import Person as Found
 from face_detection.persons import from_csv, to_csv
-from jobs import errors, logs
+from jobs import errors, logs, room
 from jobs.records import Job, Person, Segment
 from jobs.service import Jobs
 from media.errors import NamedError
-from workers import pipeline, signing, steps
+from workers import pipeline, signing
 from workers.application import app, settings
-from workers.lease import Lease, fail_job
+from workers.desk import advance, workshop
+from workers.lease import Lease
+from workers.mending import mend, persons_key
 from workers.models import detector_for, engine_for
 from workers.order import Order, Source, Voice
 from workers.portraits import (
@@ -33,22 +34,6 @@ from workers.portraits import (
 )
 from workers.rows import source_of, start_of
 from workers.sight import not_animated, presence
-
-
-@lru_cache(maxsize=1)
-def workshop() -> Jobs:
-    """The jobs, opened once in each process."""
-    return Jobs(settings)
-
-
-@app.task(name="workers.advance")
-def advance(job_id: str) -> None:
-    steps.advance(workshop(), job_id)
-
-
-@app.task(name="workers.sweep")
-def sweep() -> None:
-    steps.sweep(workshop())
 
 
 @app.task(name="workers.detect_segment")
@@ -74,29 +59,46 @@ def stitch(segment_id: str) -> None:
 def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
     """Do the work of a segment if nobody else does or has, and let its job advance."""
     jobs = workshop()
-    lease = Lease.claim(jobs, segment_id)
+    try:
+        lease = Lease.claim(jobs, segment_id)
+    except OperationalError as error:  # nothing is begun: the sweeper sends the message again
+        logs.log("not-claimed", error=error.orig)
+        return
     if lease is None:
         return
     job_id = lease.segment.job_id
     try:
+        room.require_for_work(settings)
         with lease:
             work(jobs, jobs.job(job_id), lease)
     except pipeline.Cancelled:
         lease.give_back()
     except NamedError as error:
-        fail_job(jobs, job_id, error)
+        lease.fail(error)
     except SoftTimeLimitExceeded:
         lease.give_back(errors.took_too_long())
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            fail_job(jobs, job_id, errors.disk_full())
-        else:
-            logs.failure("segment-error", job=job_id, step=lease.segment.step)
-            lease.give_back(errors.internal_error())
+        _account_for(error, jobs, lease)
     except BaseException:  # the worker is being stopped: another may go on at once
         lease.give_back()
         raise
-    steps.advance(jobs, job_id)
+    advance(job_id)
+
+
+def _account_for(error: Exception, jobs: Jobs, lease: Lease) -> None:
+    """Tell what an error means for the job: a full disk, a lost file, or something unforeseen."""
+    if named := errors.of_storage(error):
+        logs.log("storage-error", job=lease.segment.job_id, step=lease.segment.step, error=error)
+        lease.fail(named)
+        return
+    try:
+        mended = isinstance(error, FileNotFoundError) and mend(jobs, lease.segment.job_id)
+    except NamedError as gone:
+        lease.fail(gone)
+        return
+    if not mended:
+        logs.failure("segment-error", job=lease.segment.job_id, step=lease.segment.step)
+    lease.give_back(None if mended else errors.internal_error())
 
 
 def _detect(jobs: Jobs, job: Job, lease: Lease) -> None:
@@ -197,7 +199,8 @@ def _look_again(jobs: Jobs, segment_id: str, lease: Lease) -> None:
 
 def _render(jobs: Jobs, job: Job, lease: Lease) -> None:
     segment = lease.segment
-    key = _segment_key(job, segment.index)
+    # Named by the row: one that a cancelled run leaves is not taken for one of the next.
+    key = f"jobs/{job.id}/segments/{segment.id}.mp4"
     with _ordered(jobs, job) as order, jobs.storage.scratch() as folder:
         file = folder / "segment.mp4"
         engine = engine_for(order.source, settings.precision)
@@ -210,28 +213,25 @@ def _render(jobs: Jobs, job: Job, lease: Lease) -> None:
 
 
 def _stitch(jobs: Jobs, job: Job, lease: Lease) -> None:
-    key = f"jobs/{job.id}/result.mp4"
+    key = f"jobs/{job.id}/{lease.segment.id}.mp4"
     with _ordered(jobs, job) as order:
         untouched = [stretch.to_dict() for stretch in not_animated(order)]
-        # A run before this one may have come as far as the result, and removed the segments.
+        # A run before this one may have come as far as the result.
         if not jobs.storage.exists(key):
             _join(jobs, job, order, key)
-    jobs.storage.delete_folder(f"jobs/{job.id}/segments")
 
     def record(_session: Session, job: Job) -> None:
         job.result_key, job.not_animated = key, untouched
 
     _finish(jobs, lease, key, record)
+    jobs.storage.delete_folder(f"jobs/{job.id}/segments")
 
 
 def _join(jobs: Jobs, job: Job, order: Order, key: str) -> None:
     segments = [segment for segment in job.segments if segment.step == "render"]
     with ExitStack() as stack:
         folder = stack.enter_context(jobs.storage.scratch())
-        files = [
-            stack.enter_context(jobs.storage.local(_segment_key(job, segment.index)))
-            for segment in segments
-        ]
+        files = [stack.enter_context(jobs.storage.local(str(segment.key))) for segment in segments]
         pipeline.stitch(order, files, folder / "result.mp4", signing.certificate(settings))
         jobs.storage.put_at(key, folder / "result.mp4")
 
@@ -249,10 +249,6 @@ def _finish(
         job = session.get(Job, lease.segment.job_id)
     if job is None or job.state == "cancelled":
         jobs.storage.delete_folder(f"jobs/{lease.segment.job_id}")
-
-
-def _segment_key(job: Job, index: int) -> str:
-    return f"jobs/{job.id}/segments/{index:05d}.mp4"
 
 
 def _detections(jobs: Jobs, job: Job) -> DetectionCache:
@@ -280,5 +276,5 @@ def _ordered(jobs: Jobs, job: Job) -> Iterator[Order]:
             )
             for voice in job.voices
         )
-        persons_file = stack.enter_context(jobs.storage.local(f"jobs/{job.id}/persons.csv"))
+        persons_file = stack.enter_context(jobs.storage.local(persons_key(job.id)))
         yield Order(source, voices, tuple(from_csv(Path(persons_file).read_text())))

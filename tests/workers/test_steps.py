@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.choices import VoiceChoice
-from jobs.records import Job, Person, Segment
+from jobs.records import Job, Person, Segment, Worker
 from jobs.service import Jobs
 from jobs.settings import Settings
 from media.errors import NamedError
@@ -70,7 +70,7 @@ def test_a_job_with_one_face_goes_through_all_its_states(jobs: Jobs, make: Make)
     assert standing(jobs, job_id) == ("detecting", {"detect": ["done"], "link": ["sent"]})
     finish(jobs, job_id, "link", 1)
     state, rows = standing(jobs, job_id)
-    assert (state, rows["render"]) == ("queued", ["sent"] * 4 + ["waiting"] * 4)
+    assert (state, rows["render"]) == ("queued", ["sent"] * 2 + ["waiting"] * 6)
     assert [voice.person for voice in jobs.job(job_id).voices] == [1]
     finish(jobs, job_id, "render")
     assert standing(jobs, job_id)[0] == "finishing"
@@ -187,6 +187,10 @@ def test_three_lost_leases_are_a_crash(jobs: Jobs, make: Make) -> None:
         assert (segment.state, segment.attempts) == ("sent", attempt - 1)
         Lease.claim(jobs, segment.id)
         run_out(jobs, segment.id)
+        steps.advance(jobs, job_id)  # only a suspicion: the clock may have jumped
+        suspected = jobs.job(job_id).segments[0]
+        assert (suspected.state, suspected.attempts) == ("running", attempt - 1)
+        run_out(jobs, segment.id)
     steps.advance(jobs, job_id)
     job = jobs.job(job_id)
     assert job.error
@@ -194,6 +198,52 @@ def test_three_lost_leases_are_a_crash(jobs: Jobs, make: Make) -> None:
     jobs.retry(job_id)
     steps.advance(jobs, job_id)
     assert standing(jobs, job_id)[1]["detect"] == ["sent"]
+
+
+def test_whoever_lives_answers_a_suspicion(jobs: Jobs, make: Make) -> None:
+    job_id = make()
+    steps.advance(jobs, job_id)
+    lease = Lease.claim(jobs, jobs.job(job_id).segments[0].id)
+    assert lease
+    run_out(jobs, lease.segment.id)  # a computer that slept, a clock set forward
+    steps.advance(jobs, job_id)
+    assert jobs.job(job_id).segments[0].suspect
+    with lease:
+        wait_for(lambda: not jobs.job(job_id).segments[0].suspect)
+    steps.advance(jobs, job_id)
+    assert jobs.job(job_id).segments[0].holder == lease.segment.holder
+    assert lease.finish()
+
+
+@pytest.mark.parametrize("state", ["running", "sent"])
+def test_a_lease_from_before_the_clock_was_set_back_ends_all_the_same(
+    jobs: Jobs, make: Make, state: str
+) -> None:
+    job_id = make()
+    steps.advance(jobs, job_id)
+    segment = jobs.job(job_id).segments[0]
+    if state == "running":
+        Lease.claim(jobs, segment.id)
+    run_out(jobs, segment.id, at=time.time() + 3600)
+    steps.advance(jobs, job_id, ["engine"])
+    assert jobs.job(job_id).segments[0].lease_until <= time.time() + jobs.settings.lease_seconds
+
+
+def test_more_workers_get_more_of_a_job_at_once(jobs: Jobs, make: Make) -> None:
+    with jobs.database.write() as session:
+        for number, seen in enumerate((time.time(), time.time(), time.time() - 3600)):
+            session.add(Worker(name=f"engine@{number}", part="engine", seen=seen, memory=1))
+    job_id = make(1, box=[100, 50, 250, 250])
+    steps.advance(jobs, job_id)
+    finish(jobs, job_id, "link", 1)
+    assert standing(jobs, job_id)[1]["render"] == ["sent"] * 3 + ["waiting"] * 5
+
+
+def test_the_time_limit_grows_with_the_work() -> None:
+    short = Segment(step="render", start=0, stop=10)
+    long = Segment(step="render", start=0, stop=1000)
+    assert 300 < steps.limit(short, 300_000) < steps.limit(long, 300_000)
+    assert steps.limit(long, 300_000) < steps.limit(long, 3840 * 2160)
 
 
 def test_a_message_is_sent_again_only_when_it_must_be_lost(jobs: Jobs, make: Make) -> None:
@@ -243,9 +293,9 @@ def rows_of(jobs: Jobs, job_id: str, step: str) -> list[Segment]:
     )
 
 
-def run_out(jobs: Jobs, segment_id: str) -> None:
+def run_out(jobs: Jobs, segment_id: str, at: float = 1.0) -> None:
     with jobs.database.write() as session:
-        session.get_one(Segment, segment_id).lease_until = 1.0
+        session.get_one(Segment, segment_id).lease_until = at
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

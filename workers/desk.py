@@ -1,0 +1,24 @@
+"""The tasks that only look at rows, and are done by every worker that is not at a step."""
+
+from functools import lru_cache
+
+from sqlalchemy.exc import OperationalError
+
+from jobs import logs
+from jobs.service import Jobs
+from workers import steps
+from workers.application import app, settings
+
+
+@lru_cache(maxsize=1)
+def workshop() -> Jobs:
+    """The jobs, opened once in each process."""
+    return Jobs(settings)
+
+
+@app.task(name="workers.advance")
+def advance(job_id: str) -> None:
+    try:
+        steps.advance(workshop(), job_id)
+    except OperationalError as error:  # the next sweep comes soon
+        logs.log("advance-later", job=job_id, error=error.orig)

@@ -1,0 +1,60 @@
+"""A sign of life of each process that works, in the database, where others can see it.
+
+It is the process that works, never the one that starts it: a child that is forked while a thread
+of its parent writes to SQLite believes for ever that the database is locked.
+"""
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+
+from jobs import logs
+from jobs.database import Database, insert
+from jobs.records import Worker
+
+EVERY = 5.0  # seconds
+
+
+class Heartbeat(threading.Thread):
+    """Tells of this process until it ends; `part` is its name in the Procfile."""
+
+    def __init__(self, database: Database, part: str) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self._database = database
+        self._part = part
+        self._name = f"{part}@{socket.gethostname()}:{os.getpid()}"
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while True:
+            try:
+                self.tell()
+            except OperationalError as error:
+                logs.log("heartbeat-not-heard", error=error.orig)
+            if self._over.wait(EVERY):
+                return
+
+    def stop(self) -> None:
+        """Tell nothing more."""
+        self._over.set()
+        self.join()
+
+    def tell(self) -> None:
+        """Write down that this process lives, and what memory it holds."""
+        facts = {"part": self._part, "seen": time.time(), "memory": memory()}
+        with self._database.write() as session:
+            row = insert(session, Worker).values(name=self._name, **facts)
+            session.execute(row.on_conflict_do_update(index_elements=[Worker.name], set_=facts))
+
+
+def memory() -> int:
+    """Bytes of memory that this process holds; 0 where that is not told."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except FileNotFoundError:  # this is not Linux
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
