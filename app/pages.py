@@ -8,6 +8,7 @@ from app import words
 from app.api import representation
 from app.desk import jobs as all_jobs
 from app.desk import jobs_of
+from app.ownership import check_owner
 from app.system import generators, system
 from app.visitor import visitor
 from jobs.errors import not_found
@@ -26,7 +27,11 @@ def _system() -> dict[str, Any]:
 
 @pages.get("/")
 def start() -> str:
-    """The form for a new job; `?video=` names a finished one whose result is animated further."""
+    """The form for a new job.
+
+    `?video=` names a finished one whose result is animated further, `?again=` one that is to be
+    done once more with other options.
+    """
     visitor()  # so that uploads sent side by side come from one visitor
     settings = all_jobs().settings
     return render_template(
@@ -35,6 +40,7 @@ def start() -> str:
         sync_modes=words.SYNC_MODES,
         badges=words.BADGES,
         video=_finished(request.args.get("video")),
+        again=_known(request.args.get("again")),
         max_bytes=settings.max_upload_bytes,
         max_seconds=settings.max_seconds,
         max_size=words.size(settings.max_upload_bytes),
@@ -42,12 +48,18 @@ def start() -> str:
     )
 
 
-def _finished(id: str | None) -> dict[str, Any] | None:
-    """A job that has a result. Raises NamedError not-found."""
+def _known(id: str | None) -> dict[str, Any] | None:
+    """A job of the visitor's own. Raises NamedError not-found."""
     if id is None:
         return None
-    shown = representation.job(all_jobs().job(id))
-    if shown["result"] is None:
+    check_owner(id)
+    return representation.job(all_jobs().job(id))
+
+
+def _finished(id: str | None) -> dict[str, Any] | None:
+    """A job that has a result. Raises NamedError not-found."""
+    shown = _known(id)
+    if shown is not None and shown["result"] is None:
         raise not_found("result yet")
     return shown
 

@@ -1,6 +1,9 @@
 /** The page of one job: asks the API how it stands and shows the view that belongs to its state. */
 
 import { Problem, request, show } from './api.js';
+import { compare } from './compare.js';
+import { details } from './details.js';
+import { notify, offer } from './notify.js';
 import { Picker } from './picker.js';
 import { rests } from './rests.js';
 import { left } from './words.js';
@@ -56,6 +59,8 @@ const fill = {
       root.querySelector('.next').hidden = job.persons.length < 2;
       root.querySelector('.resting').append(...rests(job.not_animated, video));
       root.querySelector('.notes').append(...job.notes.map(item));
+      compare(root.querySelector('.compare'), job, url, video);
+      details(root.querySelector('.more'), url, true);
     }
     announce('Your video is ready.', null);
   },
@@ -110,6 +115,7 @@ function render(job) {
   page.dataset.state = job.state;
   retitle(job);
   const name = viewOf(job);
+  const before = shown;
   if (shown !== name) {
     const focused = view.contains(document.activeElement);
     view.replaceChildren(document.querySelector(`#${name}`).content.cloneNode(true));
@@ -119,10 +125,12 @@ function render(job) {
     shown = name;
   }
   fill[name](view, job);
+  if (before === 'working' && name !== before) notify(job.summary, job.source.name);
   return name === 'working';
 }
 
 function listen() {
+  if (view.querySelector('.tell')) offer(view.querySelector('.tell'));
   view.querySelector('.cancel')?.addEventListener('click', () => act('DELETE', url));
   view.querySelector('.retry')?.addEventListener('click', () => act('POST', `${url}/retry`, {}));
   view.querySelector('.delete')?.addEventListener('click', remove);

@@ -1,5 +1,6 @@
 /** The start page: a face, a voice, and the button that makes a job of them. */
 
+import { again } from './again.js';
 import { Problem, missing, request, show } from './api.js';
 import { FileField } from './field.js';
 import { Voices } from './voices.js';
@@ -14,6 +15,10 @@ const voices = new Voices(form.querySelector('.pair'), limits, Boolean(video));
 if (video) {
   const { name, result } = form.dataset;
   face.adopt(name, 'video', result, request('POST', `${video}/source`, {}));
+}
+
+if (form.dataset.again) {
+  once(form.querySelector('#start-error'), () => again(form.dataset.again, form, face, voices));
 }
 
 const syncMode = form.querySelector('#sync-mode');

@@ -28,6 +28,16 @@ export class Voices {
     field.input.focus();
   }
 
+  /** Takes voices that the server has: name, address, start in seconds, and the upload's JSON. */
+  adopt(known) {
+    known.forEach(({ name, address, start, upload }, place) => {
+      if (place) this.add();
+      this.fields[place].adopt(name, 'audio', address, Promise.resolve(upload));
+      if (known.length > 1) secondsOf(this.fields[place]).value = start;
+    });
+    this.#refresh();
+  }
+
   #remove(field) {
     const before = this.fields[this.fields.indexOf(field) - 1];
     this.fields = this.fields.filter((other) => other !== field);

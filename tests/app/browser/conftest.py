@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from playwright.sync_api import Page
 
 from app import sample
 from media.video import read_frames
+from media.video_writer import VideoWriter
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -112,6 +114,18 @@ def two_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
         face = np.asarray(picture.convert("RGB"))[0:300, 64:384]
     path = tmp_path_factory.mktemp("faces") / "Two of us.png"
     Image.fromarray(np.concatenate([face, face[:, ::-1]], axis=1)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def moving_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """0.4 s of the astronaut, sliding sideways, 320x300 at 25 frames a second."""
+    with Image.open(sample.face()) as picture:
+        wide = np.asarray(picture.convert("RGB"))[0:300, 54:394]
+    path = tmp_path_factory.mktemp("faces") / "sliding.mp4"
+    with VideoWriter(path, 320, 300, Fraction(25)) as writer:
+        for step in range(10):
+            writer.write(np.ascontiguousarray(wide[:, 2 * step : 2 * step + 320]))
     return path
 
 

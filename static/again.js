@@ -1,0 +1,20 @@
+/** The start page filled in like an earlier job, so that one thing can be changed and tried. */
+
+import { request } from './api.js';
+
+/** `url` is the earlier job's address in the API. */
+export async function again(url, form, face, voices) {
+  const job = await request('GET', url);
+  face.adopt(job.source.name, job.source.kind, `${url}/source`, Promise.resolve(job.source));
+  voices.adopt(job.voices.map(({ audio, name, duration, start }, place) => ({
+    name, address: `${url}/voices/${place + 1}`, start, upload: { id: audio, kind: 'audio', duration },
+  })));
+  const { options } = job;
+  form.querySelector('#overlay').checked = options.overlay;
+  form.querySelector('#static').checked = options.static;
+  form.querySelector('#sync-mode').value = options.sync_mode;
+  form.querySelector('#badge').value = options.badge ?? 'bottom-right';
+  form.querySelector('#checkpoint').value = options.checkpoint;
+  form.querySelector('#chin').value = options.pads?.[1] ?? '';
+  form.querySelector('details').open = true;
+}
