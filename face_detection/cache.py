@@ -20,7 +20,7 @@ from face_detection.shots import SIDE
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["frame", "x1", "y1", "x2", "y2", "score"]
+COLUMNS = ["frame", "x1", "y1", "x2", "y2", "score", "roll"]
 
 
 def cache_key(content_hash: str, transform_key: str, detector: Detector) -> str:
@@ -55,7 +55,7 @@ class DetectionCache:
         """
         _require_all(detections, start, stop)
         rows = [
-            (frame, *face.box, face.score)
+            (frame, *face.box, face.score, face.roll)
             for frame, faces in enumerate(detections, start)
             for face in faces
         ]

@@ -10,6 +10,7 @@ class Detection:
     """A face box in pixels of the upright frame (x2, y2 exclusive) and how sure the detector is.
 
     Scores compare within one detector only: S3FD's are probabilities, dlib's are margins from 0.
+    The box of a head that leans is turned by `roll` degrees about its centre (face_detection.roll).
     """
 
     x1: float
@@ -17,6 +18,7 @@ class Detection:
     x2: float
     y2: float
     score: float
+    roll: float = 0.0
 
     @property
     def box(self) -> Box:

@@ -10,7 +10,7 @@ import checkpoints
 from face_detection.detection import Detection
 
 # Raised whenever the same detector with the same parameters starts to give other boxes.
-BOXES_VERSION = 1
+BOXES_VERSION = 2
 
 
 class Detector(Protocol):
@@ -23,7 +23,7 @@ class Detector(Protocol):
     batch_size: int
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
-        """The faces of each frame (RGB uint8), best score first, boxes within the frame."""
+        """The faces of each frame (RGB uint8), best score first, as `fitting.fit` gives them."""
         ...
 
 
@@ -32,11 +32,17 @@ def load_detector(
 ) -> Detector:
     """The detector called `name`, "s3fd" or "dlib"; by default S3FD where its weights are present.
 
-    A `still` is searched for smaller faces than the many frames of a video. Raises `NamedError`
+    A `still` is searched for smaller faces than the many frames of a video, of which few are
+    searched and the faces followed through the others (`stride.Strided`). Raises `NamedError`
     `checkpoint-missing` or `checkpoint-corrupt` for S3FD's weights, ValueError for another name.
     """
-    if name is None:
-        name = default_detector()
+    from face_detection.stride import Strided
+
+    detector = _searching(name or default_detector(), still, batch_size)
+    return detector if still else Strided(detector)
+
+
+def _searching(name: str, still: bool, batch_size: int | None) -> Detector:
     if name == "dlib":
         from face_detection.frontal import DlibDetector
 

@@ -143,13 +143,14 @@ def _known(
     """Tracks of one face each, their mean embeddings (n, 128), and of how many looks those are."""
     chosen = [looks_at(track, fps) for track in tracks]
     looks: list[tuple[Look, int, int]] = sorted(
-        ((track.frames[n], track.detections[n].box), i, k)
+        ((track.frames[n], seen.box, seen.roll), i, k)
         for i, track in enumerate(tracks)
         for k, n in enumerate(chosen[i])
+        for seen in [track.detections[n]]
     )
-    seen = identity([look for look, _, _ in looks])
-    of_track = [np.empty((len(picked), seen.shape[1]), np.float32) for picked in chosen]
-    for embedding, (_, i, k) in zip(seen, looks, strict=True):
+    embeddings = identity([look for look, _, _ in looks])
+    of_track = [np.empty((len(picked), embeddings.shape[1]), np.float32) for picked in chosen]
+    for embedding, (_, i, k) in zip(embeddings, looks, strict=True):
         of_track[i][k] = embedding
     parts = [
         part

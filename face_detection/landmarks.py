@@ -13,6 +13,9 @@ import cv2
 import dlib
 import numpy as np
 
+from face_detection.detection import Box
+from face_detection.roll import turned
+
 # A face is measured at one scale, so that a large face and a small one get the same jitter.
 MEASURED_HEIGHT = 192
 MARGIN = 0.5
@@ -26,38 +29,45 @@ BROW_MARGIN = 0.18
 CHIN_MARGIN = 0.10
 
 
-def landmarks(frame: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+def landmarks(frame: np.ndarray, box: Box, roll: float = 0.0) -> np.ndarray:
     """The 68 points of the face in `box`, (68, 2) float32, x then y in pixels of `frame`.
 
     `frame` is RGB uint8 (height, width, 3); `box` is x1, y1, x2, y2 of any face detector, may reach
     outside the frame and need not fit well: a first look gives the fitted box, a second look,
-    inside that, gives the points, so that two detectors agree on them.
+    inside that, gives the points, so that two detectors agree on them. The points lean towards the
+    `roll` that is looked for, and are good within some 15 degrees of it.
     """
-    rough = _points_in_square(frame, _square_of(box))
-    return _points_in_square(frame, _dlib_square(fit_box(rough)))
+    rough = _points_in_square(frame, _square_of(box), roll, _centre(box))
+    return landmarks_in_fitted(frame, fit_box(rough, roll), roll)
 
 
-def landmarks_in_fitted(frame: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+def landmarks_in_fitted(frame: np.ndarray, box: Box, roll: float = 0.0) -> np.ndarray:
     """Like `landmarks`, for a box that is already fitted: one look, half the time."""
-    return _points_in_square(frame, _dlib_square(box))
+    return _points_in_square(frame, _dlib_square(box), roll, _centre(box))
 
 
-def fit_box(points: np.ndarray) -> tuple[float, float, float, float]:
+def fit_box(points: np.ndarray, roll: float = 0.0) -> Box:
     """The face box x1, y1, x2, y2 of 68 points, whatever detector found the face.
 
     Brow to chin is one unit: the box starts 0.18 above the brow line and ends 0.10 below the chin;
-    its sides are the ends of the jaw.
+    its sides are the ends of the jaw. That of a head that leans is turned by `roll`.
     """
-    brow = float(points[17:27, 1].mean())
-    chin = float(points[8, 1])
+    about = points.mean(axis=0)
+    level = turned(points, -roll, about) if roll else points
+    brow = float(level[17:27, 1].mean())
+    chin = float(level[8, 1])
     unit = chin - brow
-    jaw = points[:17, 0]
-    return (
+    jaw = level[:17, 0]
+    box = (
         float(jaw.min()),
         brow - BROW_MARGIN * unit,
         float(jaw.max()),
         chin + CHIN_MARGIN * unit,
     )
+    if not roll:
+        return box
+    dx, dy = (turned(_centre(box), roll, about) - _centre(box)).tolist()
+    return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
 
 
 def model_file(name: str) -> Path:
@@ -77,56 +87,75 @@ def _predictor() -> dlib.shape_predictor:
     return dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
 
 
-def _square_of(box: tuple[float, float, float, float]) -> tuple[float, float, float]:
+def _square_of(box: Box) -> tuple[float, float, float]:
     """Left, top and side of the square with the centre and the area of `box`."""
     x1, y1, x2, y2 = box
     side = max(((x2 - x1) * (y2 - y1)) ** 0.5, 1.0)
     return (x1 + x2 - side) / 2, (y1 + y2 - side) / 2, side
 
 
-def _dlib_square(box: tuple[float, float, float, float]) -> tuple[float, float, float]:
+def _dlib_square(box: Box) -> tuple[float, float, float]:
     x1, y1, x2, y2 = box
     height = max(y2 - y1, 1.0)
     side = DLIB_SIDE * height
     return (x1 + x2 - side) / 2, y1 + DLIB_TOP * height, side
 
 
-def _points_in_square(frame: np.ndarray, square: tuple[float, float, float]) -> np.ndarray:
-    left, top, side = square
+def _centre(box: Box) -> np.ndarray:
+    return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+
+
+def _points_in_square(
+    frame: np.ndarray, square: tuple[float, float, float], roll: float, about: np.ndarray
+) -> np.ndarray:
+    """The points found in a square (left, top, side) that is turned by `roll` about a point."""
     measured = round(DLIB_SIDE * MEASURED_HEIGHT)
     margin = round(MARGIN * measured)
-    patch, scale, x0, y0 = _patch(frame, left, top, side, measured, margin)
+    patch, scale, x0, y0 = _patch(frame, square, measured, margin, roll, about)
     shape = _predictor()(
         patch, dlib.rectangle(margin, margin, margin + measured, margin + measured)
     )
     points = np.array([(p.x, p.y) for p in shape.parts()], np.float32)
     # dlib counts from the centre of a pixel; frames here count from its corner.
-    return ((points + 0.5) / scale + (x0, y0)).astype(np.float32)
+    return turned((points + 0.5) / scale + (x0, y0), roll, about).astype(np.float32)
 
 
 def _patch(
-    frame: np.ndarray, left: float, top: float, side: float, measured: int, margin: int
+    frame: np.ndarray,
+    square: tuple[float, float, float],
+    measured: int,
+    margin: int,
+    roll: float,
+    about: np.ndarray,
 ) -> tuple[np.ndarray, float, float, float]:
-    """The square and a margin around it at the measured scale: patch, scale, origin x, origin y."""
+    """The square and a margin around it, upright and at the measured scale.
+
+    Returns patch, scale, origin x, origin y.
+    """
+    left, top, side = square
     scale = measured / side
     x0, y0 = left - margin / scale, top - margin / scale
     width = measured + 2 * margin
+    inner, xa, ya = scale, 0, 0
     if scale < 0.5:
         # Warping alone would skip pixels; averaging first keeps large faces as steady as small.
-        reduced = 2 * scale
         reach = width / scale
-        xa, ya = max(int(x0), 0), max(int(y0), 0)
-        part = frame[ya : max(int(y0 + reach) + 1, ya + 1), xa : max(int(x0 + reach) + 1, xa + 1)]
+        corners = np.array([(x0, y0), (x0 + reach, y0), (x0, y0 + reach), (x0 + reach, y0 + reach)])
+        corners = turned(corners, roll, about)
+        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+        xa, ya = max(int(left), 0), max(int(top), 0)
+        part = frame[ya : max(int(bottom) + 1, ya + 1), xa : max(int(right) + 1, xa + 1)]
         if part.size:
-            size = tuple(max(round(n * reduced), 1) for n in part.shape[1::-1])
-            frame = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-            inner, ox, oy = 0.5, (xa - x0) * scale, (ya - y0) * scale
+            size = tuple(max(round(n * 2 * scale), 1) for n in part.shape[1::-1])
+            frame, inner = cv2.resize(part, size, interpolation=cv2.INTER_AREA), 0.5
         else:
-            inner, ox, oy = scale, -x0 * scale, -y0 * scale
-    else:
-        inner, ox, oy = scale, -x0 * scale, -y0 * scale
+            xa, ya = 0, 0
     # Maps pixel centres, hence the half pixels.
     shift = (inner - 1) / 2
-    matrix = np.array([[inner, 0, ox + shift], [0, inner, oy + shift]], np.float64)
-    patch = cv2.warpAffine(frame, matrix, (width, width), borderMode=cv2.BORDER_REPLICATE)
+    upright = np.array(
+        [[inner, 0, (xa - x0) * scale + shift], [0, inner, (ya - y0) * scale + shift], [0, 0, 1]]
+    )
+    x, y = ((about - (xa, ya)) * (scale / inner) - 0.5).tolist()
+    matrix = upright @ np.vstack([cv2.getRotationMatrix2D((x, y), roll, 1), np.eye(3)[2]])
+    patch = cv2.warpAffine(frame, matrix[:2], (width, width), borderMode=cv2.BORDER_REPLICATE)
     return patch, scale, x0, y0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import pandas as pd
 from face_detection.detection import Box, Detection
 from face_detection.errors import face_too_small, no_face_found
 from face_detection.grouping import group
-from face_detection.smoothing import smoothed
+from face_detection.smoothing import smoothed, steadied
 from face_detection.tracks import Track, follow
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Person:
 
     `id` counts from 1, `frames` (n,) int rises, `boxes` (n, 4) float32 and `scores` (n,) float32
     are the detections in those frames, `fps` is the source's rate (any, for a still), `cuts` are
-    the first frames of shots.
+    the first frames of shots. `rolls` (n,) float32 are degrees, see `face_detection.roll`; without
+    them all are upright.
     """
 
     id: int
@@ -46,6 +47,7 @@ class Person:
     scores: np.ndarray
     fps: Fraction
     cuts: tuple[int, ...] = ()
+    rolls: np.ndarray | None = None
 
     @property
     def score(self) -> float:
@@ -64,22 +66,33 @@ class Person:
         Between sightings less than 0.3 s apart the box moves evenly. With `smooth` the jitter of
         the detector is taken out, without lag and never across a cut or a longer absence.
         """
-        frames, raw, steady = self._visible
-        at = int(np.searchsorted(frames, frame))
-        if at == len(frames) or frames[at] != frame:
+        at = self._seen_at(frame)
+        if at is None:
             return None
-        x1, y1, x2, y2 = (steady if smooth else raw)[at].tolist()
+        x1, y1, x2, y2 = (self._visible.steady if smooth else self._visible.raw)[at, :4].tolist()
         return x1, y1, x2, y2
+
+    def roll_at(self, frame: int, smooth: bool = True) -> float:
+        """By how many degrees the box in `frame` is turned; 0 while the person is out of sight."""
+        at = self._seen_at(frame)
+        if at is None:
+            return 0.0
+        return float((self._visible.steady if smooth else self._visible.raw)[at, 4])
+
+    def _seen_at(self, frame: int) -> int | None:
+        frames = self._visible.frames
+        at = int(np.searchsorted(frames, frame))
+        return at if at < len(frames) and frames[at] == frame else None
 
     @property
     def seconds(self) -> float:
         """How long the person is in sight."""
-        return float(len(self._visible[0]) / self.fps)
+        return float(len(self._visible.frames) / self.fps)
 
     @cached_property
     def intervals(self) -> list[tuple[int, int]]:
         """The runs of frames, start to stop (exclusive), in which the person is in sight."""
-        frames = self._visible[0]
+        frames = self._visible.frames
         runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
         return [(int(run[0]), int(run[-1]) + 1) for run in runs]
 
@@ -90,23 +103,31 @@ class Person:
 
     def share(self, frames: int) -> float:
         """For how much of a source of so many `frames` the person is in sight, 0 to 1."""
-        return len(self._visible[0]) / frames
+        return len(self._visible.frames) / frames
 
     @cached_property
-    def _visible(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All frames with the person in sight, their boxes, and their boxes without jitter."""
+    def _visible(self) -> _Visible:
         away = np.diff(self.frames) > bridged_frames(self.fps)
         shots = np.searchsorted(self.cuts, self.frames, "right")
         breaks = np.flatnonzero(away | (np.diff(shots) > 0)) + 1
+        rolls = np.zeros(len(self.frames)) if self.rolls is None else self.rolls
+        places = np.column_stack([self.boxes, rolls])
         runs = []
         for seen in np.split(np.arange(len(self.frames)), breaks):
             known = self.frames[seen]
             frames = np.arange(known[0], known[-1] + 1)
-            sides = [np.interp(frames, known, side) for side in self.boxes[seen].T]
-            boxes = np.stack(sides, axis=1)
-            runs.append((frames, boxes, smoothed(boxes, self.fps)))
-        frames, raw, steady = (np.concatenate(parts) for parts in zip(*runs, strict=True))
-        return frames, raw, steady
+            raw = np.stack([np.interp(frames, known, side) for side in places[seen].T], axis=1)
+            boxes, lean = smoothed(raw[:, :4], self.fps), steadied(raw[:, 4], self.fps)
+            runs.append((frames, raw, np.column_stack([boxes, lean])))
+        return _Visible(*(np.concatenate(parts) for parts in zip(*runs, strict=True)))
+
+
+class _Visible(NamedTuple):
+    """All frames with a person in sight, and x1, y1, x2, y2, roll in them."""
+
+    frames: np.ndarray
+    raw: np.ndarray
+    steady: np.ndarray  # without jitter
 
 
 def link(
@@ -160,11 +181,14 @@ def to_csv(persons: Sequence[Person]) -> str:
     """The persons as text for `from_csv`: a line with rate and cuts, then a row a sighting."""
     tables = [
         pd.DataFrame(p.boxes, columns=["x1", "y1", "x2", "y2"]).assign(
-            person=p.id, frame=p.frames, score=p.scores
+            person=p.id,
+            frame=p.frames,
+            score=p.scores,
+            roll=np.float32(0) if p.rolls is None else p.rolls,
         )
         for p in persons
     ]
-    columns = ["person", "frame", "x1", "y1", "x2", "y2", "score"]
+    columns = ["person", "frame", "x1", "y1", "x2", "y2", "score", "roll"]
     table = pd.concat(tables) if tables else pd.DataFrame(columns=columns)
     fps, cuts = (persons[0].fps, persons[0].cuts) if persons else (Fraction(25), ())
     first = f"# fps={fps} cuts={','.join(map(str, cuts))}\n"
@@ -178,6 +202,8 @@ def from_csv(text: str) -> list[Person]:
     fps = Fraction(facts["fps"])
     cuts = tuple(int(cut) for cut in facts.get("cuts", "").split(",") if cut)
     table = pd.read_csv(io.StringIO(rest))
+    if "roll" not in table:  # written before heads could lean
+        table["roll"] = 0.0
     return [
         Person(
             number,
@@ -186,6 +212,7 @@ def from_csv(text: str) -> list[Person]:
             rows["score"].to_numpy(np.float32),
             fps,
             cuts,
+            rows["roll"].to_numpy(np.float32),
         )
         for number in table["person"].unique().tolist()
         for rows in [table[table["person"] == number]]
@@ -208,7 +235,8 @@ def _person(tracks: Sequence[Track], fps: Fraction, cuts: Sequence[int]) -> Pers
     seen = [detection for track in tracks for detection in track.detections]
     boxes = np.array([detection.box for detection in seen], np.float32)
     scores = np.array([detection.score for detection in seen], np.float32)
-    return Person(0, frames, boxes, scores, fps, tuple(cuts))
+    rolls = np.array([detection.roll for detection in seen], np.float32)
+    return Person(0, frames, boxes, scores, fps, tuple(cuts), rolls)
 
 
 def _rank(person: Person) -> tuple[int, float]:

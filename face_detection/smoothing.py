@@ -22,6 +22,11 @@ def smoothed(boxes: np.ndarray, fps: Fraction) -> np.ndarray:
     return np.concatenate([place - half, place + half], axis=1)
 
 
+def steadied(rolls: np.ndarray, fps: Fraction) -> np.ndarray:
+    """The (n,) rolls of consecutive frames, as `smoothed` does it with the size of a face."""
+    return _averaged(_without_spikes(rolls[:, None]), round(SIZE_SECONDS * fps))[:, 0]
+
+
 def _without_spikes(values: np.ndarray) -> np.ndarray:
     before, after = (
         np.pad(values, ((1, 0), (0, 0)), "edge"),

@@ -45,8 +45,8 @@ class Engine(Protocol):
         """`frames` with the mouth inside `boxes` (n, 4) moved by `drive` (n, ...): new arrays.
 
         `boxes` are grown by the pads already, and each is turned by its `rolls` (n,) in degrees,
-        clockwise, about its centre; without them all are upright. Without `blend` the mouth is pasted hard-edged, as
-        the original does, by engines that paste.
+        clockwise, about its centre; without them all are upright. Without `blend` the mouth is
+        pasted hard-edged, as the original does, by engines that paste.
         """
         ...
 

@@ -6,7 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -74,16 +73,19 @@ class Wav2LipEngine:
         boxes: NDArray[np.float64],
         drive: NDArray[np.float32],
         blend: bool = True,
+        rolls: NDArray[np.float64] | None = None,
     ) -> list[Frame]:
         """`frames` with the lower half of each box drawn to fit the windows of `drive`.
 
         Raises NamedError `out-of-memory` when not even one face at a time can be drawn.
         """
-        crops = [_crop(frame, box) for frame, box in zip(frames, boxes, strict=True)]
+        leans = [0.0] * len(boxes) if rolls is None else rolls.tolist()
+        places = list(zip(frames, boxes, leans, strict=True))
+        crops = [compositing.cut(frame, box, SIDE, roll) for frame, box, roll in places]
         mouths = self._draw(crops, drive, lower=blend)
         return [
-            compositing.paste(frame, mouth, box, blend)
-            for frame, mouth, box in zip(frames, mouths, boxes, strict=True)
+            compositing.paste(frame, mouth, box, blend, roll)
+            for (frame, box, roll), mouth in zip(places, mouths, strict=True)
         ]
 
     def _draw(
@@ -139,15 +141,6 @@ def _inputs(faces: Sequence[Frame]) -> Tensor:
     masked = reference.clone()
     masked[:, :, SIDE // 2 :] = 0
     return torch.cat((masked, reference), dim=1)
-
-
-def _crop(frame: Frame, box: NDArray[np.float64]) -> Frame:
-    """The box as the generator wants it: 96x96, black where the box holds no pixel."""
-    x1, y1, x2, y2 = compositing.pixels(box, frame)
-    if x1 >= x2 or y1 >= y2:
-        return np.zeros((SIDE, SIDE, 3), np.uint8)
-    crop = cv2.resize(frame[y1:y2, x1:x2], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(crop, dtype=np.uint8)
 
 
 def _out_of_memory(error: Exception) -> bool:

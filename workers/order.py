@@ -127,8 +127,14 @@ class Order:
 
     def box(self, person: Person, frame: int) -> Box | None:
         """Where `person` is in the source's frame, None where out of sight."""
-        at = 0 if self.source.is_fixed else frame
-        return person.box_at(at, smooth=self.source.options.smooth)
+        return person.box_at(self._looked_at(frame), smooth=self.source.options.smooth)
+
+    def roll(self, person: Person, frame: int) -> float:
+        """By how many degrees that box is turned about its centre, see `face_detection.roll`."""
+        return person.roll_at(self._looked_at(frame), smooth=self.source.options.smooth)
+
+    def _looked_at(self, frame: int) -> int:
+        return 0 if self.source.is_fixed else frame
 
 
 def frames_of_result(source: Source, ends: Sequence[Fraction]) -> int:

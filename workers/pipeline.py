@@ -28,12 +28,15 @@ from media.errors import NamedError
 from media.mixing import mix
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
 from wav2lip.engine import Engine
+from wav2lip.leaning import grown
 from workers import speech
 from workers.order import Order, Source, plan
+from workers.overlap import ahead, behind
 
-# Frames that are worked on together; between two batches a cancelled job is let go.
-BATCH_FRAMES = 8
-BATCH_BYTES = 200 * 1024**2
+# Frames that are worked on together; between two batches a cancelled job is let go. While one batch
+# is worked on, the next is read and the last one written: all three are in memory.
+BATCH_FRAMES = 16
+BATCH_BYTES = 40 * 1024**2
 
 Progress = Callable[[int], None]  # is told how many more frames are done
 
@@ -185,15 +188,22 @@ def render_segment(
     size = _batch_size(source, source.options.wav2lip_batch_size)
     at = 0
     crf = STILL_CRF if source.is_one_frame else VIDEO_CRF
-    with VideoWriter(out_path, *source.size, order.fps, crf=crf) as writer:
-        for frames in _batches(source.read(indices), size):
+
+    def write(frames: Sequence[np.ndarray]) -> None:
+        for frame in frames:
+            writer.write(add_badge(frame, source.options.badge))
+
+    with (
+        VideoWriter(out_path, *source.size, order.fps, crf=crf) as writer,
+        behind(write) as hand_over,
+    ):
+        for frames in ahead(_batches(source.read(indices), size)):
             if cancelled():
                 raise Cancelled
             now = slice(at, at + len(frames))
             for speaker, drive in zip(speakers, drives, strict=True):
                 frames = _speak(order, speaker, engine, frames, indices[now], drive[now])
-            for frame in frames:
-                writer.write(add_badge(frame, source.options.badge))
+            hand_over(frames)
             at = now.stop
             progress(len(frames))
 
@@ -267,12 +277,13 @@ def _speak(
     }
     if not boxes:
         return frames
-    top, bottom, left, right = engine.pads if options.pads is None else options.pads
+    rolls = np.array([order.roll(speaker, indices[n]) for n in boxes])
+    pads = engine.pads if options.pads is None else options.pads
     if options.box is not None:
-        top = bottom = left = right = 0
-    growth = np.array([-left, -top, right, bottom])
-    grown = np.array(list(boxes.values()), np.float64) + growth
-    moved = engine.render([frames[n] for n in boxes], grown, drive[list(boxes)], options.blend)
+        pads = 0, 0, 0, 0
+    places = grown(np.array(list(boxes.values())), rolls, pads)
+    shown = [frames[n] for n in boxes]
+    moved = engine.render(shown, places, drive[list(boxes)], options.blend, rolls)
     result = list(frames)
     for n, frame in zip(boxes, moved, strict=True):
         result[n] = frame

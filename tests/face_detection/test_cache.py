@@ -15,7 +15,7 @@ from face_detection.frontal import DlibDetector
 FOUND = [
     [Detection(1.5, 2.25, 30.1, 40.7, 0.3), Detection(100.0, 2.0, 130.0, 1 / 3, 0.1)],
     [],
-    [Detection(0.1 + 0.2, 2.0, 31.0, 41.0, 0.9)],
+    [Detection(0.1 + 0.2, 2.0, 31.0, 41.0, 0.9, roll=-1 / 3)],
 ]
 
 
@@ -28,7 +28,7 @@ def test_what_was_put_is_got(tmp_path: Path) -> None:
     cache = DetectionCache(str(tmp_path))
     cache.put("key", 10, 13, FOUND)
     assert cache.get("key", 10, 13) == FOUND
-    assert only_file(tmp_path).read_text().splitlines()[1] == "frame,x1,y1,x2,y2,score"
+    assert only_file(tmp_path).read_text().splitlines()[1] == "frame,x1,y1,x2,y2,score,roll"
 
 
 def test_signatures_are_kept_beside_the_faces(tmp_path: Path) -> None:

@@ -208,14 +208,19 @@ def test_cuts_survive_as_text_and_older_text_is_read() -> None:
     text = to_csv(persons)
     assert from_csv(text)[0].cuts == (10,)
     assert from_csv(text.replace(" cuts=10", ""))[0].cuts == ()
+    before_rolls = "".join(
+        line if line.startswith("#") else line.rpartition(",")[0] + "\n"
+        for line in text.splitlines(keepends=True)
+    )
+    assert from_csv(before_rolls)[0].roll_at(3) == 0
 
 
 def test_identity_is_asked_once_with_frames_that_never_fall() -> None:
     asked = []
 
     def identity(looks):
-        asked.append([frame for frame, _ in looks])
-        return np.array([[box[0] > 300] * 128 for _, box in looks], np.float32)
+        asked.append([frame for frame, _, _ in looks])
+        return np.array([[box[0] > 300] * 128 for _, box, _ in looks], np.float32)
 
     scene = [
         [face(LEFT), face(RIGHT)] if t < 40 else [face(RIGHT)] if t < 60 else [] for t in range(90)

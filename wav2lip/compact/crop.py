@@ -7,6 +7,8 @@ the mouth is where the renderer expects it.
 import cv2
 import numpy as np
 
+from wav2lip import leaning
+
 SIZE = 96
 
 
@@ -17,8 +19,10 @@ def square(box: np.ndarray) -> tuple[float, float, float]:
     return (x1 + x2 - side) / 2, y1, side
 
 
-def crop(frame: np.ndarray, box: np.ndarray, size: int = SIZE, margin: int = 0) -> np.ndarray:
-    """The square over `box` at `size` pixels with `margin` more on every side.
+def crop(
+    frame: np.ndarray, box: np.ndarray, size: int = SIZE, margin: int = 0, roll: float = 0.0
+) -> np.ndarray:
+    """The square over `box`, turned by `roll`, at `size` pixels with `margin` more on every side.
 
     RGB uint8 (size + 2 margin, size + 2 margin, 3). What lies outside the frame repeats its edge.
     """
@@ -26,24 +30,33 @@ def crop(frame: np.ndarray, box: np.ndarray, size: int = SIZE, margin: int = 0) 
     scale = size / side
     reach = margin / scale
     x0, y0, width = left - reach, top - reach, size + 2 * margin
+    pivot = np.array([left + side / 2, top + side / 2])
+    times, xa, ya = 1, 0, 0
     if scale < 0.5:
-        frame, x0, y0, scale = _halved(frame, x0, y0, width, scale)
+        seen = np.array([x0, y0, x0 + width / scale, y0 + width / scale])
+        times = int(0.5 / scale) + 1
+        frame, xa, ya = _reduced(frame, leaning.around(seen, roll, pivot), times)
+    scale *= times
+    x0, y0, pivot = (x0 - xa) / times, (y0 - ya) / times, (pivot - (xa, ya)) / times
     # warpAffine maps centres of pixels, which lie half a pixel inside their corners.
     shift = (scale - 1) / 2
-    matrix = np.array([[scale, 0, shift - x0 * scale], [0, scale, shift - y0 * scale]])
+    upright = np.array([[scale, 0, shift - x0 * scale], [0, scale, shift - y0 * scale]])
+    matrix = leaning.after(upright, leaning.level(np.tile(pivot, 2), roll))
     return cv2.warpAffine(frame, matrix, (width, width), borderMode=cv2.BORDER_REPLICATE)
 
 
-def _halved(
-    frame: np.ndarray, x0: float, y0: float, width: int, scale: float
-) -> tuple[np.ndarray, float, float, float]:
-    """The part around the square, averaged down until warping skips no pixel."""
-    times = int(0.5 / scale) + 1
-    reach = int(width / scale) + 2 * times
+def _reduced(
+    frame: np.ndarray, seen: tuple[float, float, float, float], times: int
+) -> tuple[np.ndarray, int, int]:
+    """The part of the frame around `seen` (x1, y1, x2, y2), averaged down so many times.
+
+    And where it begins. Warping alone would skip pixels.
+    """
+    x1, y1, x2, _ = seen
     height, breadth = frame.shape[:2]
-    xa, ya = (int(np.clip(v, 0, n - 1)) for v, n in ((x0 - times, breadth), (y0 - times, height)))
+    xa, ya = (int(np.clip(v, 0, n - 1)) for v, n in ((x1 - times, breadth), (y1 - times, height)))
+    reach = int(round(x2 - x1, 6)) + 2 * times
     part = frame[ya : ya + reach + 1, xa : xa + reach + 1]
     size = (max(part.shape[1] // times, 1), max(part.shape[0] // times, 1))
     part = part[: size[1] * times, : size[0] * times]
-    reduced = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    return reduced, (x0 - xa) / times, (y0 - ya) / times, scale * times
+    return cv2.resize(part, size, interpolation=cv2.INTER_AREA), xa, ya

@@ -70,33 +70,38 @@ class CompactEngine:
         boxes: np.ndarray,
         drive: np.ndarray,
         blend: bool = True,
+        rolls: np.ndarray | None = None,
     ) -> list[np.ndarray]:
         """New frames with the mouth inside `boxes` (n, 4) in the shapes `drive` (n, 8).
 
-        Frames are RGB uint8 of any size. A box may reach outside its frame. A frame that is given
-        again and again, as a still is, is looked at once per batch.
+        Frames are RGB uint8 of any size. A box may reach outside its frame, and is turned by its
+        `rolls` (n,) degrees. A frame that is given again and again, as a still is, is looked at
+        once per batch.
         """
         out: list[np.ndarray] = []
+        places = np.column_stack([boxes, np.zeros(len(boxes)) if rolls is None else rolls])
         for at in range(0, len(frames), BATCH):
             batch = slice(at, at + BATCH)
-            out += self._batch(frames[batch], np.asarray(boxes[batch], np.float64), drive[batch])
+            out += self._batch(frames[batch], places[batch], drive[batch])
         return out
 
     @torch.inference_mode()
     def _batch(
-        self, frames: Sequence[np.ndarray], boxes: np.ndarray, drive: np.ndarray
+        self, frames: Sequence[np.ndarray], places: np.ndarray, drive: np.ndarray
     ) -> list[np.ndarray]:
+        """`places` (n, 5) are boxes and rolls."""
+        boxes, rolls = places[:, :4], places[:, 4].tolist()
         looks: dict[tuple[Any, ...], int] = {}
         which = [
-            looks.setdefault((id(frame), *box), len(looks))
-            for frame, box in zip(frames, boxes, strict=True)
+            looks.setdefault((id(frame), *place), len(looks))
+            for frame, place in zip(frames, places, strict=True)
         ]
         distinct = [which.index(look) for look in range(len(looks))]
-        crops = np.stack([crop.crop(frames[i], boxes[i]) for i in distinct])
+        crops = np.stack([crop.crop(frames[i], boxes[i], roll=rolls[i]) for i in distinct])
         faces = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         shapes = torch.from_numpy(np.asarray(drive, np.float32)).to(self.device)
         flows, painted = self._drawn(faces, torch.tensor(which, device=self.device), shapes)
-        return [paste(*each) for each in zip(frames, boxes, flows, painted, strict=True)]
+        return [paste(*each) for each in zip(frames, boxes, flows, painted, rolls, strict=True)]
 
     def _drawn(self, faces: Tensor, which: Tensor, shapes: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Flow (n, 56, 96, 2) in crop pixels and painting (n, 56, 96, 3) in levels of 255."""

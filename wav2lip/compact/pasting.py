@@ -7,6 +7,7 @@ original pixels, which stay as sharp as they were; only what was painted is enla
 import cv2
 import numpy as np
 
+from wav2lip import leaning
 from wav2lip.compact import crop
 from wav2lip.compact.renderer import REACH, TOP
 
@@ -14,24 +15,31 @@ from wav2lip.compact.renderer import REACH, TOP
 FEATHER = 0.06
 
 
-def paste(frame: np.ndarray, box: np.ndarray, flow: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """A new frame whose lower face in `box` (x1, y1, x2, y2) is as drawn.
+def paste(
+    frame: np.ndarray,
+    box: np.ndarray,
+    flow: np.ndarray,
+    painted: np.ndarray,
+    roll: float = 0.0,
+) -> np.ndarray:
+    """A new frame whose lower face in `box` (x1, y1, x2, y2), turned by `roll`, is as drawn.
 
     `flow` (56, 96, 2), x then y in pixels of the 96-pixel crop, points from the result to where
     each pixel comes from; `painted` (56, 96, 3) in levels of 255 is added after that. Pixels
     outside the box are those of `frame`.
     """
     out = frame.copy()
-    region = _region(frame, box)
+    region = _region(frame, box, roll)
     if region is None:
         return out
     left, top, right, bottom = region
     enlarge = crop.SIZE / crop.square(box)[2]
-    fade = _fade(box, region)[..., None]
-    moved = _enlarged(flow, box, region, cv2.INTER_CUBIC) * (fade / enlarge)
-    added = _enlarged(painted, box, region, cv2.INTER_CUBIC) * fade
+    fade = _fade(box, roll, region)[..., None]
+    moved = _enlarged(_turned(flow, roll), box, roll, region) * (fade / enlarge)
+    added = _enlarged(painted, box, roll, region) * fade
 
-    reach = int(REACH * crop.SIZE / 2 / enlarge) + 3
+    farthest = REACH * crop.SIZE / 2 / enlarge
+    reach = int(farthest * np.sqrt(2) if roll else farthest) + 3
     x0, y0 = max(left - reach, 0), max(top - reach, 0)
     source = frame[y0 : bottom + reach, x0 : right + reach]
     columns = np.arange(left - x0, right - x0, dtype=np.float32)
@@ -47,22 +55,28 @@ def paste(frame: np.ndarray, box: np.ndarray, flow: np.ndarray, painted: np.ndar
     return out
 
 
-def _region(frame: np.ndarray, box: np.ndarray) -> tuple[int, int, int, int] | None:
-    """The whole pixels of the frame that lie inside the box and the drawing."""
+def _drawn(box: np.ndarray) -> tuple[float, float, float, float]:
+    """The part of an upright box that the drawing covers: x1, y1, x2, y2."""
     x1, _, x2, y2 = (float(value) for value in box)
     left, top, side = crop.square(box)
+    return max(x1, left), top + side * TOP / crop.SIZE, min(x2, left + side), y2
+
+
+def _region(frame: np.ndarray, box: np.ndarray, roll: float) -> tuple[int, int, int, int] | None:
+    """The whole pixels of the frame that lie inside the box and the drawing."""
+    x1, y1, x2, y2 = leaning.around(np.array(_drawn(box)), roll, leaning.centre(box))
     height, width = frame.shape[:2]
     region = (
-        max(int(np.ceil(max(x1, left))), 0),
-        max(int(np.ceil(top + side * TOP / crop.SIZE)), 0),
-        min(int(np.floor(min(x2, left + side))), width),
+        max(int(np.ceil(x1)), 0),
+        max(int(np.ceil(y1)), 0),
+        min(int(np.floor(x2)), width),
         min(int(np.floor(y2)), height),
     )
     return region if region[0] < region[2] and region[1] < region[3] else None
 
 
 def _enlarged(
-    field: np.ndarray, box: np.ndarray, region: tuple[int, int, int, int], interpolation: int
+    field: np.ndarray, box: np.ndarray, roll: float, region: tuple[int, int, int, int]
 ) -> np.ndarray:
     """A field (56, 96, c) of the drawing at every pixel of the region."""
     left, top, side = crop.square(box)
@@ -71,19 +85,32 @@ def _enlarged(
     inverse = np.array([[scale, 0, x * scale - 0.5], [0, scale, y * scale - 0.5 - TOP]])
     return cv2.warpAffine(
         np.ascontiguousarray(field, np.float32),
-        inverse,
+        leaning.after(inverse, leaning.level(box, roll, region[0], region[1])),
         (region[2] - region[0], region[3] - region[1]),
-        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
 
 
-def _fade(box: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:
+def _turned(flow: np.ndarray, roll: float) -> np.ndarray:
+    """The arrows of a flow on a face that leans."""
+    if not roll:
+        return flow
+    cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    return flow @ np.array([[cosine, sine], [-sine, cosine]], np.float32)
+
+
+def _fade(box: np.ndarray, roll: float, region: tuple[int, int, int, int]) -> np.ndarray:
     """1 inside the box, falling to 0 at its sides and bottom: a narrow box cuts nothing off."""
     x1, _, x2, y2 = (float(value) for value in box)
     width = FEATHER * crop.square(box)[2]
-    columns = np.arange(region[0], region[2], dtype=np.float32) + 0.5
-    rows = np.arange(region[1], region[3], dtype=np.float32) + 0.5
-    across = np.minimum(columns - x1, x2 - columns) / width
-    down = (y2 - rows) / width
-    return np.minimum(across[None], down[:, None]).clip(0, 1)
+    columns = np.arange(region[0], region[2], dtype=np.float32)[None] + 0.5
+    rows = np.arange(region[1], region[3], dtype=np.float32)[:, None] + 0.5
+    covered: np.ndarray | bool = True
+    if roll:
+        (a, b, x), (c, d, y) = leaning.level(box, roll, -0.5, -0.5)
+        columns, rows = a * columns + b * rows + x, c * columns + d * rows + y
+        left, top, right, _ = _drawn(box)
+        covered = (columns >= left) & (columns <= right) & (rows >= top)
+    inside = np.minimum(np.minimum(columns - x1, x2 - columns), y2 - rows)
+    return (inside * covered / width).clip(0, 1).astype(np.float32)

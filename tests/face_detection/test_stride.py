@@ -1,0 +1,125 @@
+"""Few frames are searched, and yet every frame's faces are known as if it had been searched."""
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from face_detection.detection import Detection, iou
+from face_detection.detectors import load_detector
+from face_detection.frontal import DlibDetector
+from face_detection.persons import link
+from face_detection.stride import STRIDE, Strided
+
+
+class Counting(DlibDetector):
+    """Remembers how many frames it was asked to search."""
+
+    searched = 0
+
+    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
+        self.searched += len(frames)
+        return super().detect(frames)
+
+
+@pytest.fixture
+def counting() -> Counting:
+    return Counting(max_pixels=180_000)
+
+
+@pytest.fixture(scope="module")
+def nodding() -> list[np.ndarray]:
+    """A second of a head that sways, nods and comes nearer."""
+    frames = []
+    for time in np.arange(25) / 25:
+        matrix = cv2.getRotationMatrix2D((226, 132), 5 * np.sin(4 * time), 1 + 0.06 * time)
+        matrix[:, 2] += 14 * np.sin(5 * time), 9 * np.sin(7 * time + 1)
+        frames.append(cv2.warpAffine(astronaut(), matrix, (512, 300)))
+    return frames
+
+
+def test_boxes_are_those_of_every_frame_within_half_a_per_cent(
+    counting: Counting, nodding: list[np.ndarray]
+) -> None:
+    every = np.array([faces[0].box for faces in counting.detect(nodding)])
+    counting.searched = 0
+    found = Strided(counting).detect(nodding)
+    assert counting.searched == 4
+    assert [len(faces) for faces in found] == [1] * 25
+    widths = every[:, 2] - every[:, 0]
+    error = np.abs(every - [faces[0].box for faces in found]).mean(axis=1) / widths
+    assert error.mean() <= 0.005
+    assert np.percentile(error, 95) <= 0.015
+
+
+def test_who_comes_or_goes_is_there_in_the_right_frames(
+    counting: Counting, nodding: list[np.ndarray]
+) -> None:
+    empty = np.full_like(nodding[0], 120)
+    frames = [empty] * 5 + nodding[5:12] + [empty] * 8
+    found = Strided(counting).detect(frames)
+    assert [len(faces) for faces in found] == [0] * 5 + [1] * 7 + [0] * 8
+
+
+def test_a_flash_between_two_searched_frames_shows_nobody(
+    counting: Counting, nodding: list[np.ndarray]
+) -> None:
+    frames = nodding[: STRIDE + 1]
+    white = np.full_like(frames[0], 255)
+    frames = [*frames[:3], white, white, *frames[5:]]
+    found = Strided(counting).detect(frames)
+    assert [len(faces) for faces in found] == [1, 1, 1, 0, 0, 1, 1, 1, 1]
+
+
+def test_a_face_that_leaps_is_searched_for(counting: Counting, nodding: list[np.ndarray]) -> None:
+    frames = [np.roll(nodding[0], 0 if at < 5 else -90, axis=1) for at in range(STRIDE + 1)]
+    boxes = [faces[0].box for faces in Strided(counting).detect(frames)]
+    assert counting.searched > 2
+    assert all(iou(box, boxes[0]) > 0.95 for box in boxes[:5])
+    assert all(iou(box, boxes[-1]) > 0.95 for box in boxes[5:])
+    assert iou(boxes[0], boxes[-1]) < 0.5
+
+
+def test_pictures_that_have_nothing_in_common_are_all_searched(counting: Counting) -> None:
+    one, other = astronaut(), np.ascontiguousarray(astronaut()[:, ::-1])
+    frames = [one, other, np.zeros_like(one), other, one]
+    assert Strided(counting).detect(frames) == DlibDetector(max_pixels=180_000).detect(frames)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, STRIDE, STRIDE + 1, STRIDE + 2])
+def test_any_number_of_frames_may_be_given(
+    count: int, counting: Counting, nodding: list[np.ndarray]
+) -> None:
+    assert [len(faces) for faces in Strided(counting).detect(nodding[:count])] == [1] * count
+
+
+def test_persons_in_played_scenes_stay_who_they_are(scenes: ModuleType, counting: Counting) -> None:
+    """Anna walks behind Berta, the picture is cut, Berta is there alone, and then Anna."""
+    stands: dict[str, Callable[[int], tuple[float, float, float]]] = {
+        "anna": lambda t: (60 + 5 * t, 105, 80),
+        "berta": lambda t: (300 - 5 * t, 100, 84),
+    }
+    film = scenes.film(
+        scenes.Scene(48, stands),
+        scenes.Scene(15, {"berta": lambda _: (185, 100, 86)}, wall=1),
+        scenes.Scene(15, {"anna": lambda t: (180 + t, 100, 80)}, wall=2),
+    )
+    found = Strided(counting).detect(film.frames)
+    assert counting.searched < len(film.frames) / 2
+    persons = link(found, cuts=film.cuts, identity=film.identity)
+    assert len(persons) == len(film.persons) == 2
+    for at, boxes in enumerate(film.truth):
+        for box in boxes.values():
+            assert max(iou(person.box_at(at) or (0, 0, 0, 0), box) for person in persons) >= 0.8
+    for person, known in zip(persons, film.persons, strict=True):
+        assert len(person.intervals) == len(known.intervals)
+
+
+def test_a_video_is_searched_at_a_stride_and_a_still_is_not() -> None:
+    video, still = load_detector("dlib"), load_detector("dlib", still=True)
+    assert video.parameters["stride"] == STRIDE
+    assert "stride" not in still.parameters
+    assert video.name == "dlib"
