@@ -12,6 +12,7 @@ from media.errors import NamedError
 COMMANDS = {
     "animate": "animate:animate",
     "checkpoints": "weights:list_checkpoints",
+    "evaluate": "evaluate:evaluate",
     "faces": "faces:faces",
     "fetch": "weights:fetch",
     "serve": "serve:serve",

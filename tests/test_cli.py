@@ -28,6 +28,7 @@ COMMANDS = [
             "faces",
             "fetch",
             "checkpoints",
+            "evaluate",
             "serve",
             "settings",
             "train",

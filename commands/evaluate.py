@@ -1,0 +1,99 @@
+"""`mouth evaluate`: how well weights speak, measured on real clips."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from commands.words import FILE, FOLDER, NEW_FOLDER
+
+
+@click.command()
+@click.argument("clips", type=FOLDER)
+@click.argument("report", type=NEW_FOLDER)
+@click.option("--checkpoint", default="compact", show_default=True, help="A name, or a file.")
+@click.option("--against", metavar="CHECKPOINT", help="Compare with these weights.")
+@click.option("--table", type=FILE, help="A clips.csv in CLIPS: file, person, held_out.")
+@click.option("--list", "listed", type=FILE, help="Pairs: a video and a voice a line.")
+@click.option(
+    "--expert",
+    "experts",
+    multiple=True,
+    metavar="CHECKPOINT",
+    help="Sync experts for LSE-D and LSE-C; by default the published one and the program's own, "
+    "where they are.",
+)
+@click.option(
+    "--frames", type=int, default=400, show_default=True, help="At most so many of a person."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--processes", type=int, default=2, show_default=True)
+@click.option("--device", help="cpu or cuda; the best when not given.")
+def evaluate(
+    clips: Path,
+    report: Path,
+    checkpoint: str,
+    against: str | None,
+    table: Path | None,
+    listed: Path | None,
+    experts: tuple[str, ...],
+    frames: int,
+    seed: int,
+    processes: int,
+    device: str | None,
+) -> None:
+    """Measure how well weights speak, on the CLIPS of real speakers in a folder.
+
+    Everything goes into the folder REPORT: report.html, evaluation.json, and what was measured of
+    each clip, so that a broken run goes on and other weights can be measured on the same clips.
+    """
+    import json
+
+    from wav2lip.evaluation import expert, pairs
+    from wav2lip.evaluation import report as page
+    from wav2lip.evaluation.evaluate import Plan, evaluate
+    from wav2lip.evaluation.table import as_text, as_values
+
+    if listed is not None:
+        spoken = pairs.from_list(listed, clips)
+    elif table is not None:
+        spoken = pairs.with_other_voices(pairs.from_table(table, clips))
+    else:
+        spoken = pairs.with_other_voices(pairs.from_folder(clips))
+    plan = Plan(
+        spoken,
+        report,
+        tuple(expert.locate(name) for name in experts or expert.present()),
+        frames=frames,
+        seed=seed,
+        processes=processes,
+        device=device,
+    )
+    with _bar(checkpoint) as progress:
+        mine = evaluate(checkpoint, plan, progress)
+    other = None
+    if against is not None:
+        with _bar(against) as progress:
+            other = evaluate(against, plan, progress)
+    for clip, why in mine.left_out.items():
+        click.echo(f"left out {clip}: {why}", err=True)
+    values = json.dumps(as_values(mine, other), indent=1)
+    (report / "evaluation.json").write_text(values, encoding="utf-8")
+    page.write(report / "report.html", mine, other)
+    click.echo(as_text(mine, other))
+    click.echo(report / "report.html")
+
+
+@contextmanager
+def _bar(checkpoint: str) -> Iterator[Callable[[int, int], None]]:
+    """Progress on a terminal's stderr: each clip is a step of watching and one of speaking."""
+    from tqdm import tqdm
+
+    with tqdm(desc=f"evaluating {checkpoint}", unit="step", disable=None) as bar:
+
+        def advance(done: int, steps: int) -> None:
+            bar.total = steps
+            bar.update(done - bar.n)
+
+        yield advance

@@ -1,0 +1,126 @@
+"""Who is to speak what: lists of clips, from a folder, a table, or the paper's file lists."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from media.errors import NamedError
+from media.probe import probe
+
+SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mpg"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A clip of a speaker, whose own voice is the true one, and a clip with another voice."""
+
+    face: Path
+    person: str
+    other: Path
+    offset: float = 0.0  # seconds into `other` at which the voice begins
+
+
+def from_table(table: Path, folder: Path) -> list[tuple[Path, str]]:
+    """The held-out clips with a voice of a clips.csv (file, person, held_out) and who is on them.
+
+    Without any held-out clip all of them. Raises NamedError `bad-list` for a table without these
+    columns.
+    """
+    rows = pd.read_csv(table, dtype=str)
+    if missing := {"file", "person"} - set(rows.columns):
+        raise _bad_list(table, f"it has no column {sorted(missing)[0]}")
+    if "held_out" in rows and (rows.held_out == "yes").any():
+        rows = rows[rows.held_out == "yes"]
+    if "voice" in rows:
+        rows = rows[rows.voice != "no"]
+    return [(folder / file, person) for file, person in zip(rows.file, rows.person, strict=True)]
+
+
+def from_folder(folder: Path) -> list[tuple[Path, str]]:
+    """Every video under `folder`; those of one subfolder show one person, as far as is known."""
+    videos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not videos:
+        raise _bad_list(folder, "there is no video in it")
+    return [
+        (path, str(path.parent.relative_to(folder)) if path.parent != folder else path.stem)
+        for path in videos
+    ]
+
+
+def from_list(path: Path, folder: Path) -> list[Pair]:
+    """The pairs of a list in the layouts of the paper's evaluation (Prajwal et al. 2020).
+
+    A line holds a video and a voice (random pairs, TTS pairs: `face.mp4 voice.wav`), or one dubbed
+    video, or, without suffixes, the voice's clip before the video's as the lists for LRS2, LRS3 and
+    LRW do; a number after them is the second of the voice to begin with. Paths start at `folder`.
+    Raises NamedError `bad-list` for anything else, and for files that are not there.
+    """
+    pairs = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        words = line.split()
+        if not words:
+            continue
+        offset = float(words.pop()) if len(words) == 3 and _is_number(words[2]) else 0.0
+        if len(words) > 2:
+            raise _bad_list(path, f"line {number} is not a video and a voice")
+        if not any(Path(word).suffix for word in words):
+            words = [f"{word}.mp4" for word in reversed(words)]
+        face, voice = (folder / word for word in (words[0], words[-1]))
+        for file in (face, voice):
+            if not file.is_file():
+                raise _bad_list(path, f"{file}, of line {number}, is not there")
+        pairs.append(Pair(face, words[0], voice, offset))
+    if not pairs:
+        raise _bad_list(path, "it is empty")
+    return pairs
+
+
+def with_other_voices(clips: list[tuple[Path, str]]) -> list[Pair]:
+    """Each clip with a voice of somebody else: the next person's, clip by clip.
+
+    With a single person another of the person's clips; a single clip keeps its own voice, which the
+    takes then hear half its length later.
+    """
+    persons: dict[str, list[Path]] = {}
+    for path, person in clips:
+        persons.setdefault(person, []).append(path)
+    names = sorted(persons)
+    pairs = []
+    for index, name in enumerate(names):
+        others = persons[names[index - 1]]
+        shift = 1 if len(names) == 1 else 0
+        pairs += [
+            Pair(path, name, others[(number + shift) % len(others)])
+            for number, path in enumerate(persons[name])
+        ]
+    return pairs
+
+
+def enough(pairs: list[Pair], seconds: float) -> list[Pair]:
+    """The first pairs of each person that together last so many seconds."""
+    lasted: dict[str, float] = {}
+    chosen = []
+    for pair in pairs:
+        if lasted.get(pair.person, 0.0) < seconds:
+            chosen.append(pair)
+            lasted[pair.person] = lasted.get(pair.person, 0.0) + float(
+                probe(pair.face).duration or 0
+            )
+    return chosen
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _bad_list(path: Path, problem: str) -> NamedError:
+    return NamedError(
+        "bad-list",
+        f"{path} lists no clips to be evaluated: {problem}.",
+        "See docs/evaluation.md for the lists that are understood.",
+    )
