@@ -12,11 +12,13 @@ from media.errors import NamedError
 COMMANDS = {
     "animate": "animate:animate",
     "checkpoints": "weights:list_checkpoints",
+    "dataset": "dataset:dataset",
     "evaluate": "evaluate:evaluate",
     "faces": "faces:faces",
     "fetch": "weights:fetch",
     "serve": "serve:serve",
     "settings": "serve:list_settings",
+    "token": "token:token",
     "train": "train:train",
     "verify": "verify:verify",
 }

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from jobs.settings import Settings, from_environment
 
@@ -14,7 +15,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     The database is brought to its newest version first.
     """
-    from app import api, errors, pages, security
+    from app import api, errors, operation, ownership, pages, password, receiving, security, visitor
     from app.files import UploadRequest
     from jobs.service import Jobs
 
@@ -32,8 +33,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["jobs"] = jobs = Jobs(settings)
     jobs.database.migrate()
-    security.register(app)
-    errors.register(app)
+    if settings.trusted_proxies:
+        proxies = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    # What they look at comes in this order: whatever is refused early costs little.
+    for part in (errors, security, visitor, password, ownership, receiving):
+        part.register(app)
+    app.before_request(security.check_body)
+    app.register_blueprint(operation.operation)
     app.register_blueprint(pages.pages)
     app.register_blueprint(api.api)
     return app

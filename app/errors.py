@@ -3,25 +3,37 @@
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, jsonify, render_template, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.words import size
-from jobs.errors import not_found
+from jobs import logs
+from jobs.errors import not_found, of_storage
+from jobs.rates import Wait
 from media.errors import NamedError
 
 # RFC 9110 status of each code; what is not here is a fault in what was asked for: 422.
 STATUS = {
     "bad-request": 400,
+    "bad-key": 400,
+    "bad-token": 401,
+    "password-needed": 401,
     "cross-site": 403,
+    "form-expired": 403,
     "not-found": 404,
     "method-not-allowed": 405,
     "not-now": 409,
     "too-large": 413,
+    "too-much-stored": 413,
     "unsupported-type": 415,
     "json-expected": 415,
     "bad-range": 416,
+    "too-often": 429,
+    "too-many-jobs": 429,
     "internal-error": 500,
+    "busy": 503,
     "queue-unreachable": 503,
+    "storage-unavailable": 503,
     "disk-full": 507,
 }
 
@@ -45,16 +57,43 @@ def register(app: Flask) -> None:
     """Let `app` answer failures: below /api as problem+json, elsewhere as a page."""
     app.register_error_handler(NamedError, _answer)
     app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(OSError, _answer_storage)
+    app.register_error_handler(OperationalError, _answer_database)
 
 
-def _answer(error: NamedError) -> Response | tuple[str, int]:
+def _answer(error: NamedError) -> Response:
     if request.path.startswith("/api/"):
-        return problem(error)
-    return render_template("error.html", error=error), STATUS.get(error.code, 422)
+        answer = problem(error)
+    else:
+        answer = current_app.make_response(render_template("error.html", error=error))
+        answer.status_code = STATUS.get(error.code, 422)
+    if isinstance(error, Wait):
+        answer.headers["Retry-After"] = str(error.seconds)
+    if answer.status_code == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
-def _answer_http(error: HTTPException) -> Response | tuple[str, int]:
-    answer = current_app.make_response(_answer(_named(error)))
+def _answer_storage(error: OSError) -> Response:
+    if (named := of_storage(error)) is None:
+        raise error
+    logs.failure("storage-error")
+    return _answer(named)
+
+
+def _answer_database(error: OperationalError) -> Response:
+    logs.log("database-away", error=error.orig)
+    return _answer(
+        NamedError(
+            "busy",
+            "The program cannot write anything down at the moment.",
+            "Try again in a minute. Nothing that was done before is lost.",
+        )
+    )
+
+
+def _answer_http(error: HTTPException) -> Response:
+    answer = _answer(_named(error))
     for name, value in error.get_headers():
         if name in ("Allow", "Content-Range"):
             answer.headers[name] = value

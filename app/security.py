@@ -1,9 +1,13 @@
 """What protects the visitors: response headers, and no change asked for by another site."""
 
+import hmac
+import secrets
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, request, session
+from flask.sessions import SecureCookieSessionInterface
 
+from app.receiving import UPLOADING
 from media.errors import NamedError
 
 HEADERS = {
@@ -12,19 +16,37 @@ HEADERS = {
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
 }
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-LARGEST_JSON = 1_000_000  # bytes
+LARGEST_BODY = 1_000_000  # bytes of what is no upload
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Cookies that travel encrypted only, once they came so."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
 
 
 def register(app: Flask) -> None:
+    app.session_interface = Sessions()
     app.before_request(_refuse_other_sites)
-    app.before_request(_accept_json_only)
     app.after_request(_add_headers)
+    app.add_template_global(form_token)
+
+
+def form_token() -> str:
+    """What every form of a page carries in its field `form_token`."""
+    if "form_token" not in session:
+        session.permanent = True
+        session["form_token"] = secrets.token_urlsafe(24)
+    token: str = session["form_token"]
+    return token
 
 
 def _refuse_other_sites() -> None:
@@ -48,15 +70,23 @@ def _refuse_other_sites() -> None:
         )
 
 
-def _accept_json_only() -> None:
-    """A form of another site cannot send JSON; only an upload may be a form.
+def check_body() -> None:
+    """Refuse what a form of another site could send: the API takes JSON, a page its own forms.
 
-    Raises NamedError `json-expected`.
+    Raises NamedError `json-expected`, `form-expired`.
     """
-    if request.method in SAFE_METHODS or request.endpoint in (None, "api.create_upload"):
+    if request.method in SAFE_METHODS or request.endpoint is None:
         return
-    request.max_content_length = LARGEST_JSON
-    if request.method != "DELETE" and not request.is_json:
+    if request.endpoint not in UPLOADING:
+        request.max_content_length = LARGEST_BODY
+    if request.blueprint != "api":
+        _check_form()
+    elif request.endpoint != "api.create_upload" and request.method != "DELETE":
+        _check_json()
+
+
+def _check_json() -> None:
+    if not request.is_json:
         raise NamedError(
             "json-expected",
             "This address takes JSON.",
@@ -64,9 +94,21 @@ def _accept_json_only() -> None:
         )
 
 
+def _check_form() -> None:
+    given = request.form.get("form_token", "")
+    if not hmac.compare_digest(given.encode(), session.get("form_token", "").encode()) or not given:
+        raise NamedError(
+            "form-expired",
+            "This form is too old, or it is not from this site.",
+            "Go back, reload the page, and send it again.",
+        )
+
+
 def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -1,18 +1,93 @@
-"""Who is asking: an anonymous visitor, known by a random number in a signed cookie.
+"""Who is asking: a program by its token, or an anonymous visitor by a number in a signed cookie.
 
-The list of jobs is the visitor's own. A single upload or job is open to whoever knows its id,
-which is 122 random bits: so a program needs no cookie, and an address can be passed on.
+What either makes is its own, and nobody else ever learns that it exists (`app.ownership`).
 """
 
+import hashlib
+import hmac
+import ipaddress
 import secrets
 
-from flask import session
+from flask import Flask, current_app, g, request, session
+
+from app.desk import jobs
+from jobs import rates, tokens
+from jobs.records import Token
+from media.errors import NamedError
+
+
+def register(app: Flask) -> None:
+    app.before_request(_recognise)
 
 
 def visitor() -> str:
-    """The visitor's number, given at the first need of one."""
-    if "visitor" not in session:
-        session.permanent = True
-        session["visitor"] = secrets.token_urlsafe(24)
-    number: str = session["visitor"]
+    """The owner of what this request makes; a browser gets a number at the first need of one."""
+    if (known := known_visitor()) is not None:
+        return known
+    session.permanent = True
+    number = session["visitor"] = secrets.token_urlsafe(24)
     return number
+
+
+def known_visitor() -> str | None:
+    """The owner of what this request may see, None when it was never here before."""
+    if token := program():
+        return tokens.owner(token)
+    return session.get("visitor")
+
+
+def program() -> Token | None:
+    """The token that the request carries."""
+    return g.get("token")
+
+
+def client() -> str:
+    """Whom to count for: the token, or the address, which nobody can read from this.
+
+    An IPv6 customer has a whole network, which counts as one.
+    """
+    if token := program():
+        return tokens.owner(token)
+    return address()
+
+
+def address() -> str:
+    """The address of the request, keyed and hashed, so that no personal data is stored."""
+    key = str(current_app.config["SECRET_KEY"]).encode()
+    network = _network(request.remote_addr or "").encode()
+    return f"address:{hmac.new(key, network, hashlib.sha256).hexdigest()[:32]}"
+
+
+def count_guess() -> None:
+    """Count a wrong token or an attempt at the password. Raises `jobs.rates.Wait`."""
+    settings = jobs().settings
+    rates.count(jobs().database, guesses(), settings.guesses_per_hour, "Something wrong was tried")
+
+
+def guesses() -> str:
+    """The name under which the guesses from this address are counted."""
+    return f"guess {address()}"
+
+
+def _network(address: str) -> str:
+    try:
+        host = ipaddress.ip_address(address)
+    except ValueError:  # a socket, or what a proxy made up
+        return address
+    bits = 64 if host.version == 6 else 32
+    return str(ipaddress.ip_network(f"{host}/{bits}", strict=False))
+
+
+def _recognise() -> None:
+    """Raises NamedError `bad-token`, and `jobs.rates.Wait` after too many of them."""
+    shown = request.authorization
+    if shown is None or shown.type != "bearer":
+        return
+    g.token = tokens.find(jobs().database, shown.token or "")
+    if g.token is None:
+        count_guess()
+        raise NamedError(
+            "bad-token",
+            "This token is not known here.",
+            "Make a new one with `mouth token new NAME`, and send it whole.",
+        )

@@ -10,23 +10,24 @@ from jobs.records import Tally
 from media.errors import NamedError
 
 
-class TooOften(NamedError):
+class Wait(NamedError):
     """Somebody has to wait for `seconds`."""
 
-    def __init__(self, what: str, seconds: float) -> None:
-        minutes = math.ceil(seconds / 60)
-        super().__init__(
-            "too-often",
-            f"{what} too often from here.",
-            f"Try again in {f'{minutes} minutes' if minutes > 1 else 'a minute'}.",
-        )
+    def __init__(self, code: str, message: str, remedy: str, seconds: float) -> None:
+        super().__init__(code, message, remedy)
         self.seconds = math.ceil(seconds)
+
+
+def too_often(what: str, seconds: float) -> Wait:
+    minutes = math.ceil(seconds / 60)
+    again = f"{minutes} minutes" if minutes > 1 else "a minute"
+    return Wait("too-often", f"{what} too often from here.", f"Try again in {again}.", seconds)
 
 
 def count(database: Database, name: str, most: int, what: str, window: float = 3600.0) -> None:
     """Count that `name` was done once more within a window of so many seconds.
 
-    Raises TooOften, which says `what`, beyond `most` times; 0 is no limit.
+    Raises Wait `too-often`, which says `what`, beyond `most` times; 0 is no limit.
     """
     if not most:
         return
@@ -45,7 +46,7 @@ def count(database: Database, name: str, most: int, what: str, window: float = 3
         ).returning(Tally.count, Tally.until)
         times, until = session.execute(counted).one()
     if times > most:
-        raise TooOften(what, until - now)
+        raise too_often(what, until - now)
 
 
 def forget(database: Database, name: str) -> None:

@@ -31,10 +31,12 @@ COMMANDS = [
             "evaluate",
             "serve",
             "settings",
+            "token",
             "train",
             "verify",
         )
     ),
+    *(["token", word] for word in ("new", "list", "revoke")),
     ["train", "compact"],
 ]
 
@@ -215,6 +217,19 @@ def test_checkpoints_say_what_is_used(mouth: Mouth, monkeypatch: pytest.MonkeyPa
     answer = mouth("checkpoints").stdout
     assert "* compact" in answer
     assert "Face detector in use: dlib" in answer
+
+
+def test_a_token_is_shown_once(mouth: Mouth) -> None:
+    assert mouth("token", "list").stdout == ""
+    token = mouth("token", "new", "robot").stdout.strip()
+    assert len(token) == 49
+    listed = mouth("token", "list").stdout
+    assert listed.startswith("robot ")
+    assert listed.endswith("last used never\n")
+    assert token not in listed
+    assert "already" in mouth("token", "new", "robot").stderr
+    assert mouth("token", "revoke", "robot").exit_code == 0
+    assert mouth("token", "list").stdout == ""
 
 
 def test_fetching_offline_says_what_to_do(

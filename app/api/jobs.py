@@ -1,5 +1,6 @@
 """Jobs: asking for one, looking at it, answering its question, ending it."""
 
+import json
 from typing import Any
 
 from flask import Response, request
@@ -8,6 +9,7 @@ from werkzeug.datastructures import Headers
 from app import files
 from app.api import api, representation
 from app.api.body import Body
+from app.api.repeats import receipt
 from app.desk import jobs, jobs_of
 from app.visitor import visitor
 from jobs.choices import Point, VoiceChoice
@@ -34,7 +36,12 @@ def create_job() -> tuple[dict[str, Any], int]:
             "Ask them, then send the job with “consent”: true.",
         )
     job = jobs().create_job(
-        visitor(), body.text("source"), _voices(body), body.fields("options"), consent is True
+        visitor(),
+        body.text("source"),
+        _voices(body),
+        body.fields("options"),
+        consent is True,
+        receipt(json.dumps(request.get_json(), sort_keys=True)),
     )
     return representation.job(job), 202
 
@@ -69,7 +76,7 @@ def reuse_result(id: str) -> tuple[dict[str, Any], int]:
     Body(request, known=set())
     name = files.result_name(jobs().job(id).source.name)
     try:
-        upload = jobs().reuse_result(visitor(), id, name)
+        upload = jobs().reuse_result(visitor(), id, name, receipt(""))
     except FileNotFoundError:
         raise not_found("file any more") from None
     return representation.upload(upload), 201

@@ -8,11 +8,12 @@ from flask import request
 from app import sample
 from app.api import api, representation
 from app.api.body import Body
+from app.api.repeats import receipt
 from app.desk import jobs
 from app.visitor import visitor
 from jobs.records import Upload
-from media.errors import NamedError, no_audio_track, not_a_face_file, not_a_voice
-from media.sound import check_voice
+from media.errors import NamedError, not_a_face_file
+from media.probe import content_hash
 
 
 @api.post("/uploads")
@@ -26,9 +27,12 @@ def create_upload() -> tuple[dict[str, Any], int]:
         )
     path = Path(file.stream.name)
     file.stream.flush()
-    record = jobs().create_upload(visitor(), path, file.filename or "unnamed")
+    name = file.filename or "unnamed"
+    keyed = "Idempotency-Key" in request.headers
+    again = receipt(content_hash(path)) if keyed else None
+    record = jobs().create_upload(visitor(), path, name, receipt=again)
     try:
-        _check_role(record, path)
+        _check_role(record)
     except NamedError:
         jobs().delete_upload(record.id)
         raise
@@ -43,7 +47,7 @@ def create_sample() -> tuple[dict[str, Any], int]:
     return {"source": representation.upload(source), "voice": representation.upload(voice)}, 201
 
 
-def _check_role(record: Upload, path: Path) -> None:
+def _check_role(record: Upload) -> None:
     """Refuse at once what a job would refuse later, where the request says what the file is for.
 
     Raises MediaError.
@@ -52,8 +56,4 @@ def _check_role(record: Upload, path: Path) -> None:
     if role == "source" and record.kind == "audio":
         raise not_a_face_file()
     if role == "voice":
-        if record.kind == "image":
-            raise not_a_voice()
-        if not record.info["has_audio"]:
-            raise no_audio_track()
-        check_voice(path)
+        jobs().voice_duration(record)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +66,21 @@ class TruthfulClient(FlaskClient):
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(var_dir=tmp_path / "var", broker_url="memory://", max_upload_bytes=2_000_000)
+def site(tmp_path: Path) -> Callable[..., Flask]:
+    """Makes the application with these settings; all of a test share their folder."""
+
+    def site(**settings: Any) -> Flask:
+        app = create_app(Settings(var_dir=tmp_path / "var", broker_url="memory://", **settings))
+        app.test_client_class = TruthfulClient
+        app.testing = True
+        return app
+
+    return site
 
 
 @pytest.fixture
-def app(settings: Settings) -> Flask:
-    app = create_app(settings)
-    app.test_client_class = TruthfulClient
-    app.testing = True
-    return app
+def app(site: Callable[..., Flask]) -> Flask:
+    return site(max_upload_bytes=2_000_000)
 
 
 @pytest.fixture

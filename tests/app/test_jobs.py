@@ -204,10 +204,6 @@ def test_the_list_is_the_visitors_own(
     assert stranger.get(JOBS).get_json() == {"jobs": []}
 
 
-def test_whoever_knows_the_id_sees_the_job(stranger: FlaskClient, job: dict[str, Any]) -> None:
-    assert stranger.get(f"{JOBS}/{job['id']}").status_code == 200
-
-
 def test_what_does_not_exist_is_not_found(client: FlaskClient, job: dict[str, Any]) -> None:
     known = f"{JOBS}/{job['id']}"
     for path in (

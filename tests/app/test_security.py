@@ -1,3 +1,6 @@
+from collections.abc import Callable
+
+from flask import Flask
 from flask.testing import FlaskClient
 
 SAMPLE = "/api/v1/sample"
@@ -12,6 +15,7 @@ def test_pages_and_answers_carry_the_protecting_headers(client: FlaskClient) -> 
         assert "unsafe" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["X-Frame-Options"] == "DENY"
 
 
 def test_pages_need_no_inline_script_or_style(client: FlaskClient) -> None:
@@ -28,6 +32,19 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_sites(client: FlaskCl
     cookie = client.get("/").headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+
+
+def test_behind_https_nothing_travels_in_the_clear(site: Callable[..., Flask]) -> None:
+    said = {"X-Forwarded-Proto": "https"}
+    answer = site(trusted_proxies=1).test_client().get("/", headers=said)
+    assert "; Secure" in answer.headers["Set-Cookie"]
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    for answer in (
+        site().test_client().get("/", headers=said),  # who is not behind a proxy believes none
+        site(trusted_proxies=1).test_client().get("/"),
+    ):
+        assert "Secure" not in answer.headers["Set-Cookie"]
+        assert "Strict-Transport-Security" not in answer.headers
 
 
 def test_another_site_cannot_ask_for_a_change(client: FlaskClient) -> None:
@@ -57,3 +74,14 @@ def test_a_form_cannot_stand_for_json(client: FlaskClient) -> None:
 def test_json_is_bounded(client: FlaskClient) -> None:
     response = client.post("/api/v1/jobs", json={"source": "x" * 1_100_000})
     assert response.status_code == 413
+
+
+def test_every_form_carries_a_token_of_the_visitor(app: Flask, client: FlaskClient) -> None:
+    client.get("/login")
+    answer = client.post("/logout", data={"form_token": "x"})
+    assert answer.status_code == 403
+    assert "This form is too old" in answer.text
+    for rule in app.url_map.iter_rules():  # no page of ours changes anything without one
+        if rule.endpoint.startswith("api.") or "POST" not in (rule.methods or ()):
+            continue
+        assert client.post(rule.rule.replace("<id>", "0" * 32)).status_code in (403, 404), rule

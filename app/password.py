@@ -1,0 +1,99 @@
+"""The password of the whole site, where there is one: SITE_PASSWORD."""
+
+import hashlib
+import hmac
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Flask,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from werkzeug.security import check_password_hash
+from werkzeug.wrappers import Response
+
+from app.desk import jobs
+from app.visitor import count_guess, guesses, program
+from jobs import rates
+from media.errors import NamedError
+
+password = Blueprint("password", __name__)
+OPEN = {"static", "password.ask", "password.enter"}  # what may be seen without it
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(password)
+    app.before_request(_ask_first)
+    app.context_processor(lambda: {"may_leave": "password" in session})
+
+
+@password.get("/login")
+def ask() -> str | Response:
+    if _inside():
+        return redirect(_next_page())
+    return render_template("login.html", next=_next_page(), wrong=False)
+
+
+@password.post("/login")
+def enter() -> str | Response | tuple[str, int]:
+    # Counted before it is looked at, so that many at once do not slip through together.
+    count_guess()
+    if not _is_right(request.form.get("password", "")):
+        return render_template("login.html", next=_next_page(), wrong=True), 403
+    rates.forget(jobs().database, guesses())
+    session.permanent = True
+    session["password"] = _proof()
+    return redirect(_next_page(), 303)
+
+
+@password.post("/logout")
+def leave() -> Response:
+    """Close the door; who has the cookie still owns the same videos."""
+    session.pop("password", None)
+    return redirect(url_for("password.ask"), 303)
+
+
+def _ask_first() -> Response | None:
+    """Raises NamedError `password-needed` where a program asks."""
+    if request.endpoint in OPEN or request.blueprint == "operation" or _inside():
+        return None
+    if not request.path.startswith("/api/") and request.method == "GET":
+        return redirect(url_for("password.ask", next=request.full_path.rstrip("?")))
+    raise NamedError(
+        "password-needed",
+        "This site has a password.",
+        "Programs send a token (`mouth token new NAME`) as Authorization: Bearer; people log in.",
+    )
+
+
+def _inside() -> bool:
+    if not jobs().settings.site_password or program():
+        return True
+    return hmac.compare_digest(session.get("password", ""), _proof())
+
+
+def _proof() -> str:
+    """What a cookie holds of who knew the password: void once that is changed."""
+    key = str(current_app.config["SECRET_KEY"]).encode()
+    secret = jobs().settings.site_password.encode()
+    return hmac.new(key, b"password " + secret, hashlib.sha256).hexdigest()
+
+
+def _is_right(guess: str) -> bool:
+    secret = jobs().settings.site_password
+    if secret.startswith("scrypt:"):
+        return check_password_hash(secret, guess)
+    return hmac.compare_digest(secret.encode(), guess.encode())
+
+
+def _next_page() -> str:
+    """Where the visitor wanted to go: a page of ours, whatever the address says."""
+    wanted = request.values.get("next", "")
+    parts = urlsplit(wanted)
+    ours = not parts.scheme and not parts.netloc and wanted.startswith("/") and "\\" not in wanted
+    return wanted if ours and wanted.isprintable() else url_for("pages.start")

@@ -1,0 +1,47 @@
+"""How much is received: from one client within an hour, and from all together at a time."""
+
+import threading
+
+from flask import Flask, current_app, g, request
+
+from app.desk import jobs
+from app.visitor import client, visitor
+from jobs import limits, rates, room
+
+UPLOADING = {"api.create_upload", "api.create_sample", "api.reuse_result"}
+_AGAIN = 5  # seconds after which a busy server is asked again
+
+
+def register(app: Flask) -> None:
+    """Let `app` refuse what is too much before any of it is read."""
+    most = app.extensions["jobs"].settings.uploads_at_once
+    app.extensions["receiving"] = threading.BoundedSemaphore(most) if most else None
+    app.before_request(_admit)
+    app.teardown_request(_make_room)
+
+
+def _admit() -> None:
+    """Raises `jobs.rates.Wait` (too-often, busy), and NamedError
+    `too-much-stored`, `disk-full`.
+    """
+    if request.endpoint not in UPLOADING:
+        return
+    settings, database = jobs().settings, jobs().database
+    rates.count(database, f"upload {client()}", settings.uploads_per_hour, "Files were sent")
+    with database.read() as session:
+        coming = request.content_length or 0
+        room.require_for_upload(settings, database, coming)
+        limits.check_bytes(session, visitor(), coming, settings.bytes_per_client)
+    places: threading.BoundedSemaphore | None = current_app.extensions["receiving"]
+    if places is None:
+        return
+    if not places.acquire(blocking=False):
+        raise rates.Wait(
+            "busy", "Too many files are being received.", "Try again in a moment.", _AGAIN
+        )
+    g.place = places
+
+
+def _make_room(_error: BaseException | None) -> None:
+    if place := g.pop("place", None):
+        place.release()
