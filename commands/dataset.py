@@ -1,0 +1,138 @@
+"""`mouth dataset`: from raw footage to faces and lists that a network can be trained on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commands.words import FILE, FOLDER, NEW_FOLDER, flag
+
+SOURCE = click.Path(exists=True, path_type=Path)
+
+
+def processes(command: Callable[..., None]) -> Callable[..., None]:
+    count = max((os.cpu_count() or 2) // 2, 1)
+    option = click.option(
+        "--processes",
+        type=click.IntRange(1),
+        default=count,
+        show_default="half of the cores",
+        metavar="N",
+        help="How many clips are worked on at a time.",
+    )
+    return option(command)
+
+
+def photographs(required: bool) -> Callable[..., Any]:
+    return click.option(
+        "--person",
+        "persons",
+        type=FILE,
+        multiple=True,
+        required=required,
+        metavar="PHOTO",
+        help="A photograph of whom the clips are about; may be given several times.",
+    )
+
+
+@click.group()
+def dataset() -> None:
+    """Make material for training out of raw footage, step by step.
+
+    Each step reads one folder and fills another, says what it dropped and why (report.html there),
+    and goes on where it was when started again.
+    """
+
+
+@dataset.command()
+@click.argument("footage", type=SOURCE)
+@click.argument("clips", type=NEW_FOLDER)
+@click.option("--silence-db", default=-40.0, show_default=True, help="What is quieter is silence.")
+@click.option("--silence-ms", default=400, show_default=True, help="How long silence must last.")
+@click.option("--longest", default=10.0, show_default=True, help="Cut what has more seconds ...")
+@click.option("--piece", default=5.0, show_default=True, help="... into pieces of so many.")
+@click.option("--shortest", default=1.0, show_default=True, help="Drop what has fewer seconds.")
+@processes
+def clips(footage: Path, clips: Path, processes: int, **cutting: Any) -> None:
+    """Cut raw FOOTAGE, a file or a folder, into CLIPS where nobody speaks."""
+    from dataset.clips import Cutting, main
+
+    click.echo(main(footage, clips, Cutting(**cutting), processes).summary())
+
+
+@dataset.command()
+@click.argument("clips", type=FOLDER)
+@click.argument("out", type=NEW_FOLDER)
+@click.option("--region", type=int, nargs=4, metavar="X Y W H", help="Left, top, width, height.")
+@click.option("--half", type=click.Choice(["left", "right", "top", "bottom"]))
+@processes
+def crop(
+    clips: Path, out: Path, region: tuple[int, int, int, int] | None, half: Any, processes: int
+) -> None:
+    """Cut a region out of the picture of all CLIPS: one of two speakers side by side."""
+    from dataset.crop import main
+
+    if (region is None) == (half is None):
+        raise click.UsageError("Give either --region or --half.")
+    click.echo(main(clips, out, region or half, processes).summary())
+
+
+@dataset.command()
+@click.argument("clips", type=FOLDER)
+@click.argument("out", type=NEW_FOLDER)
+@photographs(required=True)
+@click.option(
+    "--tolerance", type=float, default=0.5, show_default=True, help="Smaller is stricter."
+)
+@processes
+def keep(clips: Path, out: Path, persons: tuple[Path, ...], **how: Any) -> None:
+    """Keep only the CLIPS in which a known face is visible throughout."""
+    from dataset.keep import main
+
+    click.echo(main(clips, out, list(persons), **how).summary())
+
+
+@dataset.command()
+@click.argument("clips", type=FOLDER)
+@click.argument("prepared", type=NEW_FOLDER)
+@photographs(required=False)
+@click.option("--tolerance", default=0.5, show_default=True, help="Smaller is stricter.")
+@click.option("--lists", type=FOLDER, help="Holds train.txt, val.txt, test.txt, as LRS2 does.")
+@click.option("--device", "devices", multiple=True, help="cuda:0 and so on; one process each.")
+@processes
+def prepare(clips: Path, prepared: Path, persons: tuple[Path, ...], **how: Any) -> None:
+    """Write the faces and sound of CLIPS in the layout that Wav2Lip is trained on.
+
+    Each clip must show one person, or the one on the photographs. CLIPS may be LRS2's `main`.
+    """
+    from dataset.prepare import main
+
+    click.echo(main(clips, prepared, list(persons), **how).summary())
+
+
+@dataset.command()
+@click.argument("prepared", type=FOLDER)
+@click.option(
+    "--shares",
+    type=float,
+    nargs=3,
+    default=(0.9, 0.05, 0.05),
+    show_default=True,
+    metavar="TRAIN VAL TEST",
+    help="Of the minutes.",
+)
+@click.option("--seed", default=0, show_default=True, help="Another one, another choice.")
+@flag("--by-folder", "Take each folder for one person; faces are not compared.")
+@processes
+def split(prepared: Path, **how: Any) -> None:
+    """List the clips in PREPARED for training, validation and test, by person.
+
+    Nobody who is in one of PREPARED/filelists/train.txt, val.txt and test.txt is in another.
+    """
+    from dataset.split import main
+
+    click.echo(main(prepared, **how).summary())

@@ -1,0 +1,126 @@
+"""Raw footage to clips: cut on silences, frame by frame.
+
+Where somebody pauses is found by pydub; the cutting itself is done by our own reader and writer.
+(MoviePy loses the distance of sound and picture where they begin apart, misplaces the frames of
+a changing rate, and counts its frames in floats, which costs the last one at 29.97 a second.)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from functools import partial
+from math import ceil, floor
+from pathlib import Path
+from shutil import rmtree
+
+import numpy as np
+
+from dataset.footage import cut_sound, rate_and_frames, videos, write_clip, write_sound
+from dataset.report import Report
+from dataset.worklist import Done, Dropped, Outcome, Task, placing, work
+from media.sound import read_sound, soundtrack_delay
+from media.video import read_frames
+
+with warnings.catch_warnings():
+    # pydub warns that it finds no ffmpeg program; it gets samples here and needs none.
+    warnings.simplefilter("ignore")
+    from pydub import AudioSegment
+    from pydub.silence import detect_nonsilent
+
+# What silence is looked for in: enough for its loudness, an eighth of the memory.
+_RATE = 16000
+_STEP_MS = 10
+_SOUND = ".sound"
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """Where to cut: below `silence_db` of full scale for `silence_ms` nobody speaks; what is longer
+    than `longest` seconds goes to pieces of `piece`, and what is below `shortest` is dropped.
+    """
+
+    silence_db: float = -40.0
+    silence_ms: int = 400
+    longest: float = 10.0
+    piece: float = 5.0
+    shortest: float = 1.0
+
+
+def main(footage: Path, out: Path, cutting: Cutting = Cutting(), processes: int = 1) -> Report:
+    """Cut every video of `footage` into `out`/<video>/<first frame>-<frame after the last>.mp4."""
+    settings = {"command": "clips", "footage": str(footage.absolute()), **asdict(cutting)}
+    sources = videos(footage)
+    tasks = [Task(name, path) for name, path in sources.items()]
+    planned = work(tasks, partial(_plan, cutting=cutting), out, "plan", settings, processes)
+    found = [
+        Task(
+            f"{plan.name}/{start:06d}-{stop:06d}",
+            sources[plan.name],
+            [plan.name, start, stop, *plan.facts["fps, frames"]],
+        )
+        for plan in planned.outcomes
+        for start, stop in plan.facts.get("pieces", [])
+    ]
+    cut = work(found, partial(_cut, out=out, cutting=cutting), out, "journal", settings, processes)
+    rmtree(out / _SOUND, ignore_errors=True)
+    useless = [replace(plan, facts={}) for plan in planned.outcomes if plan.reason]
+    seconds = sum(plan.facts.get("length", 0.0) for plan in planned.outcomes)
+    note = f"{len(sources)} videos, {seconds / 60:.1f} min, were looked through."
+    done = Done([*useless, *cut.outcomes], planned.fresh + cut.fresh)
+    return Report("clips", out, settings, done, ["seconds"], [note]).write()
+
+
+def spoken(path: Path, cutting: Cutting) -> Iterator[tuple[Fraction, Fraction]]:
+    """From when to when, in seconds of the picture, a video is not silent. Raises MediaError."""
+    samples = np.rint(read_sound(path, _RATE).clip(-1, 1) * 32767).astype("<i2")
+    segment = AudioSegment(samples.tobytes(), sample_width=2, frame_rate=_RATE, channels=1)
+    delay = soundtrack_delay(path)
+    for begin, end in detect_nonsilent(
+        segment, cutting.silence_ms, cutting.silence_db, seek_step=_STEP_MS
+    ):
+        yield Fraction(begin, 1000) + delay, Fraction(end, 1000) + delay
+
+
+def pieces(
+    span: tuple[Fraction, Fraction], fps: Fraction, frames: int, cutting: Cutting
+) -> Iterator[tuple[int, int]]:
+    """The pieces of a spoken `span` (seconds): first frame and the one after the last."""
+    start, stop = max(floor(span[0] * fps), 0), min(ceil(span[1] * fps), frames)
+    length = stop - start
+    step = length if length <= cutting.longest * fps else max(round(cutting.piece * fps), 1)
+    while start < stop:
+        yield start, min(start + step, stop)
+        start += step
+
+
+def _plan(task: Task, cutting: Cutting) -> Outcome:
+    fps, frames = rate_and_frames(task.source)
+    found = [
+        piece
+        for span in spoken(task.source, cutting)
+        for piece in pieces(span, fps, frames, cutting)
+    ]
+    facts = {"pieces": found, "fps, frames": [str(fps), frames], "length": float(frames / fps)}
+    return Outcome(reason="" if found else "nothing but silence", facts=facts)
+
+
+def _cut(task: Task, out: Path, cutting: Cutting) -> Outcome:
+    footage, start, stop, rate, frames = task.what
+    fps = Fraction(rate)
+    seconds = (stop - start) / fps
+    if seconds < Fraction(cutting.shortest):
+        raise Dropped(f"shorter than {cutting.shortest:g} s")
+    whole = out / _SOUND / f"{footage}.wav"
+    if not whole.exists():
+        with placing(out, whole.relative_to(out).as_posix()) as path:
+            write_sound(path, task.source, Fraction(0), frames / fps)
+    name = f"{task.name}.mp4"
+    with placing(out, name) as path:
+        sound = path.with_suffix(".wav")
+        cut_sound(sound, whole, start / fps, seconds)
+        write_clip(path, read_frames(task.source, start, stop, fps), fps, sound)
+        sound.unlink()
+    return Outcome(made=(name,), facts={"seconds": round(float(seconds), 3)})

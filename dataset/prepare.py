@@ -1,0 +1,137 @@
+"""Clips to the layout that Wav2Lip is trained on: a JPEG of the face for each frame, and a WAV.
+
+PREPARED/<group>/<clip>/0.jpg, 1.jpg, ... at 25 a second, and audio.wav, 16 kHz mono, which begins
+with 0.jpg: the layout of the original's preprocess.py, which LRS2's main/<group>/<clip>.mp4 leads
+to. Beside them identity.npy, the embedding of the face, by which `split` tells persons apart.
+"""
+
+from __future__ import annotations
+
+import wave
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from dataset.footage import heard, videos
+from dataset.people import TOLERANCE, looks_of, photographed, stretch, subject
+from dataset.report import Report
+from dataset.worklist import Dropped, Outcome, Task, placing, work
+from media.atomic import replacing
+from media.errors import NamedError
+from media.pictures import write_picture
+from media.video import read_frames
+
+FPS = Fraction(25)
+SAMPLE_RATE = 16000
+# The window of five frames, its sound, and as much again elsewhere for a reference.
+SHORTEST = 1.0
+QUALITY = 95
+LISTS = ("train", "val", "test")
+
+
+def main(
+    clips: Path,
+    out: Path,
+    photographs: list[Path] | None = None,
+    tolerance: float = TOLERANCE,
+    lists: Path | None = None,
+    processes: int = 1,
+    devices: tuple[str, ...] = (),
+) -> Report:
+    """Prepare every clip of `clips`, of one person each or of whom the `photographs` show.
+
+    With `lists`, a folder with train.txt, val.txt, test.txt as LRS2 has them, only the clips named
+    there are prepared, and `out`/filelists names those that could be. Each of `devices` gets a
+    process of its own. Raises NamedError: no-clips, same-name, no-lists.
+    """
+    known = photographed(photographs) if photographs else None
+    settings = {
+        "command": "prepare",
+        "clips": str(clips.absolute()),
+        "photographs": [str(path.absolute()) for path in photographs or []],
+        "tolerance": tolerance,
+    }
+    listed = read_lists(lists) if lists else None
+    tasks = [Task(prepared_name(name, clips), path) for name, path in videos(clips).items()]
+    if listed is not None:
+        wanted = {name for names in listed.values() for name in names}
+        tasks = [task for task in tasks if task.name in wanted]
+    do = partial(_prepare, out=out, known=known, tolerance=tolerance)
+    done = work(tasks, do, out, "journal", settings, processes, devices)
+    report = Report("prepare", out, settings, done, ["seconds", "height"])
+    if listed is not None:
+        made = {each.name for each in report.kept}
+        write_lists(out, {key: [n for n in names if n in made] for key, names in listed.items()})
+    return report.write()
+
+
+def prepared_name(name: str, clips: Path) -> str:
+    """<group>/<clip> for a clip's name in the folder `clips`, at whatever depth it lies."""
+    *folders, clip = name.split("/")
+    return f"{'-'.join(folders) or clips.stem}/{clip}"
+
+
+def read_lists(folder: Path) -> dict[str, list[str]]:
+    """The clips named in train.txt, val.txt, test.txt of a folder, as far as those are there.
+
+    A line is <group>/<clip>; LRS2 puts more behind a space. Raises NamedError `no-lists`.
+    """
+    found = {
+        name: [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+        for name in LISTS
+        if (path := folder / f"{name}.txt").is_file()
+    }
+    if not found:
+        problem = f"There is no train.txt, val.txt or test.txt in {folder}."
+        raise NamedError("no-lists", problem, "Give the folder that holds the lists.")
+    return found
+
+
+def write_lists(prepared: Path, lists: dict[str, list[str]]) -> None:
+    """Write filelists/train.txt and so on: one <group>/<clip> a line."""
+    folder = prepared / "filelists"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, clips in lists.items():
+        with replacing(folder / f"{name}.txt") as unfinished:
+            unfinished.write_text("".join(f"{clip}\n" for clip in clips), encoding="utf-8")
+
+
+def _prepare(task: Task, out: Path, known: np.ndarray | None, tolerance: float) -> Outcome:
+    scene = subject(task.source, known, tolerance)
+    (person,) = scene.persons
+    first, boxes = stretch(scene, person, FPS)
+    if len(boxes) < SHORTEST * FPS:
+        raise Dropped(f"face in sight for less than {SHORTEST:g} s: {len(boxes)} frames")
+    with placing(out, task.name) as folder:
+        folder.mkdir()
+        seconds = _write_faces(folder, task.source, first, boxes) / FPS
+        _write_wav(folder / "audio.wav", heard(task.source, first / FPS, seconds, SAMPLE_RATE))
+        np.save(folder / "identity.npy", looks_of(scene, person))
+    facts = {
+        "seconds": round(float(seconds), 3),
+        "height": round(float(np.median(boxes[:, 3] - boxes[:, 1])), 1),
+        "left out": round(float(scene.frames / scene.fps - seconds), 2),
+    }
+    return Outcome(made=(task.name,), facts=facts)
+
+
+def _write_faces(folder: Path, clip: Path, first: int, boxes: np.ndarray) -> int:
+    """Write the face of each frame, cut along its box; returns of how many."""
+    written = 0
+    for frame, box in zip(read_frames(clip, first, first + len(boxes), FPS), boxes, strict=False):
+        height, width = frame.shape[:2]
+        x1, y1, x2, y2 = (round(side) for side in box.tolist())
+        face = frame[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
+        write_picture(folder / f"{written}.jpg", np.ascontiguousarray(face), QUALITY)
+        written += 1
+    return written
+
+
+def _write_wav(path: Path, samples: np.ndarray) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(np.rint(samples.clip(-1, 1) * 32767).astype("<i2").tobytes())

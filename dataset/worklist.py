@@ -1,0 +1,248 @@
+"""Working through a list of tasks in several processes, so that killed at any moment it goes on.
+
+A journal beside the output names every task that is finished. What a task makes is written aside
+and moved into place, so that whatever lies in the output folder is whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from itertools import cycle, islice
+from multiprocessing import Queue, get_context, parent_process
+from multiprocessing.connection import wait
+from pathlib import Path
+from threading import Thread
+from typing import IO, Any
+from uuid import uuid4
+
+import cv2
+from tqdm import tqdm
+
+from face_detection.errors import FaceError
+from media.errors import MediaError, NamedError
+
+_UNFINISHED = ".unfinished"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to do. It is done again when its `source` file or its `what` (JSON) changes."""
+
+    name: str
+    source: Path
+    what: Any = None
+
+    @property
+    def key(self) -> str:
+        status = self.source.stat()
+        return f"{status.st_size} {status.st_mtime_ns} {json.dumps(self.what)}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: the paths it made, relative to the output folder, or why none.
+
+    `facts` are JSON values for the report; `seconds` among them is the length of a clip.
+    """
+
+    name: str = ""
+    made: tuple[str, ...] = ()
+    reason: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Dropped(Exception):
+    """Raised by a task whose clip is of no use; its words are the reason."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The outcomes of all tasks, in their order, and how many of them are new."""
+
+    outcomes: list[Outcome]
+    fresh: int
+
+
+Do = Callable[[Task], Outcome]
+_device: str | None = None
+
+
+def work(
+    tasks: Sequence[Task],
+    do: Do,
+    out: Path,
+    journal: str,
+    settings: dict[str, Any],
+    processes: int = 1,
+    devices: Sequence[str] = (),
+) -> Done:
+    """Do every task that `out`/`journal`.jsonl does not name as done with what it made still there.
+
+    `do` must be picklable, and gives what it made by `placing`; what it drops raises `Dropped`, and
+    errors in the clip itself (MediaError, FaceError) count as that. With `devices` each process has
+    one of them, see `device`. What a task made that is no longer on the list is removed.
+
+    Raises NamedError: same-name, other-settings, already-running, worker-died.
+    """
+    _require_distinct(tasks)
+    out.mkdir(parents=True, exist_ok=True)
+    with _opened(out / f"{journal}.jsonl", settings) as (file, known):
+        shutil.rmtree(out / _UNFINISHED, ignore_errors=True)
+        done = {}
+        for task in tasks:
+            key, outcome = known.pop(task.name, ("", Outcome()))
+            if key == task.key and all((out / path).exists() for path in outcome.made):
+                done[task.name] = outcome
+            else:
+                _remove(out, outcome)
+        for _, outcome in known.values():
+            _remove(out, outcome)
+        todo = [task for task in tasks if task.name not in done]
+        for task, outcome in _outcomes(todo, do, processes, devices, journal):
+            done[task.name] = outcome
+            _note(file, {"key": task.key, "outcome": asdict(outcome)})
+        shutil.rmtree(out / _UNFINISHED, ignore_errors=True)
+    return Done([done[task.name] for task in tasks], len(todo))
+
+
+@contextmanager
+def placing(out: Path, name: str) -> Iterator[Path]:
+    """A path to write a file or folder to: on success it becomes `out`/`name`."""
+    target = out / name
+    aside = out / _UNFINISHED / f"{uuid4().hex}{target.suffix}"
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    yield aside
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir():
+        shutil.rmtree(target)
+    aside.replace(target)
+
+
+def device() -> str | None:
+    """Which of the `devices` this process is to use; None for the usual one."""
+    return _device
+
+
+def _outcomes(
+    tasks: Sequence[Task], do: Do, processes: int, devices: Sequence[str], title: str
+) -> Iterator[tuple[Task, Outcome]]:
+    processes = min(max(processes, len(devices)), len(tasks))
+    bar = tqdm(total=len(tasks), desc=title, unit="clip", disable=None)
+    with bar:
+        if processes <= 1 and not devices:
+            for task in tasks:
+                yield task, _attempt(do, task)
+                bar.update()
+            return
+        # A forked child would inherit locks of torch's threads, held for ever.
+        context = get_context("spawn")
+        waiting: Queue[str | None] = context.Queue()
+        for each in islice(cycle(devices or [None]), processes):
+            waiting.put(each)
+        pool = ProcessPoolExecutor(processes, context, _begin, (waiting,))
+        try:
+            futures = {pool.submit(_attempt, do, task): task for task in tasks}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+                bar.update()
+        except BrokenProcessPool as error:
+            raise NamedError(
+                "worker-died",
+                "A working process was ended from outside; mostly the memory was full.",
+                "Run the command again, it goes on where it was; with fewer --processes.",
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _attempt(do: Do, task: Task) -> Outcome:
+    try:
+        return replace(do(task), name=task.name)
+    except Dropped as dropped:
+        return Outcome(task.name, reason=str(dropped))
+    except (MediaError, FaceError) as error:
+        return Outcome(task.name, reason=error.message)
+
+
+def _begin(devices: Queue[str | None]) -> None:
+    """Prepare a working process: it ends with its parent, and leaves Ctrl-C to that."""
+    global _device
+    _device = devices.get()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _require_distinct(tasks: Sequence[Task]) -> None:
+    seen: dict[str, Path] = {}
+    for task in tasks:
+        if task.name in seen:
+            raise NamedError(
+                "same-name",
+                f"{seen[task.name]} and {task.source} would both become {task.name}.",
+                "Rename one of them.",
+            )
+        seen[task.name] = task.source
+
+
+@contextmanager
+def _opened(
+    path: Path, settings: dict[str, Any]
+) -> Iterator[tuple[IO[str], dict[str, tuple[str, Outcome]]]]:
+    """The journal, locked and ready to be added to, and the tasks it names: key and outcome."""
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise NamedError(
+                "already-running",
+                f"Another run is at work in {path.parent}.",
+                "Wait for its end, or choose another folder.",
+            ) from error
+        file.seek(0)
+        lines = file.read().splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):  # killed while writing
+            lines.pop()
+            file.truncate(len("".join(lines).encode()))
+        if not lines:
+            _note(file, settings)
+        elif json.loads(lines[0]) != json.loads(json.dumps(settings)):
+            raise NamedError(
+                "other-settings",
+                f"{path.parent} was made with other settings: {lines[0].strip()}",
+                "Use the same ones, or another folder, or delete this one.",
+            )
+        known = {}
+        for entry in map(json.loads, lines[1:]):
+            fields = entry["outcome"]
+            outcome = Outcome(**{**fields, "made": tuple(fields["made"])})
+            known[outcome.name] = entry["key"], outcome
+        yield file, known
+
+
+def _note(file: IO[str], entry: dict[str, Any]) -> None:
+    file.write(json.dumps(entry) + "\n")
+    file.flush()
+
+
+def _remove(out: Path, outcome: Outcome) -> None:
+    for path in (out / name for name in outcome.made):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
