@@ -62,10 +62,9 @@ class Queue:
     def length(self, queue: str) -> int:
         """How many messages wait in a queue. Raises kombu's OperationalError without a broker."""
         with self._producer.connection_for_read() as connection:
-            channel = connection.default_channel
             try:
-                return int(channel.client.llen(queue))
-            except channel.connection_errors as error:
+                return int(connection.default_channel.queue_declare(queue).message_count)
+            except connection.connection_errors as error:
                 raise OperationalError(str(error)) from error
 
 

@@ -108,9 +108,8 @@ def _ownerless_files(jobs: Jobs, files: Iterable[Stored], now: float) -> int:
     """Delete uploads without a row, and what a run that was too late put beside a result."""
     with jobs.database.read() as session:
         uploads = set(session.scalars(sa.select(Upload.key)))
-        results = dict(
-            session.execute(sa.select(Job.id, Job.result_key).where(Job.state == "done")).tuples()
-        )
+        done = sa.select(Job.id, Job.result_key).where(Job.state == "done")
+        results: dict[str, str | None] = dict(session.execute(done).all())
     removed = 0
     for file in files:
         top, _, rest = file.key.partition("/")

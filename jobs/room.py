@@ -44,7 +44,7 @@ def free(settings: Settings) -> int:
 def stored(session: Session) -> float:
     """Bytes that all files take: as last looked at, and what was sent since."""
     rows = sa.select(Counter.label, Counter.value).where(Counter.name == STORED)
-    seen = dict(session.execute(rows).tuples())
+    seen: dict[str, float] = dict(session.execute(rows).all())
     later = sa.select(sa.func.sum(Upload.bytes)).where(Upload.created > seen.get("at", 0.0))
     return float(seen.get("bytes", 0.0) + (session.scalar(later) or 0))
 

@@ -6,9 +6,12 @@ from typing import Any
 
 from flask import url_for
 
-from app.words import STATES
+from app.desk import jobs
+from app.words import STATES, length
+from jobs.outlook import Outlook, outlook
 from jobs.progress import progress
 from jobs.records import Job, Person, Upload, Voice
+from jobs.retention import expires_at
 from media.probe import NOTES
 
 
@@ -32,16 +35,20 @@ def upload(record: Upload) -> dict[str, Any]:
 def job(record: Job) -> dict[str, Any]:
     """A job with its source, voices, persons and segments loaded."""
     done = record.state == "done"
+    turn = _turn(record)
+    expires = expires_at(record, jobs().settings)
     return {
         "id": record.id,
         "state": record.state,
-        "summary": _summary(record),
+        "summary": _summary(record, turn),
         "created": _time(record.created),
         "updated": _time(record.updated),
+        "expires": None if expires is None else _time(expires),
         "source": upload(record.source),
         "voices": [_voice(each) for each in record.voices],
         "options": record.options | {"fps": _number(record.options["fps"])},
         "progress": progress(record),
+        "queue": turn and {"position": turn.position, "seconds": turn.seconds},
         "picture": _picture(record),
         "persons": [_person(each) for each in record.persons],
         "previews": _previews(record),
@@ -53,10 +60,19 @@ def job(record: Job) -> dict[str, Any]:
     }
 
 
-def _summary(record: Job) -> str:
+def _turn(record: Job) -> Outlook | None:
+    with jobs().database.read() as session:
+        return outlook(session, record)
+
+
+def _summary(record: Job, turn: Outlook | None) -> str:
     answered = all(voice.person is not None or voice.point for voice in record.voices)
     # The answer is there, and the worker that acts on it is not yet.
-    return STATES["queued" if record.state == "choosing" and answered else record.state]
+    words = STATES["queued" if record.state == "choosing" and answered else record.state]
+    if turn is None or turn.position == 1:
+        return words
+    when = "" if turn.seconds is None else f", in {length(max(1, round(turn.seconds)))} or so"
+    return f"{STATES['queued']}: number {turn.position}{when}"
 
 
 def _voice(record: Voice) -> dict[str, Any]:

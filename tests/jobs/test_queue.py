@@ -3,8 +3,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from kombu.exceptions import OperationalError
 
-from jobs.queue import LONGEST_SOCKET_PATH, Queue, broker_url, socket_path
+from jobs.queue import ENGINE, LONGEST_SOCKET_PATH, Queue, broker_url, socket_path
 from jobs.settings import Settings
 from media.errors import NamedError
 
@@ -47,4 +48,7 @@ def test_another_broker_is_used_as_it_is_given() -> None:
 
 
 def test_a_broker_that_is_away_is_no_failure(tmp_path: Path) -> None:
-    assert Queue(Settings(var_dir=tmp_path)).enqueue("workers.advance", "job") is False
+    queue = Queue(Settings(var_dir=tmp_path))
+    assert queue.enqueue("workers.advance", "job") is False
+    with pytest.raises(OperationalError):
+        queue.length(ENGINE)
