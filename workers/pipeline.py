@@ -37,6 +37,8 @@ from workers.overlap import ahead, behind
 # is worked on, the next is read and the last one written: all three are in memory.
 BATCH_FRAMES = 16
 BATCH_BYTES = 40 * 1024**2
+# Faces are followed through more frames than are drawn at once; nothing else is held meanwhile.
+SEARCH_BYTES = 80 * 1024**2
 
 Progress = Callable[[int], None]  # is told how many more frames are done
 
@@ -96,8 +98,8 @@ def detect_segment(
         return known
     faces: list[list[Detection]] = []
     signatures: list[np.ndarray] = []
-    size = min(detector.batch_size, _batch_size(source, None))
-    for batch in _batches(source.read(range(start, stop)), size):
+    size = _fitting(source, detector.batch_size, SEARCH_BYTES)
+    for batch in ahead(_batches(source.read(range(start, stop)), size)):
         if cancelled():
             raise Cancelled
         faces.extend(detector.detect(batch))
@@ -185,7 +187,7 @@ def render_segment(
     indices = order.indices(start, stop)
     speakers = order.speakers
     drives = [speech.drive(order, speaker, engine, start, stop) for speaker in speakers]
-    size = _batch_size(source, source.options.wav2lip_batch_size)
+    size = _fitting(source, source.options.wav2lip_batch_size or BATCH_FRAMES, BATCH_BYTES)
     at = 0
     crf = STILL_CRF if source.is_one_frame else VIDEO_CRF
 
@@ -290,9 +292,10 @@ def _speak(
     return result
 
 
-def _batch_size(source: Source, asked: int | None) -> int:
+def _fitting(source: Source, frames: int, into: int) -> int:
+    """So many frames, or fewer if they take more than that many bytes."""
     width, height = source.size
-    return max(1, min(asked or BATCH_FRAMES, BATCH_BYTES // (3 * width * height)))
+    return max(1, min(frames, into // (3 * width * height)))
 
 
 def _batches(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
