@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from commands.speaker import SpeakerType, Speech
 from commands.words import (
     FILE,
     VIDEO,
@@ -27,9 +28,18 @@ SYNC_MODES = (
 
 @click.command()
 @click.argument("face", type=FILE)
-@click.argument("voice", type=FILE)
+@click.argument("voice", type=FILE, required=False)
 @click.option("-o", "--output", "--outfile", type=VIDEO, help="FACE-talking.mp4 if not given.")
-@whole("--person", "N", "Who speaks, as `mouth faces` counts.")
+@whole("--person", "N", "Who speaks VOICE, as `mouth faces` counts.")
+@click.option(
+    "--speaker",
+    "speakers",
+    type=SpeakerType(),
+    multiple=True,
+    metavar="N=VOICE[@SECONDS][+DBdB]",
+    help="Person N speaks this as well, from so many seconds on, so much louder or softer; "
+    "as often as needed: --speaker 1=hers.mp3 --speaker 2=his.mp3@3.2-2dB",
+)
 @click.option("--checkpoint", "--checkpoint-path", metavar="NAME", help="A name, or a file.")
 @click.option("--sync-mode", metavar="MODE", help=SYNC_MODES)
 @flag("--overlay", "Keep the video's own sound under the voice.")
@@ -49,31 +59,46 @@ SYNC_MODES = (
 @changes_source
 def animate(
     face: Path,
-    voice: Path,
+    voice: Path | None,
     output: Path | None,
     person: int | None,
+    speakers: tuple[Speech, ...],
     no_smooth: bool,
     no_blend: bool,
     precision: str | None,
     **options: Any,
 ) -> None:
-    """Make the mouth in FACE, a picture or video, move to VOICE, a sound."""
+    """Make the mouth in FACE, a picture or video, move to VOICE, a sound.
+
+    When several people speak, name them with --speaker; VOICE may be left out then.
+    """
     from workers import direct, models, order, pipeline, signing
     from workers.sight import not_animated
 
+    speeches = [*([Speech(voice, person)] if voice else []), *speakers]
+    if not speeches:
+        raise click.UsageError("Give a VOICE, or at least one --speaker.")
+    if person is not None and voice is None:
+        raise click.UsageError("--person says who speaks VOICE, which is not there.")
     settings = settings_now()
     output = output or Path(f"{face.stem}-talking.mp4")
     if not output.absolute().parent.is_dir():
         raise no_folder(output)
     options |= {"smooth": not no_smooth, "blend": not no_blend}
     source = direct.open_source(face, options, settings)
-    duration = direct.voice_duration(voice, settings)
+    durations = [direct.voice_duration(each.voice, settings, each.start) for each in speeches]
+    ends = [each.start + length for each, length in zip(speeches, durations, strict=True)]
     engine = models.engine_for(source, precision or settings.precision)
-    frames = order.frames_to_detect(source, [duration])
+    frames = order.frames_to_detect(source, ends)
     with bar(frames, "looking for faces") as advance:
         persons = direct.find_persons(source, frames, settings, advance)
-    speech = order.Voice(voice, direct.choose_speaker(persons, person), duration)
-    wanted = order.Order(source, (speech,), tuple(persons))
+    voices = tuple(
+        order.Voice(
+            each.voice, direct.choose_speaker(persons, each.person), length, each.start, each.gain
+        )
+        for each, length in zip(speeches, durations, strict=True)
+    )
+    wanted = order.Order(source, voices, tuple(persons))
     certificate = signing.certificate(settings)
     with bar(wanted.frames, "moving the mouth") as advance:
         pipeline.animate(wanted, output, engine, settings.segment_seconds, certificate, advance)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from jobs import errors, limits, receipts, room
+from jobs.chaining import usual_options
 from jobs.choices import VoiceChoice
 from jobs.database import Database, alone
 from jobs.options import Options
@@ -111,17 +112,19 @@ class Jobs:
     ) -> Job:
         """Start a job of the owner's own uploads.
 
-        The soundtrack of another job's result keeps its level unless `options` say otherwise.
+        For another job's result other `options` are usual, see `jobs.chaining`.
         With a receipt, what the same request made before is given again.
 
         Raises NamedError: not-found, bad-option, no-voice, too-long, too-many-jobs, key-reused, and
         MediaError for a source without a picture and a voice that cannot drive a mouth.
         """
         source = self._upload(owner, source_id)
-        usual = {"soundtrack_gain": 0.0} if source.result_of else {}
-        checked = Options.from_dict({**usual, **(options or {})}, self.settings.checkpoint)
         if source.kind == "audio":
             raise not_a_face_file()
+        spoken = self._voices(owner, voices)
+        asked = options or {}
+        usual = usual_options(source, spoken, asked)
+        checked = Options.from_dict({**usual, **asked}, self.settings.checkpoint)
         job = Job(
             id=new_id(),
             owner=owner,
@@ -129,7 +132,7 @@ class Jobs:
             options=checked.to_dict(),
             consent=time.time() if consent else None,
         )
-        job.voices = self._voices(owner, voices)
+        job.voices = spoken
         with self.database.write() as session:
             if receipt and (known := receipts.earlier(session, receipt, job.id)):
                 return session.get_one(Job, known, options=WHOLE_JOB)

@@ -28,6 +28,7 @@ COMMANDS = [
             "faces",
             "fetch",
             "checkpoints",
+            "dataset",
             "evaluate",
             "serve",
             "settings",
@@ -37,6 +38,7 @@ COMMANDS = [
         )
     ),
     *(["token", word] for word in ("new", "list", "revoke")),
+    *(["dataset", word] for word in ("clips", "crop", "keep", "sync", "prepare", "split")),
     ["train", "compact"],
 ]
 
@@ -141,6 +143,36 @@ def test_who_speaks_must_be_said_when_there_are_several(
     assert "person 1: box" in answer.stderr
     assert "person 2: box" in answer.stderr
     assert "--person N" in answer.stderr
+
+
+def test_several_people_speak_in_one_run(
+    mouth: Mouth, two_faces_file: Path, short_voice: Path
+) -> None:
+    left, right = json.loads(mouth("faces", two_faces_file, "--json").stdout)["persons"]
+    shutil.copy(short_voice, "his@1+2dB")  # a name that looks like more than a name
+    words = ["--speaker", "1=his@1+2dB", "--speaker", f"2={short_voice}@0.8-6dB", "-o", "two.mp4"]
+    answer = mouth("animate", two_faces_file, *words)
+    assert answer.exit_code == 0, answer.stderr
+    assert probe("two.mp4").frames == 35  # 0.8 + 0.6 seconds
+    frames = np.stack(list(read_frames("two.mp4")))
+    moved = {
+        name: np.abs(np.diff(frames[:, y1:y2, x1:x2].astype(int), axis=0)).mean(axis=(1, 2, 3))
+        for name, person in (("left", left), ("right", right))
+        for x1, y1, x2, y2 in [map(round, person["box"])]
+    }
+    assert moved["left"][:15].mean() > 2 * moved["right"][:15].mean()
+    assert moved["right"][20:].mean() > 2 * moved["left"][20:].mean()
+
+
+def test_who_speaks_what_is_asked_for_in_one_grammar(
+    mouth: Mouth, two_faces_file: Path, short_voice: Path
+) -> None:
+    for wrong in ("his.mp3", "two=his.mp3", "2=nowhere.mp3", f"2={short_voice}@1+90dB"):
+        answer = mouth("animate", two_faces_file, "--speaker", wrong)
+        assert answer.exit_code == 2
+        assert "--speaker" in answer.stderr
+    assert mouth("animate", two_faces_file).exit_code == 2
+    assert mouth("animate", two_faces_file, "--speaker", f"7={short_voice}").exit_code == 1
 
 
 def test_the_options_reach_the_result(

@@ -9,7 +9,7 @@ from typing import Any
 from face_detection.cache import DetectionCache
 from face_detection.detection import Box
 from face_detection.persons import Person
-from jobs.errors import no_such_person
+from jobs.errors import no_such_person, result_too_long
 from jobs.options import Options
 from jobs.settings import Settings
 from media.errors import NamedError, no_audio_track, not_a_face_file, not_a_voice
@@ -37,10 +37,10 @@ def open_source(path: Path, options: Mapping[str, Any], settings: Settings) -> S
     return Source(path, info, checked)
 
 
-def voice_duration(path: Path, settings: Settings) -> Fraction:
-    """Seconds of a voice that can drive a mouth.
+def voice_duration(path: Path, settings: Settings, start: Fraction = Fraction(0)) -> Fraction:
+    """Seconds of a voice that can drive a mouth, and is to begin at `start` seconds.
 
-    Raises NamedError: not-a-voice, no-audio-track, voice-silent, voice-too-short, and as
+    Raises NamedError: not-a-voice, no-audio-track, voice-silent, voice-too-short, too-long, and as
     `media.probe.probe`.
     """
     info = probe(path, _limits(settings))
@@ -49,7 +49,10 @@ def voice_duration(path: Path, settings: Settings) -> Fraction:
     if not info.has_audio:
         raise no_audio_track()
     check_voice(path)
-    return sound_duration(path)
+    duration = sound_duration(path)
+    if start + duration > settings.max_seconds:
+        raise result_too_long(settings.max_seconds)
+    return duration
 
 
 def find_persons(

@@ -156,7 +156,7 @@ def test_people_talk_to_each_other_through_two_jobs(
     assert reused["name"] == "pair-talking.mp4"
 
     answer = {"audio": desk.upload(high), "point": {"x": 450, "y": 130, "time": 0.2}, "start": 1}
-    second = desk.ask(reused["id"], answer, overlay=True, sync_mode="freeze")
+    second = desk.ask(reused["id"], answer, overlay=True)
     assert second["voices"][0]["person"] in (1, 2)
     result = desk.result(second, tmp_path)
     frames = np.stack(list(read_frames(result)))
@@ -166,6 +166,13 @@ def test_people_talk_to_each_other_through_two_jobs(
     assert right[28:].mean() > 3 * left[28:].mean()
     assert loudness(result, LOW, 0, 1) == pytest.approx(loudness(low, LOW, 0, 1), rel=0.1)
     assert loudness(result, HIGH, 1, 2) == pytest.approx(loudness(high, HIGH, 0, 1), rel=0.1)
+
+    reused = desk.client.post(f"{API}/jobs/{second['id']}/source", json={}).get_json()
+    answer = {"audio": desk.upload(low), "point": {"x": 150, "y": 130}}
+    third = desk.result(desk.ask(reused["id"], answer, overlay=True), tmp_path)
+    assert probe(third).frames == 50  # the finished video is longer than what is said now
+    assert loudness(third, LOW, 0, 1) == pytest.approx(2 * loudness(low, LOW, 0, 1), rel=0.1)
+    assert loudness(third, HIGH, 1, 2) == pytest.approx(loudness(high, HIGH, 0, 1), rel=0.1)
 
 
 @pytest.fixture

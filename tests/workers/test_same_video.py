@@ -24,11 +24,13 @@ def test_a_job_and_the_command_make_the_same_video(
     stack = start_stack("redis", "light", "engine", "beat", SEGMENT_SECONDS="0.2")
     face = stack.jobs.create_upload("me", two_faces_file, "two.png")
     voice = stack.jobs.create_upload("me", short_voice, "voice.wav")
-    job = stack.jobs.create_job("me", face.id, [VoiceChoice(voice.id, 2)], {"pads": [0, 5, 0, 0]})
+    spoken = [VoiceChoice(voice.id, 2), VoiceChoice(voice.id, 1, start=0.4, gain=-6)]
+    job = stack.jobs.create_job("me", face.id, spoken, {"pads": [0, 5, 0, 0]})
 
     monkeypatch.setenv("SEGMENT_SECONDS", "0.2")
     made = tmp_path / "made.mp4"
-    words = [two_faces_file, short_voice, "--person", 2, "--pads", 0, 5, 0, 0, "-o", made]
+    words = [two_faces_file, short_voice, "--person", 2, "--speaker", f"1={short_voice}@0.4-6dB"]
+    words += ["--pads", 0, 5, 0, 0, "-o", made]
     answer = CliRunner().invoke(cli.main, ["animate", *map(str, words)])
     assert answer.exit_code == 0, answer.stderr
 
