@@ -1,5 +1,6 @@
-"""`mouth train`: from talking clips to weights."""
+"""`mouth train`: from prepared clips to weights."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +9,154 @@ import click
 from commands.words import FILE, FOLDER, NEW_FOLDER, flag
 
 
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what every training has: where clips and run lie, the device, the seed."""
+    for option in (
+        click.option("--seed", type=int, default=0, show_default=True),
+        click.option("--device", default="cpu", show_default=True, help="cpu or cuda."),
+        click.option("--table", type=FILE, help="A clips.csv: file, person, held_out."),
+        click.argument("run", type=NEW_FOLDER),
+    ):
+        command = option(command)
+    return command
+
+
+def loop_options(steps: int, look_every: int) -> Callable[..., Any]:
+    """Add what trainings share that learn from windows of prepared clips."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in (
+            click.option(
+                "--patience",
+                type=int,
+                default=0,
+                metavar="N",
+                help="Stop after N looks without a better one (0: never).",
+            ),
+            click.option(
+                "--look-every",
+                type=click.IntRange(1),
+                default=look_every,
+                show_default=True,
+                metavar="STEPS",
+                help="Look at the validation clips, save, and rewrite the report.",
+            ),
+            click.option("--steps", type=int, default=steps, show_default=True),
+            click.option("--rate", type=float, default=0.0, metavar="R", help="Learning rate."),
+            click.option(
+                "--workers", type=int, default=0, metavar="N", help="Processes that draw batches."
+            ),
+            click.option(
+                "--lags",
+                type=FILE,
+                help="A lags.json: the clips in sync, for files of wav2lip.training.prepare.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
 @click.group()
 def train() -> None:
-    """Train weights; each step is also a module of wav2lip.training, with more to set."""
+    """Train weights, or fine-tune them.
+
+    PREPARED is what `mouth dataset prepare` and `split` made. Everything is kept in the folder RUN,
+    where report.html shows how it goes; started again, a run goes on where it was stopped.
+    """
+
+
+@train.command()
+@click.argument("prepared", type=FOLDER)
+@run_options
+@loop_options(steps=6000, look_every=250)
+@click.option(
+    "--network",
+    type=click.Choice(["light", "paper"]),
+    default="light",
+    show_default=True,
+    help="The paper's SyncNet, or one that a small machine trains in an hour.",
+)
+@click.option(
+    "--contrast",
+    type=click.FloatRange(0, 1),
+    default=0.7,
+    show_default=True,
+    help="Share of the steps that add a contrastive loss (0: as in the paper).",
+)
+@click.option("--clips", type=int, default=16, show_default=True, help="Clips of a batch.")
+@click.option("--start", type=FILE, help="Go on from these weights, at a lower rate.")
+def expert(
+    prepared: Path,
+    run: Path,
+    table: Path | None,
+    lags: Path | None,
+    device: str,
+    workers: int,
+    start: Path | None,
+    **config: Any,
+) -> None:
+    """Train a sync expert, which tells whether a mouth and a voice go together."""
+    from wav2lip.training import train_expert
+
+    asked = train_expert.Config(start=str(start) if start else None, **config)
+    click.echo(train_expert.main(prepared, run, asked, table, lags, device, workers))
+
+
+@train.command()
+@click.argument("prepared", type=FOLDER)
+@run_options
+@loop_options(steps=200_000, look_every=500)
+@click.option("--expert", "judge", type=FILE, required=True, help="The expert that teaches.")
+@click.option("--batch", type=int, default=16, show_default=True, help="Windows of five frames.")
+@click.option(
+    "--sync-weight", type=float, default=0.03, show_default=True, help="Of the expert's loss."
+)
+@click.option(
+    "--sync-below",
+    type=float,
+    default=0.75,
+    show_default=True,
+    help="The expert teaches once its loss on validation clips has been below this.",
+)
+@flag("--discriminator", "Add the visual quality discriminator.")
+@click.option("--discriminator-weight", type=float, default=0.07, show_default=True)
+@click.option(
+    "--lip-weight",
+    type=float,
+    default=1.0,
+    show_default=True,
+    metavar="A",
+    help="The mouth counts A times in the L1 loss.",
+)
+@click.option(
+    "--start", metavar="CHECKPOINT", help="Fine-tune these weights: a name or a file; a lower rate."
+)
+def generator(
+    prepared: Path,
+    run: Path,
+    judge: Path,
+    table: Path | None,
+    lags: Path | None,
+    device: str,
+    workers: int,
+    **config: Any,
+) -> None:
+    """Train the generator of Wav2Lip; `mouth animate --checkpoint RUN/generator.pt` uses it."""
+    from wav2lip.training import train_generator
+
+    asked = train_generator.Config(**config)
+    click.echo(train_generator.main(prepared, run, asked, judge, table, lags, device, workers))
 
 
 @train.command()
 @click.argument("clips", type=FOLDER)
-@click.argument("run", type=NEW_FOLDER)
-@click.option("--table", type=FILE, help="A clips.csv: file, person, held_out.")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@run_options
 @click.option("--processes", type=int, default=2, show_default=True, help="For preparing clips.")
 @flag("--everyone", "Learn from held-out persons too.")
 def compact(clips: Path, run: Path, table: Path | None, processes: int, **how: Any) -> None:
-    """Train the default weights from a folder of CLIPS of talking people.
-
-    Everything is kept in the folder RUN, at last RUN/compact.pt; started again, it goes on where
-    it was stopped.
-    """
+    """Train the default weights from a folder of CLIPS of talking people."""
     from wav2lip.training import export, prepare, train_renderer, train_voice
 
     prepared = run / "prepared"

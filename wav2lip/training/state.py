@@ -11,6 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from media.errors import NamedError
+
+
+class OtherRun(NamedError, ValueError):
+    """A folder holds a run of another configuration."""
+
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write `state` so that `path` is always a whole file."""
@@ -23,15 +29,25 @@ def save(path: Path, state: dict[str, Any]) -> None:
 def resume(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     """The state saved at `path` by a run of the same `config`, or None.
 
-    Raises ValueError where another configuration was saved: mixing two runs would be worse than
-    stopping.
+    Raises OtherRun (`other-run`) where another configuration was saved: mixing two runs would be
+    worse than stopping.
     """
     if not path.exists():
         return None
     state = torch.load(path, weights_only=True, map_location="cpu")
     if state["config"] != config:
-        raise ValueError(f"{path} was made with {state['config']}: move it away or choose another")
+        raise _other(path, state["config"], config)
     return state
+
+
+def _other(path: Path, saved: dict[str, Any], config: dict[str, Any]) -> OtherRun:
+    names = sorted(saved.keys() | config.keys())
+    unlike = [f"{name} {saved.get(name)}" for name in names if saved.get(name) != config.get(name)]
+    return OtherRun(
+        "other-run",
+        f"{path} belongs to a run with {', '.join(unlike)}.",
+        "Ask for the same again to go on with it, or move it away, or choose another folder.",
+    )
 
 
 def generator(seed: int, step: int) -> np.random.Generator:

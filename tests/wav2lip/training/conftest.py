@@ -48,10 +48,26 @@ def prepared(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="session")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same clips in Wav2Lip's layout, the last to validate on."""
+    folder = tmp_path_factory.mktemp("layout")
+    for number, (name, person, _, mirrored) in enumerate(CLIPS):
+        clip = folder / person / Path(name).stem
+        clip.mkdir(parents=True)
+        face, opening = _face(mirrored), _opening(2 + number)
+        for index, amount in enumerate(opening):
+            box = _chin_lowered(face, 8 * float(amount))[76:187, 84:176]
+            cv2.imwrite(str(clip / f"{index}.jpg"), np.ascontiguousarray(box[:, :, ::-1]))
+        _write_buzz(clip / "audio.wav", np.repeat(opening, int(SAMPLE_RATE / FPS)))
+    (folder / "filelists").mkdir()
+    (folder / "filelists" / "train.txt").write_text("a/first\na/second\n", encoding="utf-8")
+    (folder / "filelists" / "val.txt").write_text("b/third\n", encoding="utf-8")
+    return folder
+
+
 def _write_clip(path: Path, speed: float, mirrored: bool) -> None:
-    face = np.ascontiguousarray(data.astronaut()[:256, 96:352])
-    face = face[:, ::-1] if mirrored else face
-    opening = 0.5 - 0.5 * np.cos(2 * np.pi * speed * np.arange(FRAMES) / float(FPS))
+    face, opening = _face(mirrored), _opening(speed)
     silent, sound = path.with_suffix(".silent.mp4.tmp"), path.with_suffix(".wav.tmp")
     with VideoWriter(silent, 256, 256, FPS) as video:
         for amount in opening:
@@ -60,6 +76,16 @@ def _write_clip(path: Path, speed: float, mirrored: bool) -> None:
     concatenate([silent], sound, path, FPS, FRAMES)
     silent.unlink()
     sound.unlink()
+
+
+def _face(mirrored: bool) -> np.ndarray:
+    face = np.ascontiguousarray(data.astronaut()[:256, 96:352])
+    return face[:, ::-1] if mirrored else face
+
+
+def _opening(speed: float) -> np.ndarray:
+    """How far the mouth is open in each frame, 0..1; `speed` words a second."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * speed * np.arange(FRAMES) / float(FPS))
 
 
 def _chin_lowered(face: np.ndarray, pixels: float) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""The loop that training scripts share: steps, learning rates, saving, curves, early stop, report.
+
+A script says what a step is:
+
+    for step, batch in training.steps(draw):
+        training.descend(loss, "generator")
+        if training.looks(step):
+            training.judge(validation_loss)
+
+Everything that decides how a run goes on is in RUN/state.pt: networks, optimisers, step, curves,
+the best result. Random numbers come from `state.generator(seed, step)` alone. So a killed run that
+is started again ends where an unbroken one would have ended.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from math import cos, pi
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from wav2lip.training import state
+from wav2lip.training.report import Report, Strip
+
+WARM_UP = 100  # steps
+Weights = dict[str, Tensor]
+
+
+class Drawn(Protocol):
+    """A batch: tensors that move to a device together."""
+
+    def to(self, device: str) -> Any: ...
+
+
+class Training:
+    """Networks with their learning rates, the step they are at, and how it went so far."""
+
+    def __init__(
+        self, run: Path, config: dict[str, Any], nets: dict[str, tuple[nn.Module, float]]
+    ) -> None:
+        """`config` says steps, seed, look_every, patience and whatever else decides how the run
+        goes: only a run of the same configuration is continued.
+
+        Every `look_every` steps the run is validated, saved and reported; after `patience` looks
+        without a better one (0: never) it stops. Raises NamedError as `state.resume` does.
+        """
+        self.run, self.config, self.last = run, config, int(config["steps"])
+        self.nets = {name: net for name, (net, _) in nets.items()}
+        self.rates = {name: rate for name, (_, rate) in nets.items()}
+        self.optimisers = {
+            name: torch.optim.AdamW(net.parameters(), self.rates[name], betas=(0.9, 0.99))
+            for name, net in self.nets.items()
+        }
+        self.look_every, self.patience = config["look_every"], config["patience"]
+        self.step, self.best, self.best_step = 0, float("inf"), 0
+        self.curves: dict[str, list[tuple[int, float]]] = {}
+        self._resume()
+
+    @property
+    def done(self) -> bool:
+        """All steps are made, or no look has been better for too long."""
+        looks = (self.step - self.best_step) // self.look_every
+        stale = 0 < self.patience <= looks and self.best_step > 0
+        return self.step >= self.last or stale
+
+    def steps(
+        self, draw: Callable[[int], Drawn], device: str = "cpu", workers: int = 0
+    ) -> Iterator[tuple[int, Any]]:
+        """The steps still to be made and their batches; saves after the looks.
+
+        `draw(step)` gives the batch of a step. With `workers` so many processes draw ahead, to the
+        same numbers; `draw` must then be picklable.
+        """
+        with tqdm(initial=self.step, total=self.last, desc=self.run.name, mininterval=2) as bar:
+            drawn = iter(_loader(draw, range(self.step, self.last), workers))
+            while not self.done:
+                batch = next(drawn).to(device)
+                for net in self.nets.values():
+                    net.train()
+                # After drawing, which may use torch's random numbers, or may not be done here.
+                state.generator(self.config["seed"], self.step)
+                yield self.step, batch
+                self.step += 1
+                bar.update()
+                if self.looks(self.step - 1):
+                    self._save()
+
+    def looks(self, step: int) -> bool:
+        """Whether to validate after this step."""
+        return (step + 1) % self.look_every == 0 or step + 1 == self.last
+
+    def descend(self, loss: Tensor, *names: str) -> None:
+        """One step of some networks, their rates warming up and then falling along half a cosine.
+
+        The loss becomes a point of the curve of the first name.
+        """
+        share = min(1.0, (self.step + 1) / WARM_UP) * 0.5 * (1 + cos(pi * self.step / self.last))
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        for name in names:
+            for group in self.optimisers[name].param_groups:
+                group["lr"] = self.rates[name] * share
+            self.optimisers[name].step()
+        self.note(names[0], loss.item())
+
+    def note(self, curve: str, value: float) -> None:
+        """One more point of a curve, at the present step."""
+        self.curves.setdefault(curve, []).append((self.step + 1, value))
+
+    def judge(self, loss: float) -> bool:
+        """Take the validation loss of this step; whether it is the least so far."""
+        self.note("validation", loss)
+        better = loss < self.best
+        if better:
+            self.best, self.best_step = loss, self.step + 1
+        return better
+
+    def report(self, title: str, strips: Iterable[Strip] = ()) -> None:
+        """Rewrite RUN/report.html."""
+        words = f"step {self.step + 1} of {self.last}"
+        if self.best_step:
+            words += f", best validation {self.best:.4f} at step {self.best_step}"
+        running = self.step + 1 < self.last
+        report = Report(title, words, self.config, self.curves, list(strips), running)
+        report.write(self.run / "report.html")
+
+    def checkpoint(self, name: str, architecture: str) -> dict[str, Any]:
+        """A network as a file in Wav2Lip's layout, with what it is and how it came about."""
+        return {
+            "architecture": architecture,
+            "config": self.config,
+            "state_dict": _whole(self.nets[name].state_dict()),
+            "optimizer": self.optimisers[name].state_dict(),
+            "global_step": self.step + 1,
+            "global_epoch": 0,  # batches are drawn at random: there are no epochs
+        }
+
+    def _resume(self) -> None:
+        saved = state.resume(self.run / "state.pt", self.config)
+        if not saved:
+            return
+        self.step, self.best, self.best_step = saved["step"], saved["best"], saved["best_step"]
+        self.curves = saved["curves"]
+        for name, net in self.nets.items():
+            net.load_state_dict(saved["nets"][name])
+            self.optimisers[name].load_state_dict(saved["optimisers"][name])
+
+    def _save(self) -> None:
+        state.save(
+            self.run / "state.pt",
+            {
+                "config": self.config,
+                "step": self.step,
+                "best": self.best,
+                "best_step": self.best_step,
+                "curves": self.curves,
+                "nets": {name: net.state_dict() for name, net in self.nets.items()},
+                "optimisers": {name: each.state_dict() for name, each in self.optimisers.items()},
+            },
+        )
+
+
+class _Batches(Dataset):
+    """Batch i is what is drawn with the random numbers of step i, whichever process draws it."""
+
+    def __init__(self, draw: Callable[[int], Drawn]) -> None:
+        self.draw = draw
+
+    def __getitem__(self, step: int) -> Drawn:
+        return self.draw(step)
+
+
+def _loader(draw: Callable[[int], Drawn], steps: range, workers: int) -> DataLoader:
+    return DataLoader(
+        _Batches(draw),
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        # A forked child would inherit locks of torch's threads, held for ever.
+        multiprocessing_context="spawn" if workers else None,
+    )
+
+
+def _whole(weights: Weights) -> Weights:
+    return {key: value.detach().cpu().contiguous() for key, value in weights.items()}
