@@ -15,7 +15,8 @@ def usual_options(
     """What is taken for granted with such a source, where `options` do not say otherwise.
 
     The voices that are in it already keep their level, and when they stay to be heard, none of
-    them is cut: the result then lasts as long as the longer of the two, the video or the voices.
+    them is cut: the result then lasts as long as the longer of the two, the video or the voices,
+    and who has said everything holds still, instead of moving the lips backwards without a sound.
     """
     if not source.result_of:
         return {}
@@ -24,5 +25,5 @@ def usual_options(
     if options.get("overlay") is True and info.fps and info.frames:
         ends = max(Fraction(voice.start) + Fraction(voice.duration) for voice in voices)
         longer = result_frames(ends, info.fps) > info.frames
-        usual["sync_mode"] = "bounce" if longer else "silence"
+        usual["sync_mode"] = "freeze" if longer else "silence"
     return usual

@@ -34,8 +34,8 @@ def voice(jobs: Jobs, short_voice: Path) -> Upload:
     [
         (0.0, {"overlay": True}, "silence"),
         (0.4, {"overlay": True}, "silence"),
-        (0.5, {"overlay": True}, "bounce"),
-        (0.5, {"overlay": True, "sync_mode": "freeze"}, "freeze"),
+        (0.5, {"overlay": True}, "freeze"),
+        (0.5, {"overlay": True, "sync_mode": "loop"}, "loop"),
         (0.0, {}, "bounce"),
     ],
 )
