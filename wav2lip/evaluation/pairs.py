@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from media.errors import NamedError
+from media.errors import MediaError, NamedError
 from media.probe import probe
 
 SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mpg"}
@@ -77,7 +77,7 @@ def from_list(path: Path, folder: Path) -> list[Pair]:
 
 
 def with_other_voices(clips: list[tuple[Path, str]]) -> list[Pair]:
-    """Each clip with a voice of somebody else: the next person's, clip by clip.
+    """Each clip with a voice of somebody else: the person's before, clip by clip.
 
     With a single person another of the person's clips; a single clip keeps its own voice, which the
     takes then hear half its length later.
@@ -86,15 +86,22 @@ def with_other_voices(clips: list[tuple[Path, str]]) -> list[Pair]:
     for path, person in clips:
         persons.setdefault(person, []).append(path)
     names = sorted(persons)
+    voices = {name: [path for path in persons[name] if _has_sound(path)] for name in names}
     pairs = []
     for index, name in enumerate(names):
-        others = persons[names[index - 1]]
-        shift = 1 if len(names) == 1 else 0
-        pairs += [
-            Pair(path, name, others[(number + shift) % len(others)])
-            for number, path in enumerate(persons[name])
-        ]
+        before = [other for other in names[index + 1 :] + names[:index] if voices[other]]
+        for number, path in enumerate(persons[name]):
+            own = [voice for voice in voices[name] if voice != path] or [path]
+            others = voices[before[-1]] if before else own
+            pairs.append(Pair(path, name, others[number % len(others)]))
     return pairs
+
+
+def _has_sound(clip: Path) -> bool:
+    try:
+        return probe(clip).has_audio
+    except MediaError:
+        return False  # it is left out with this error when it is watched
 
 
 def enough(pairs: list[Pair], seconds: float) -> list[Pair]:
@@ -104,10 +111,15 @@ def enough(pairs: list[Pair], seconds: float) -> list[Pair]:
     for pair in pairs:
         if lasted.get(pair.person, 0.0) < seconds:
             chosen.append(pair)
-            lasted[pair.person] = lasted.get(pair.person, 0.0) + float(
-                probe(pair.face).duration or 0
-            )
+            lasted[pair.person] = lasted.get(pair.person, 0.0) + _seconds(pair.face)
     return chosen
+
+
+def _seconds(clip: Path) -> float:
+    try:
+        return float(probe(clip).duration or 0)
+    except MediaError:
+        return 0.0  # it is chosen, and left out with this error when it is watched
 
 
 def _is_number(word: str) -> bool:

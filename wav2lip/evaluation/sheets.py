@@ -54,6 +54,8 @@ def _draw(
 ) -> dict[str, object]:
     shown = {"real": [_face(f, b) for f, b in zip(clip.frames(), clip.boxes, strict=True)]}
     for take in takes_of(clip, other, rest, engine):
+        if take.name == "pause":
+            continue  # nothing happens in it
         shown[take.name] = [_face(result, box) for result, _, box in take.frames()]
     opening = clip.raw[:, mouth_shape.OPENING]
     ranked = np.argsort(opening, kind="stable")

@@ -1,4 +1,4 @@
-"""Clips of a speaker, made here: the astronaut, whose mouth opens with a sound of known loudness."""
+"""Clips of a speaker, made here: the astronaut, whose mouth opens with a sound we know."""
 
 import wave
 from fractions import Fraction
@@ -36,9 +36,7 @@ def write_speech(path: Path, mirrored: bool, seed: int) -> Path:
     shapes = np.zeros((FRAMES, 8), np.float32)
     shapes[:, [0, 1, 5, 6]] = 2.5 * loud[:, None]
     box = next(iter(detect([picture])))[0].box
-    frames = wav2lip.load("compact").render(
-        [picture] * FRAMES, np.tile(box, (FRAMES, 1)), shapes
-    )
+    frames = wav2lip.load("compact").render([picture] * FRAMES, np.tile(box, (FRAMES, 1)), shapes)
     height, width = picture.shape[:2]
     silent, sound = path.with_suffix(".silent.mp4"), path.with_suffix(".wav")
     with VideoWriter(silent, width, height, Fraction(FPS)) as writer:

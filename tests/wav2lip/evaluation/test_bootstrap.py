@@ -55,7 +55,7 @@ def test_who_has_no_value_is_left_out() -> None:
 
 def test_the_same_small_gain_for_everybody_is_sure() -> None:
     before = people()
-    after = {name: rows + [0.01, 0] for name, rows in before.items()}
+    after = {name: rows + np.array([0.01, 0]) for name, rows in before.items()}
     gain = estimate(after, ratio, minus=before)
     alone = estimate(after, ratio)
     assert (gain.low, gain.mean, gain.high) == pytest.approx((0.01, 0.01, 0.01))

@@ -1,0 +1,117 @@
+"""Engines that are easy to judge: one that changes nothing, and one that comes late."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wav2lip.compact import mouth_shape
+from wav2lip.engine import Engine, Frame
+from wav2lip.evaluation import mouths
+from wav2lip.evaluation.footage import FPS, Footage, recorded, watch
+from wav2lip.evaluation.meter import Score, measured, measured_real
+from wav2lip.evaluation.redrawing import redrawn
+from wav2lip.evaluation.takes import PAUSE, Take, takes_of
+
+from .conftest import FRAMES, loudness
+
+
+class Unchanged:
+    """An engine that gives back what it is given."""
+
+    name = architecture = "unchanged"
+    device = "cpu"
+    pads = (0, 0, 0, 0)
+
+    def drive(self, mel: np.ndarray, start: int, stop: int, fps: Fraction) -> np.ndarray:
+        return np.zeros((stop - start, 1), np.float32)
+
+    def render(
+        self, frames: Sequence[Frame], boxes: np.ndarray, drive: np.ndarray, blend: bool = True
+    ) -> list[Frame]:
+        return [frame.copy() for frame in frames]
+
+
+def played(clip: Footage, engine: Engine, late: int = 0) -> Score:
+    """What is measured of a clip that is shown `late` frames later."""
+    frames = list(clip.frames())
+    order = np.clip(np.arange(len(clip)) - late, 0, None)
+    take = Take(
+        "video",
+        engine,
+        np.zeros((len(clip), 1)),
+        clip.boxes,
+        lambda: (frames[index] for index in order),
+        0.0,
+    )
+    return measured(take, clip, [], clip.samples) | measured_real(clip, [])
+
+
+def peak(score: Score) -> tuple[int, float]:
+    by_lag = mouths.correlation(mouths.moments(score["real opening"], score["video opening"]))
+    return int(mouths.LAGS[by_lag.argmax()]), float(by_lag.max())
+
+
+def test_the_speaker_is_found_and_the_mouth_follows_what_was_drawn(speech: Footage) -> None:
+    assert len(speech) == FRAMES
+    opening = speech.raw[:, mouth_shape.OPENING]
+    assert np.corrcoef(opening, loudness(1))[0, 1] > 0.8
+    assert opening[speech.still] < np.percentile(opening, 25)
+    rests = mouths.silent(speech.samples, FRAMES)
+    assert np.flatnonzero(rests).tolist() == list(range(24, 30))
+
+
+def test_a_perfect_copy_is_perfect(speech: Footage) -> None:
+    score = played(speech, Unchanged())
+    assert peak(score) == (0, pytest.approx(1))
+    assert score["video outside"].max() == 0
+    assert score["video identity"] == pytest.approx(0)
+    assert score["video sharpness"] == pytest.approx(score["real sharpness"])
+
+
+def test_a_late_copy_is_late(speech: Footage) -> None:
+    lag, r = peak(played(speech, Unchanged(), late=3))
+    assert lag == 3
+    assert r > 0.95
+
+
+def test_nothing_is_gained_by_leaving_the_reference_as_it_is(speech: Footage) -> None:
+    found = redrawn(speech, mouth_shape.rest(speech.raw), Unchanged(), seed=0)
+    for name in ("decibels", "likeness", "full decibels", "full likeness", "sharpness"):
+        assert found[f"redrawn {name}"] == pytest.approx(found[f"copied {name}"])
+    again = redrawn(speech, mouth_shape.rest(speech.raw), Unchanged(), seed=0)
+    assert again["copied decibels"] == pytest.approx(found["copied decibels"])
+    other = redrawn(speech, mouth_shape.rest(speech.raw), Unchanged(), seed=1)
+    assert other["copied decibels"] != pytest.approx(found["copied decibels"])
+
+
+def test_a_clip_is_spoken_in_every_way(speech: Footage) -> None:
+    other = np.roll(speech.samples, 9000)
+    takes = list(takes_of(speech, other, mouth_shape.rest(speech.raw), Unchanged()))
+    lengths = {take.name: len(list(take.frames())) for take in takes}
+    assert lengths == {
+        "still": FRAMES,
+        "pause": PAUSE,
+        "still_other": FRAMES,
+        "video": FRAMES,
+        "video_other": FRAMES,
+    }
+
+
+def test_footage_is_watched_once(speech: Footage, tmp_path: Path) -> None:
+    target = tmp_path / "footage.npz"
+    first = recorded(speech.path, target, FRAMES)
+    written = target.stat().st_mtime_ns
+    again = recorded(speech.path, target, FRAMES)
+    assert target.stat().st_mtime_ns == written
+    for name in ("boxes", "points", "samples"):
+        assert (getattr(again, name) == getattr(speech, name)).all()
+        assert (getattr(first, name) == getattr(speech, name)).all()
+
+
+def test_a_stretch_is_cut_where_it_is_asked_to_end(speech: Footage) -> None:
+    short = watch(speech.path, 30)
+    assert len(short) == 30
+    assert len(short.samples) == 30 * 16000 // FPS
