@@ -15,7 +15,18 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     The database is brought to its newest version first.
     """
-    from app import api, errors, operation, ownership, pages, password, receiving, security, visitor
+    from app import (
+        api,
+        errors,
+        forms,
+        operation,
+        ownership,
+        pages,
+        password,
+        receiving,
+        security,
+        visitor,
+    )
     from app.files import UploadRequest
     from jobs.service import Jobs
 
@@ -42,5 +53,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(security.check_body)
     app.register_blueprint(operation.operation)
     app.register_blueprint(pages.pages)
+    app.register_blueprint(forms.forms)
     app.register_blueprint(api.api)
     return app

@@ -12,12 +12,23 @@ from app.ownership import check_owner
 from app.system import generators, system
 from app.visitor import visitor
 from jobs.errors import not_found
-from jobs.records import FINAL
+from jobs.records import FINAL, Job, Upload
 
 pages = Blueprint("pages", __name__)
-pages.add_app_template_filter(words.moment)
+for words_for in (words.moment, words.ahead, words.size):
+    pages.add_app_template_filter(words_for)
 
 WAITING = ("choosing", *FINAL)  # states in which nothing happens by itself
+# What the list can be narrowed to: title and states.
+FILTERS: dict[str, tuple[str, tuple[str, ...] | None]] = {
+    "": ("All", None),
+    "ready": ("Ready", ("done",)),
+    "running": (
+        "At work",
+        ("uploaded", "detecting", "choosing", "queued", "rendering", "finishing"),
+    ),
+    "stopped": ("Stopped", ("failed", "cancelled")),
+}
 
 
 @pages.app_context_processor
@@ -66,12 +77,43 @@ def _finished(id: str | None) -> dict[str, Any] | None:
 
 @pages.get("/jobs")
 def jobs() -> str:
-    shown = [representation.job(each) for each in jobs_of(visitor())]
-    running = any(each["state"] not in WAITING for each in shown)
-    return render_template("jobs.html", jobs=shown, running=running)
+    """The visitor's jobs; `?show=` names one of FILTERS."""
+    everything = jobs_of(visitor())
+    show = request.args.get("show", "")
+    states = FILTERS.get(show, (None, None))[1]
+    shown = [
+        representation.job(each) | {"bytes": _bytes(each)}
+        for each in everything
+        if states is None or each.state in states
+    ]
+    return render_template(
+        "jobs.html",
+        jobs=shown,
+        total=len(everything),
+        running=any(each.state not in WAITING for each in everything),
+        show=show,
+        filters={name: title for name, (title, _) in FILTERS.items()},
+    )
+
+
+def _bytes(job: Job) -> int:
+    """What a job and the files it was made from take on the disk, without what is passing."""
+    given = {upload.sha256: upload.bytes for upload in _uploads(job)}
+    storage = all_jobs().storage
+    made = storage.size(job.result_key) if job.result_key else 0
+    return sum(given.values()) + made
+
+
+def _uploads(job: Job) -> list[Upload]:
+    return [job.source, *(voice.upload for voice in job.voices)]
 
 
 @pages.get("/jobs/<id>")
 def job(id: str) -> str:
     shown = representation.job(all_jobs().job(id))
-    return render_template("job.html", job=shown, running=shown["state"] not in WAITING)
+    asking = shown["state"] == "choosing" and any(
+        voice["person"] is None and voice["point"] is None for voice in shown["voices"]
+    )
+    # An answered question waits only for the worker that acts on it.
+    running = not asking and shown["state"] not in FINAL
+    return render_template("job.html", job=shown, running=running, asking=asking)

@@ -8,7 +8,13 @@ from app.desk import jobs
 from app.visitor import client, visitor
 from jobs import limits, rates, room
 
-UPLOADING = {"api.create_upload", "api.create_sample", "api.reuse_result"}
+UPLOADING = {
+    "api.create_upload",
+    "api.create_sample",
+    "api.reuse_result",
+    "forms.create",
+    "forms.try_sample",
+}
 _AGAIN = 5  # seconds after which a busy server is asked again
 
 

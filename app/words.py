@@ -63,3 +63,12 @@ def moment(iso: str) -> str:
                 return f"on {then.day} {then:%B %Y}"
             return f"{count} {name}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+def ahead(iso: str) -> str:
+    """An ISO 8601 time to come: "in 6 days", "in 3 hours", "soon"."""
+    seconds = (datetime.fromisoformat(iso) - datetime.now(UTC)).total_seconds()
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if (count := int(seconds // unit)) > 0:
+            return f"in {count} {name}{'s' if count > 1 else ''}"
+    return "soon"

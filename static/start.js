@@ -6,6 +6,8 @@ import { FileField } from './field.js';
 import { Voices } from './voices.js';
 
 const form = document.querySelector('#start');
+form.noValidate = true; // what is missing is said beside it, in our words
+form.querySelector('.add').hidden = false;
 const status = document.querySelector('#send-status');
 const limits = { bytes: Number(form.dataset.maxBytes), seconds: Number(form.dataset.maxSeconds) };
 const video = form.dataset.video; // the address of an own result that is to be animated further
@@ -25,11 +27,15 @@ const syncMode = form.querySelector('#sync-mode');
 let syncChosen = false;
 syncMode.addEventListener('change', () => { syncChosen = true; });
 
-/** What is spoken already must not be cut off by a shorter voice; a longer one must end, too. */
+/**
+ * What is spoken already must not be cut off by a shorter voice; a longer one must end, too, and
+ * whoever has finished holds still meanwhile.
+ */
 function keepWhole() {
   if (syncChosen || !video) return;
-  const fits = face.adopted && voices.end <= (face.sent?.duration ?? 0);
-  syncMode.value = fits ? 'silence' : 'bounce';
+  const fits = voices.end <= (face.sent?.duration ?? 0);
+  if (face.adopted) syncMode.value = fits ? 'silence' : 'freeze';
+  else syncMode.value = 'bounce';
 }
 for (const name of ['sent', 'input']) form.addEventListener(name, keepWhole);
 form.querySelector('#add-voice').addEventListener('click', () => voices.add());
@@ -97,7 +103,7 @@ async function start(source, spoken, chosen) {
 
 /** Runs `work` with the buttons held, so that one click makes one job. */
 async function once(place, work) {
-  const buttons = document.querySelectorAll('#sample, #start [type=submit]');
+  const buttons = document.querySelectorAll('#sample button, #start [type=submit]');
   buttons.forEach((button) => { button.disabled = true; });
   show(place, null);
   try {
@@ -127,7 +133,8 @@ form.addEventListener('submit', (event) => {
   });
 });
 
-document.querySelector('#sample')?.addEventListener('click', () => {
+document.querySelector('#sample')?.addEventListener('submit', (event) => {
+  event.preventDefault();
   once(document.querySelector('#sample-error'), async () => {
     const sample = await request('POST', '/sample', {});
     await start(sample.source.id, [{ audio: sample.voice.id }], {});

@@ -39,7 +39,7 @@ def test_a_checkpoint_that_is_not_here_cannot_be_selected(client: FlaskClient) -
 
 def test_the_first_page_is_light(client: FlaskClient) -> None:
     files = ["style.css", "mark.svg", "sample/face.webp", "start.js", "api.js", "field.js"]
-    files += ["voices.js", "words.js", "waveform.js"]
+    files += ["again.js", "record.js", "voices.js", "words.js", "waveform.js"]
     parts = [client.get("/").data, *(client.get(f"/static/{file}").data for file in files)]
     assert sum(map(len, parts)) < 100_000
 
@@ -72,7 +72,7 @@ def test_a_finished_video_is_the_face_of_the_next_start(
         session.get_one(Job, job["id"]).state = "done"
     page = client.get(address).text
     assert f'data-result="/api/v1/jobs/{job["id"]}/result"' in page
-    assert '<input type="checkbox" id="overlay" checked' in page
+    assert '<input type="checkbox" id="overlay" name="overlay" checked' in page
     assert "<script>alert" not in page
 
 

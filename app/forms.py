@@ -1,0 +1,115 @@
+"""What the pages can do without a script: plain forms that lead to the next page."""
+
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from app import sample
+from app.desk import jobs, jobs_of
+from app.visitor import visitor
+from jobs.choices import VoiceChoice
+from jobs.records import FINAL, Upload
+from media.errors import NamedError
+
+forms = Blueprint("forms", __name__)
+
+
+@forms.post("/jobs")
+def create() -> Response:
+    """A face and its voices, one after the other, as the form of the start page sends them."""
+    (source, *_), voices = _received("source", "face"), _received("voice", "voice")
+    if "consent" not in request.form:
+        raise NamedError(
+            "consent-missing",
+            "The people in the files must agree to this.",
+            "Go back and tick the box if they do.",
+        )
+    start, choices = 0.0, []
+    for voice in voices:
+        choices.append(VoiceChoice(voice.id, start=round(start, 3)))
+        start += float(jobs().voice_duration(voice))
+    job = jobs().create_job(visitor(), source.id, choices, _options(), consent=True)
+    return _to(job.id)
+
+
+@forms.post("/sample")
+def try_sample() -> Response:
+    source = jobs().create_upload(visitor(), sample.face(), "astronaut.png")
+    voice = jobs().create_upload(visitor(), sample.VOICE, "hello.mp3")
+    return _to(jobs().create_job(visitor(), source.id, [VoiceChoice(voice.id)]).id)
+
+
+@forms.post("/jobs/<id>/voices")
+def choose(id: str) -> Response:
+    """The answer to who speaks: a field `person-1` for the first voice, and so on."""
+    choices = [
+        VoiceChoice(
+            voice.upload_id,
+            request.form.get(f"person-{number}", type=int),
+            voice.start,
+            voice.gain,
+        )
+        for number, voice in enumerate(jobs().job(id).voices, start=1)
+    ]
+    jobs().choose_voices(id, choices)
+    return _to(id)
+
+
+@forms.post("/jobs/<id>/cancel")
+def cancel(id: str) -> Response:
+    jobs().cancel(id)
+    return _to(id)
+
+
+@forms.post("/jobs/<id>/retry")
+def retry(id: str) -> Response:
+    jobs().retry(id)
+    return _to(id)
+
+
+@forms.post("/jobs/<id>/delete")
+def delete(id: str) -> Response:
+    jobs().delete(id)
+    return redirect(url_for("pages.jobs"), 303)
+
+
+@forms.post("/jobs/delete")
+def delete_all() -> Response:
+    """Everything of the visitor's that has ended; what still runs is left to run."""
+    for job in jobs_of(visitor()):
+        if job.state in FINAL:
+            jobs().delete(job.id)
+    return redirect(url_for("pages.jobs"), 303)
+
+
+def _received(field: str, what: str) -> list[Upload]:
+    """What was chosen in a field of the form, at least one file.
+
+    Raises NamedError bad-request where nothing was chosen, and as `create_upload`.
+    """
+    uploads = []
+    for file in request.files.getlist(field):
+        if file.filename:
+            file.stream.flush()
+            uploads.append(jobs().create_upload(visitor(), Path(file.stream.name), file.filename))
+    if not uploads:
+        raise NamedError("bad-request", f"There is no {what} yet.", f"Go back and choose a {what}.")
+    return uploads
+
+
+def _options() -> dict[str, Any]:
+    """The options of the form; a field that is not there, or empty, is left as it is."""
+    form = request.form
+    chosen: dict[str, Any] = {name: name in form for name in ("overlay", "static")}
+    for name in ("sync_mode", "badge", "checkpoint"):
+        if form.get(name):
+            chosen[name] = form[name]
+    if form.get("chin"):
+        chosen["pads"] = [0, form.get("chin", type=int), 0, 0]
+    return chosen
+
+
+def _to(id: str) -> Response:
+    return redirect(url_for("pages.job", id=id), 303)
