@@ -1,0 +1,230 @@
+"""By how much sound and lips are apart in each clip: measured, mended, or the clip is dropped.
+
+A judge says for every lag how well the sound fits the lips. Where one lag is clearly best, the
+sound is moved by it; where none is, the lips do not follow this sound, or nobody can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import checkpoints
+from dataset.footage import heard, link, shift_sound, videos
+from dataset.people import faces_file, stretch, subject
+from dataset.report import Report
+from dataset.worklist import Done, Dropped, Outcome, Task, placing, work
+from media.video import read_frames
+from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
+from wav2lip.compact import mouth_shape
+from wav2lip.compact.engine import CompactEngine
+from wav2lip.evaluation import expert as experts
+from wav2lip.evaluation.footage import landmarks_over_time
+
+FPS = Fraction(25)
+# Lags in frames of 40 ms, as the published SyncNet is asked for; at a positive one the voice is
+# heard later than the lips say it.
+LAGS = np.arange(-15, 16)
+# Fits this near to the best lag belong to it: a syllable lasts longer than a frame.
+NEAR = 3
+# What a judge errs by, and nobody sees: such a lag is left alone.
+LEFT_ALONE = 1
+# The mouth shapes that count: inner and outer opening.
+OPENINGS = slice(0, 2)
+SHORTEST = 25
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a lag must reach to be believed.
+
+    `fit` is for one second and falls with the root of a clip's length, as what a stranger's sound
+    reaches by chance does. All lags but its neighbours must fit worse by `margin`.
+    """
+
+    fit: float
+    margin: float
+
+
+# Correlation of openings. Measured on pieces of 28 clips, with their own sound and a stranger's: of
+# 5 s 88 % are kept, all at the right lag to a frame, and 3 % of the strangers; of 3 s 74 % and 5 %.
+VOICE = Demand(fit=1.08, margin=0.05)
+# By what share an expert's mean distance is below its median over the lags.
+EXPERT = Demand(fit=0.25, margin=0.02)
+
+
+def main(
+    clips: Path,
+    out: Path,
+    expert: Path | None = None,
+    fit: float | None = None,
+    margin: float | None = None,
+    by_folder: bool = False,
+    processes: int = 1,
+) -> Report:
+    """Write the clips of `clips` whose lips follow their sound to `out`, in sync.
+
+    The judge is the compact checkpoint (the opening it makes of the sound against the one that is
+    seen), or an `expert`, a file of SyncNet's weights. `by_folder` takes all clips of a folder to
+    have one lag, as those cut from one recording do; short clips need it. Raises NamedError:
+    no-clips, checkpoint-missing, checkpoint-corrupt.
+    """
+    usual = EXPERT if expert else VOICE
+    demand = Demand(usual.fit if fit is None else fit, usual.margin if margin is None else margin)
+    settings = {
+        "command": "sync",
+        "clips": str(clips.absolute()),
+        "expert": expert and str(expert.absolute()),
+    }
+    _judge(expert)  # what is wrong with it is said before anything begins
+    tasks = [Task(name, path) for name, path in videos(clips).items()]
+    do = partial(_measure, expert=expert)
+    measured = work(tasks, do, out, "measured", settings, processes).outcomes
+    chosen = [
+        Task(task.name, task.source, verdict)
+        for task, verdict in zip(tasks, _verdicts(measured, demand, by_folder), strict=True)
+    ]
+    done = work(chosen, partial(_mend, out=out), out, "journal", settings, processes)
+    told = settings | asdict(demand) | {"by folder": by_folder}
+    kept = [abs(each.facts["lag"]) for each in done.outcomes if not each.reason]
+    moved = sum(lag > LEFT_ALONE for lag in kept)
+    notes = [f"{moved} of {len(kept)} had their sound moved. A lag is in frames of 40 ms."]
+    shown = ["lag", "fit", "margin"]
+    return Report("sync", out, told, Done(done.outcomes, done.fresh), shown, notes).write()
+
+
+def verdict(curve: np.ndarray, seconds: float, demand: Demand) -> dict[str, Any]:
+    """The best of a fit at each of `LAGS` over so many `seconds`, as JSON values.
+
+    They are lag, fit, margin and reason: why none is best, or empty.
+    """
+    best = int(np.nanargmax(curve))
+    far = np.abs(LAGS - LAGS[best]) >= NEAR
+    fit, margin = float(curve[best]), float(curve[best] - np.nanmax(curve[far]))
+    needed = demand.fit / seconds**0.5
+    reason = ""
+    if fit < needed:
+        reason = f"the lips do not follow the sound: {fit:.2f} at best, {needed:.2f} needed"
+    elif margin < demand.margin:
+        reason = f"no lag is clearly best: by {margin:.2f}"
+    elif abs(LAGS[best]) == LAGS[-1]:
+        reason = f"further apart than can be measured: {LAGS[-1]} frames or more"
+    return {
+        "lag": int(LAGS[best]),
+        "fit": round(fit, 3),
+        "margin": round(margin, 3),
+        "reason": reason,
+    }
+
+
+def correlations(seen: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """How openings (n, k) seen and said correlate at each of `LAGS`, mean over the k: (31,).
+
+    NaN where they overlap by less than half a second.
+    """
+    curve = np.full(len(LAGS), np.nan)
+    for place, lag in enumerate(LAGS.tolist()):
+        a = seen[max(-lag, 0) : len(seen) - max(lag, 0)]
+        b = said[max(lag, 0) : len(said) - max(-lag, 0)]
+        if len(a) < FPS / 2:
+            continue
+        a, b = a - a.mean(0), b - b.mean(0)
+        spread = np.sqrt((a**2).sum(0) * (b**2).sum(0)) + 1e-9
+        curve[place] = ((a * b).sum(0) / spread).mean()
+    return curve
+
+
+def _verdicts(measured: Sequence[Outcome], demand: Demand, by_folder: bool) -> list[dict[str, Any]]:
+    groups: dict[str, list[Outcome]] = {}
+    for each in measured:
+        groups.setdefault(_group(each.name, by_folder), []).append(each)
+    found = {}
+    for group, members in groups.items():
+        seen = [each for each in members if not each.reason]
+        if seen:
+            curves = np.ma.masked_invalid([each.facts["curve"] for each in seen])
+            weights = [each.facts["seconds"] for each in seen]
+            mean = np.ma.average(curves, axis=0, weights=weights)
+            found[group] = verdict(np.ma.filled(mean, np.nan), sum(weights), demand)
+    return [
+        {"reason": each.reason}
+        if each.reason
+        else found[_group(each.name, by_folder)] | {"seconds": each.facts["seconds"]}
+        for each in measured
+    ]
+
+
+def _group(name: str, by_folder: bool) -> str:
+    return name.rpartition("/")[0] if by_folder else name
+
+
+def _measure(task: Task, expert: Path | None) -> Outcome:
+    scene = subject(task.source)
+    (person,) = scene.persons
+    first, boxes = stretch(scene, person, FPS)
+    if len(boxes) < SHORTEST:
+        raise Dropped(f"face in sight for less than 1 s: {len(boxes)} frames")
+    frames = list(read_frames(task.source, first, first + len(boxes), FPS))
+    boxes = boxes[: len(frames)]
+    samples = heard(task.source, first / FPS, len(boxes) / FPS, SAMPLE_RATE)
+    curve = _judge(expert)(frames, boxes, samples)
+    return Outcome(facts={"curve": curve.round(4).tolist(), "seconds": float(len(boxes) / FPS)})
+
+
+def _mend(task: Task, out: Path) -> Outcome:
+    known = dict(task.what)
+    if reason := known.pop("reason"):
+        return Outcome(reason=reason, facts=known)
+    name = f"{task.name}{task.source.suffix.lower()}"
+    made = [name]
+    with placing(out, name) as path:
+        if abs(known["lag"]) <= LEFT_ALONE:
+            link(task.source, path)
+        else:
+            shift_sound(task.source, path, known["lag"] / FPS)
+    if (faces := faces_file(task.source)).exists():
+        made.append(faces_file(Path(name)).as_posix())
+        with placing(out, made[-1]) as path:
+            link(faces, path)
+    return Outcome(made=tuple(made), facts=known)
+
+
+class _VoiceJudge:
+    """What the compact checkpoint would let a mouth do, beside what it does."""
+
+    def __init__(self) -> None:
+        self._engine = CompactEngine.from_checkpoint(checkpoints.require("compact"), "cpu")
+
+    def __call__(
+        self, frames: Sequence[np.ndarray], boxes: np.ndarray, samples: np.ndarray
+    ) -> np.ndarray:
+        seen = mouth_shape.measure(landmarks_over_time(iter(frames), boxes))
+        said = self._engine.drive(mel_spectrogram(samples), 0, len(frames), FPS)
+        return correlations(seen[:, OPENINGS], said[:, OPENINGS])
+
+
+class _ExpertJudge:
+    """The distances of a sync expert, as shares below their median."""
+
+    def __init__(self, path: Path) -> None:
+        self._expert = experts.load(path)
+
+    def __call__(
+        self, frames: Sequence[np.ndarray], boxes: np.ndarray, samples: np.ndarray
+    ) -> np.ndarray:
+        faces = [self._expert.crop(f, box) for f, box in zip(frames, boxes, strict=True)]
+        distances = np.nanmean(self._expert.distances(np.stack(faces), samples), axis=0)
+        return 1 - distances / np.nanmedian(distances)
+
+
+@lru_cache(maxsize=1)
+def _judge(expert: Path | None) -> _VoiceJudge | _ExpertJudge:
+    torch.set_num_threads(1)
+    return _ExpertJudge(expert) if expert else _VoiceJudge()
