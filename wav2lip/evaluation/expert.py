@@ -13,7 +13,7 @@ from wav2lip import expert, weights
 from wav2lip.audio import mel_spectrogram, mel_windows
 from wav2lip.compact import crop
 from wav2lip.evaluation.distances import WINDOW, apart
-from wav2lip.evaluation.footage import FPS
+from wav2lip.evaluation.footage import FPS, Face
 from wav2lip.evaluation.syncnet import PublishedExpert
 
 KINDS = ("syncnet", "expert")
@@ -25,8 +25,8 @@ class Expert(Protocol):
 
     name: str
 
-    def crop(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
-        """The face as the expert wants it, RGB uint8, from a frame and its face box."""
+    def crop(self, frame: np.ndarray, face: Face) -> np.ndarray:
+        """The face as the expert wants it, RGB uint8, from a frame and where it is in that."""
         ...
 
     def distances(self, faces: np.ndarray, samples: np.ndarray) -> np.ndarray:
@@ -44,8 +44,8 @@ class TrainedExpert:
         self.name = name
         self._network = network.eval().requires_grad_(False)
 
-    def crop(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
-        return crop.crop(frame, box)
+    def crop(self, frame: np.ndarray, face: Face) -> np.ndarray:
+        return crop.crop(frame, face.box, roll=face.roll)
 
     @torch.inference_mode()
     def distances(self, faces: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from face_detection import Detection, detect, shots
 from face_detection.detectors import Detector, load_detector
+from face_detection.identity import embedding
 from face_detection.landmarks import landmarks_in_fitted
 from face_detection.persons import link
 from media.atomic import replacing
@@ -29,7 +31,16 @@ STEADIED = 0.7
 # Room around the lips of a whole clip, in heights of the face box.
 LIP_MARGIN = 0.02
 
+_KEPT = ("boxes", "rolls", "points", "samples")
+
 Rectangle = tuple[float, float, float, float]  # x1, y1, x2, y2
+
+
+class Face(NamedTuple):
+    """Where a face is in a frame: a box, turned by `roll` degrees about its centre."""
+
+    box: np.ndarray  # (4,)
+    roll: float
 
 
 @dataclass(frozen=True)
@@ -39,11 +50,16 @@ class Footage:
     path: Path
     start: int  # the first frame of the stretch
     boxes: np.ndarray  # (n, 4) float32, as a user's video gets them: detected and smoothed
+    rolls: np.ndarray  # (n,) float32
     points: np.ndarray  # (n, 68, 2) float32, landmarks in pixels of the frame
     samples: np.ndarray  # (m,) float32, 16 kHz mono, from the first frame of the stretch on
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    @cached_property
+    def faces(self) -> list[Face]:
+        return [Face(*place) for place in zip(self.boxes, self.rolls.tolist(), strict=True)]
 
     @cached_property
     def raw(self) -> np.ndarray:
@@ -99,16 +115,17 @@ def watch(path: Path, most: int) -> Footage:
             f"Nobody is in sight in {path} for {SHORTEST} frames.",
             "Leave the clip out, or cut it to where the speaker faces the camera.",
         )
-    boxes = np.array([persons[0].box_at(frame) for frame in range(start, stop)], np.float32)
-    stretch = read_frames(path, start, stop, Fraction(FPS))
-    points = landmarks_over_time(stretch, boxes)
-    return Footage(path, start, boxes, points, _sound(path, start, stop))
-
-
-def landmarks_over_time(frames: Iterator[np.ndarray], boxes: np.ndarray) -> np.ndarray:
-    """Steadied landmarks (n, 68, 2) of a face in consecutive frames, in pixels of the frames."""
-    found = [landmarks_in_fitted(f, tuple(box)) for f, box in zip(frames, boxes, strict=True)]
-    return steadied(np.stack(found))
+    person, stretch = persons[0], range(start, stop)
+    boxes = np.array([person.box_at(frame) for frame in stretch], np.float32)
+    rolls = np.array([person.roll_at(frame) for frame in stretch], np.float32)
+    found = [
+        landmarks_in_fitted(frame, tuple(box), roll)
+        for frame, box, roll in zip(
+            read_frames(path, start, stop, Fraction(FPS)), boxes, rolls.tolist(), strict=True
+        )
+    ]
+    points = steadied(np.stack(found))
+    return Footage(path, start, boxes, rolls, points, _sound(path, start, stop))
 
 
 def steadied(points: np.ndarray) -> np.ndarray:
@@ -120,16 +137,16 @@ def recorded(path: Path, target: Path, most: int) -> Footage:
     """As `watch`, from the file `target` where it is there; written there otherwise."""
     if not target.exists():
         seen = watch(path, most)
+        kept = {name: getattr(seen, name) for name in _KEPT}
         with replacing(target) as unfinished, unfinished.open("wb") as opened:
-            np.savez(
-                opened,
-                start=seen.start,
-                boxes=seen.boxes,
-                points=seen.points,
-                samples=seen.samples,
-            )
-    with np.load(target) as kept:
-        return Footage(path, int(kept["start"]), kept["boxes"], kept["points"], kept["samples"])
+            np.savez(opened, allow_pickle=False, start=seen.start, **kept)
+    with np.load(target) as arrays:
+        return Footage(path, int(arrays["start"]), **{name: arrays[name] for name in _KEPT})
+
+
+def who(frame: np.ndarray, face: Face) -> np.ndarray:
+    """The embedding of the person in a frame, see face_detection.identity."""
+    return embedding(frame, tuple(face.box), face.roll)
 
 
 def of_length(samples: np.ndarray, frames: int) -> np.ndarray:

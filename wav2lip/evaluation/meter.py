@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from face_detection.identity import embedding
 from face_detection.landmarks import landmarks_in_fitted
 from wav2lip.compact import mouth_shape
 from wav2lip.evaluation import pictures
 from wav2lip.evaluation.expert import Expert
-from wav2lip.evaluation.footage import Footage, steadied
+from wav2lip.evaluation.footage import Face, Footage, steadied, who
 from wav2lip.evaluation.takes import Take
 
 # An embedding takes 60 ms, twenty times a frame; so many looks at a clip are enough.
@@ -31,10 +30,10 @@ def measured(take: Take, clip: Footage, experts: list[Expert], other: np.ndarray
 def measured_real(clip: Footage, experts: list[Expert]) -> Score:
     """What the real clip shows; who is on it is held against the still that others start from."""
     (still,) = clip.frames_at([clip.still])
-    meter = Meter(clip, experts, who=embedding(still, tuple(clip.boxes[clip.still])))
-    for frame, box in zip(clip.frames(), clip.boxes, strict=True):
-        meter.look(frame, frame, box)
-    mouth = pictures.region(clip.boxes[clip.still], clip.mouth, still)
+    meter = Meter(clip, experts, identity=who(still, clip.faces[clip.still]))
+    for frame, face in zip(clip.frames(), clip.faces, strict=True):
+        meter.look(frame, frame, face)
+    mouth = pictures.region(clip.faces[clip.still].box, clip.mouth, still)
     unmoved = {"unmoved sharpness": np.array([pictures.sharpness(still[mouth])])}
     return unmoved | meter.score("real")
 
@@ -42,11 +41,13 @@ def measured_real(clip: Footage, experts: list[Expert]) -> Score:
 class Meter:
     """Looks at the frames of one take one after the other."""
 
-    def __init__(self, clip: Footage, experts: list[Expert], who: np.ndarray | None = None) -> None:
-        """`who` is the embedding to be held against, instead of that of each frame's source."""
+    def __init__(
+        self, clip: Footage, experts: list[Expert], identity: np.ndarray | None = None
+    ) -> None:
+        """`identity` is to be held against, instead of that of each frame's source."""
         self._clip = clip
         self._experts = experts
-        self._who = who
+        self._fixed = identity
         self._points: list[np.ndarray] = []
         self._sharpness: list[float] = []
         self._outside: list[float] = []
@@ -56,17 +57,17 @@ class Meter:
         self._looks = set(looks.astype(int).tolist())
         self._last: tuple[np.ndarray, np.ndarray] | None = None
 
-    def look(self, made: np.ndarray, source: np.ndarray, box: np.ndarray) -> None:
+    def look(self, made: np.ndarray, source: np.ndarray, face: Face) -> None:
         """Measure the next frame, made from the frame `source`."""
-        mouth = pictures.region(box, self._clip.mouth, made)
+        mouth = pictures.region(face.box, self._clip.mouth, made)
         if len(self._points) in self._looks:
-            apart = embedding(made, tuple(box)) - self._identity_of(source, box)
+            apart = who(made, face) - self._identity_of(source, face)
             self._identity.append(float(np.linalg.norm(apart)))
-        self._points.append(landmarks_in_fitted(made, tuple(box)))
+        self._points.append(landmarks_in_fitted(made, tuple(face.box), face.roll))
         self._sharpness.append(pictures.sharpness(made[mouth]))
-        self._outside.append(pictures.change_outside(made, source, box))
+        self._outside.append(pictures.change_outside(made, source, face))
         for faces, expert in zip(self._faces, self._experts, strict=True):
-            faces.append(expert.crop(made, box))
+            faces.append(expert.crop(made, face))
 
     def score(self, take: str) -> Score:
         raw = mouth_shape.measure(steadied(np.stack(self._points)))
@@ -86,9 +87,9 @@ class Meter:
             for expert, faces in zip(self._experts, self._faces, strict=True)
         }
 
-    def _identity_of(self, source: np.ndarray, box: np.ndarray) -> np.ndarray:
-        if self._who is not None:
-            return self._who
+    def _identity_of(self, source: np.ndarray, face: Face) -> np.ndarray:
+        if self._fixed is not None:
+            return self._fixed
         if self._last is None or self._last[0] is not source:  # a still is looked at once
-            self._last = source, embedding(source, tuple(box))
+            self._last = source, who(source, face)
         return self._last[1]

@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from face_detection.roll import turned
+from wav2lip import leaning
 from wav2lip.compact import crop
-from wav2lip.evaluation.footage import Rectangle
+from wav2lip.evaluation.footage import Face, Rectangle
 
 # Pictures of whole levels cannot be told to be nearer than rounding: 58.9 dB for a perfect copy.
 LEAST_ERROR = 1 / 12
@@ -63,42 +65,54 @@ def sharpness(picture: np.ndarray) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
 
 
-def change_outside(made: np.ndarray, source: np.ndarray, box: np.ndarray) -> float:
+def change_outside(made: np.ndarray, source: np.ndarray, face: Face) -> float:
     """Mean change, in levels of 255, around a face and in its upper half, where none should be."""
-    around = region(box, (-SURROUNDINGS, -SURROUNDINGS, 1 + SURROUNDINGS, 1 + SURROUNDINGS), made)
+    around = region(
+        face.box, (-SURROUNDINGS, -SURROUNDINGS, 1 + SURROUNDINGS, 1 + SURROUNDINGS), made
+    )
     change = np.abs(made[around].astype(np.int16) - source[around]).mean(2)
     lower = np.zeros(made.shape[:2], bool)
-    x1, _, x2, y2 = box
-    _, top, side = crop.square(box)
-    lower[_within(top + side / 2, y2, made.shape[0]), _within(x1, x2, made.shape[1])] = True
+    half = _lower_half(face.box)
+    x1, y1, x2, y2 = leaning.around(half, face.roll, leaning.centre(face.box))
+    lower[_within(y1, y2, made.shape[0]), _within(x1, x2, made.shape[1])] = True
     outside = ~lower[around]
     return float(change[outside].mean()) if outside.any() else 0.0
 
 
 def with_reference(
-    target: np.ndarray, box: np.ndarray, reference: np.ndarray, reference_box: np.ndarray
+    target: np.ndarray, face: Face, reference: np.ndarray, reference_face: Face
 ) -> np.ndarray:
     """`target` with the lower half of its face copied from `reference`, box upon box.
 
     It is what a checkpoint is to improve on: the target's upper half and pose, another's mouth.
     """
-    left, top, side = crop.square(box)
-    from_left, from_top, from_side = crop.square(reference_box)
-    scale = side / from_side
-    shift = (scale - 1) / 2  # warpAffine maps centres of pixels
-    matrix = np.array(
-        [
-            [scale, 0, left - scale * from_left + shift],
-            [0, scale, top - scale * from_top + shift],
-        ]
-    )
+    to, of = (_corners(_square(each.box), each) for each in (face, reference_face))
+    matrix = cv2.getAffineTransform(of[:3].astype(np.float32), to[:3].astype(np.float32))
     size = (target.shape[1], target.shape[0])
-    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    moved = cv2.warpAffine(reference, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    out = target.copy()
-    where = region(box, (0.0, 0.5, 1.0, 1.0), target)
-    out[where] = moved[where]
-    return out
+    moved = cv2.warpAffine(
+        reference, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    half = np.zeros(target.shape[:2], np.uint8)
+    cv2.fillConvexPoly(half, _corners(_lower_half(face.box), face).round().astype(np.int32), 1)
+    return np.where(half[..., None] == 1, moved, target)
+
+
+def _square(box: np.ndarray) -> np.ndarray:
+    left, top, side = crop.square(box)
+    return np.array([left, top, left + side, top + side])
+
+
+def _lower_half(box: np.ndarray) -> np.ndarray:
+    _, top, side = crop.square(box)
+    return np.array([box[0], top + side / 2, box[2], box[3]])
+
+
+def _corners(part: np.ndarray, face: Face) -> np.ndarray:
+    """The corners (4, 2) of a part of a face's box, in places of pixels of the frame."""
+    x1, y1, x2, y2 = part
+    corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
+    # OpenCV counts from the centre of a pixel.
+    return turned(corners, face.roll, leaning.centre(face.box)) - 0.5
 
 
 def _within(low: float, high: float, length: int) -> slice:

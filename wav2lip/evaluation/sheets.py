@@ -19,7 +19,7 @@ from media.video_writer import VideoWriter
 from wav2lip.audio import SAMPLE_RATE
 from wav2lip.compact import crop, mouth_shape
 from wav2lip.engine import Engine
-from wav2lip.evaluation.footage import FPS, Footage
+from wav2lip.evaluation.footage import FPS, Face, Footage
 from wav2lip.evaluation.takes import takes_of
 
 FACE, MARGIN = 192, 24  # pixels of the player: the face box, and room around it
@@ -52,11 +52,11 @@ def drawn(
 def _draw(
     clip: Footage, other: np.ndarray, rest: np.ndarray, engine: Engine, player: Path
 ) -> dict[str, object]:
-    shown = {"real": [_face(f, b) for f, b in zip(clip.frames(), clip.boxes, strict=True)]}
+    shown = {"real": [_shown(*each) for each in zip(clip.frames(), clip.faces, strict=True)]}
     for take in takes_of(clip, other, rest, engine):
         if take.name == "pause":
             continue  # nothing happens in it
-        shown[take.name] = [_face(result, box) for result, _, box in take.frames()]
+        shown[take.name] = [_shown(result, face) for result, _, face in take.frames()]
     opening = clip.raw[:, mouth_shape.OPENING]
     ranked = np.argsort(opening, kind="stable")
     instants = ranked[np.linspace(0, len(ranked) - 1, COLUMNS).round().astype(int)].tolist()
@@ -65,8 +65,8 @@ def _draw(
     return {"rows": rows, "seconds": [n / FPS for n in instants]}
 
 
-def _face(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
-    return crop.crop(frame, box, FACE, MARGIN)
+def _shown(frame: np.ndarray, face: Face) -> np.ndarray:
+    return crop.crop(frame, face.box, FACE, MARGIN, face.roll)
 
 
 def _jpeg(faces: list[np.ndarray]) -> str:

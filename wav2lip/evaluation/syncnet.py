@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from wav2lip import weights
 from wav2lip.audio import SAMPLE_RATE
 from wav2lip.evaluation.distances import WINDOW, apart
+from wav2lip.evaluation.footage import Face
 
 SIDE = 224
 FEATURES = 1024
@@ -92,8 +93,8 @@ class PublishedExpert:
             raise weights.corrupt(path) from error
         return cls(network, path.stem)
 
-    def crop(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
-        x1, y1, x2, y2 = (float(side) for side in box)
+    def crop(self, frame: np.ndarray, face: Face) -> np.ndarray:
+        x1, y1, x2, y2 = (float(side) for side in face.box)
         half = max(x2 - x1, y2 - y1) / 2
         scale = SIDE / (2 * REACH * half)
         x0, y0 = (x1 + x2) / 2 - REACH * half, (y1 + y2) / 2 - half

@@ -4,7 +4,7 @@ Frames are made at the clip's own resolution as they are asked for, and none is 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, repeat
@@ -13,7 +13,8 @@ import numpy as np
 
 from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.engine import Engine
-from wav2lip.evaluation.footage import FPS, Footage, of_length
+from wav2lip.evaluation.footage import FPS, Face, Footage, of_length
+from wav2lip.leaning import grown
 
 # The real clip first: everything else is to be read beside it.
 TAKES = {
@@ -33,7 +34,7 @@ BATCH = 16
 # Excursions beyond these were hardly seen in training.
 LIMIT = 4.0
 
-Made = tuple[np.ndarray, np.ndarray, np.ndarray]  # a frame, what it was made from, the face box
+Made = tuple[np.ndarray, np.ndarray, Face]  # a frame, what it was made from, and where the face is
 
 
 @dataclass
@@ -43,20 +44,20 @@ class Take:
     name: str
     engine: Engine
     drive: np.ndarray
-    boxes: np.ndarray
+    faces: Sequence[Face]
     source: Callable[[], Iterable[np.ndarray]]
     seconds: float
 
     def frames(self) -> Iterator[Made]:
-        """Each frame as made, as it was, and its box."""
+        """Each frame as made, as it was, and where its face is."""
         at = 0
         waiting = iter(self.source())
         while batch := list(islice(waiting, BATCH)):
             now = slice(at, at + len(batch))
             begun = time.process_time()
-            made = self.engine.render(batch, grown(self.boxes[now], self.engine), self.drive[now])
+            made = rendered(self.engine, batch, self.faces[now], self.drive[now])
             self.seconds += time.process_time() - begun
-            yield from zip(made, batch, self.boxes[now], strict=True)
+            yield from zip(made, batch, self.faces[now], strict=True)
             at = now.stop
 
 
@@ -74,15 +75,15 @@ def takes_of(clip: Footage, other: np.ndarray, rest: np.ndarray, engine: Engine)
     pause = engine.drive(mel_spectrogram(silence), count, count + PAUSE, Fraction(FPS))
     (still,) = clip.frames_at([clip.still])
     shapes = true_shapes(clip, rest, engine)
-    held = _Still(engine, still, clip.boxes[clip.still])
+    held = _Still(engine, still, clip.faces[clip.still])
 
     yield held.take("still", *own)
     yield held.take("pause", pause, 0.0)
     yield held.take("still_other", *another)
     if shapes is not None:
         yield held.take("still_shapes", shapes, 0.0)
-    yield Take("video", engine, own[0], clip.boxes, clip.frames, own[1])
-    yield Take("video_other", engine, another[0], clip.boxes, clip.frames, another[1])
+    yield Take("video", engine, own[0], clip.faces, clip.frames, own[1])
+    yield Take("video_other", engine, another[0], clip.faces, clip.frames, another[1])
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,12 @@ class _Still:
 
     engine: Engine
     frame: np.ndarray
-    box: np.ndarray
+    face: Face
 
     def take(self, name: str, drive: np.ndarray, seconds: float) -> Take:
         count = len(drive)
-        boxes = np.tile(self.box, (count, 1))
-        return Take(name, self.engine, drive, boxes, lambda: repeat(self.frame, count), seconds)
+        faces = [self.face] * count
+        return Take(name, self.engine, drive, faces, lambda: repeat(self.frame, count), seconds)
 
 
 def true_shapes(clip: Footage, rest: np.ndarray, engine: Engine) -> np.ndarray | None:
@@ -107,10 +108,13 @@ def true_shapes(clip: Footage, rest: np.ndarray, engine: Engine) -> np.ndarray |
     return ((clip.raw - rest) / unit).clip(-LIMIT, LIMIT).astype(np.float32)
 
 
-def grown(boxes: np.ndarray, engine: Engine) -> np.ndarray:
-    """Boxes with the pads an engine asks for where a user says nothing."""
-    top, bottom, left, right = engine.pads
-    return boxes + np.array([-left, -top, right, bottom], np.float64)
+def rendered(
+    engine: Engine, frames: Sequence[np.ndarray], faces: Sequence[Face], drive: np.ndarray
+) -> list[np.ndarray]:
+    """What a user gets of some frames who asks for nothing in particular."""
+    boxes = np.array([face.box for face in faces], np.float64)
+    rolls = np.array([face.roll for face in faces])
+    return engine.render(frames, grown(boxes, rolls, engine.pads), drive, rolls=rolls)
 
 
 def _driven(engine: Engine, samples: np.ndarray, count: int) -> tuple[np.ndarray, float]:

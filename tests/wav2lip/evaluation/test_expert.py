@@ -54,7 +54,7 @@ def test_an_expert_gives_the_distance_of_every_window_at_every_lag(
     assert judge.name == path.stem
     count = 12
     frames = speech.frames_at(list(range(count)))
-    faces = np.stack([judge.crop(f, b) for f, b in zip(frames, speech.boxes, strict=False)])
+    faces = np.stack([judge.crop(*each) for each in zip(frames, speech.faces, strict=False)])
     samples = speech.samples[: count * SAMPLE_RATE // FPS]
     measured = judge.distances(faces, samples)
     assert measured.shape == (count - 4, 31)

@@ -6,8 +6,10 @@ import pytest
 import skimage.data
 
 from wav2lip.evaluation import pictures
+from wav2lip.evaluation.footage import Face
 
 BOX = np.array([170.0, 60.0, 270.0, 180.0])
+FACE = Face(BOX, 0.0)
 MOUTH = (0.3, 0.6, 0.7, 0.8)
 
 
@@ -47,20 +49,29 @@ def test_a_blurred_picture_is_less_sharp(face: np.ndarray) -> None:
 def test_a_lower_face_may_change_and_nothing_else(face: np.ndarray) -> None:
     made = face.copy()
     made[125:175, 175:265] = 0
-    assert pictures.change_outside(made, face, BOX) == 0
+    assert pictures.change_outside(made, face, FACE) == 0
     made[70:80, 200:220] = 255 - face[70:80, 200:220]
-    assert pictures.change_outside(made, face, BOX) > 0.5
+    assert pictures.change_outside(made, face, FACE) > 0.5
 
 
 def test_a_frame_is_its_own_reference(face: np.ndarray) -> None:
-    assert np.abs(pictures.with_reference(face, BOX, face, BOX).astype(int) - face).max() <= 1
+    assert np.abs(pictures.with_reference(face, FACE, face, FACE).astype(int) - face).max() <= 1
 
 
 def test_a_reference_is_brought_to_the_size_and_place_of_the_target(face: np.ndarray) -> None:
     large = cv2.resize(face, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
-    copied = pictures.with_reference(face, BOX, large, BOX * 1.5)
+    copied = pictures.with_reference(face, FACE, large, Face(BOX * 1.5, 0.0))
     where = pictures.region(BOX, MOUTH, face)
     assert pictures.decibels(copied[where], face[where]) > 33
+
+
+def test_a_reference_that_leans_is_turned_upright(face: np.ndarray) -> None:
+    centre = (float(BOX[[0, 2]].mean()) - 0.5, float(BOX[[1, 3]].mean()) - 0.5)
+    # OpenCV turns counter-clockwise, a roll is clockwise.
+    leaning = cv2.warpAffine(face, cv2.getRotationMatrix2D(centre, -20, 1), face.shape[1::-1])
+    copied = pictures.with_reference(face, FACE, leaning, Face(BOX, 20.0))
+    where = pictures.region(BOX, MOUTH, face)
+    assert pictures.decibels(copied[where], face[where]) > 30
 
 
 def test_a_box_at_the_edge_still_has_pixels_to_compare(face: np.ndarray) -> None:

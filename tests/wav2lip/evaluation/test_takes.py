@@ -29,7 +29,12 @@ class Unchanged:
         return np.zeros((stop - start, 1), np.float32)
 
     def render(
-        self, frames: Sequence[Frame], boxes: np.ndarray, drive: np.ndarray, blend: bool = True
+        self,
+        frames: Sequence[Frame],
+        boxes: np.ndarray,
+        drive: np.ndarray,
+        blend: bool = True,
+        rolls: np.ndarray | None = None,
     ) -> list[Frame]:
         return [frame.copy() for frame in frames]
 
@@ -42,7 +47,7 @@ def played(clip: Footage, engine: Engine, late: int = 0) -> Score:
         "video",
         engine,
         np.zeros((len(clip), 1)),
-        clip.boxes,
+        clip.faces,
         lambda: (frames[index] for index in order),
         0.0,
     )
@@ -106,7 +111,7 @@ def test_footage_is_watched_once(speech: Footage, tmp_path: Path) -> None:
     written = target.stat().st_mtime_ns
     again = recorded(speech.path, target, FRAMES)
     assert target.stat().st_mtime_ns == written
-    for name in ("boxes", "points", "samples"):
+    for name in ("boxes", "rolls", "points", "samples"):
         assert (getattr(again, name) == getattr(speech, name)).all()
         assert (getattr(first, name) == getattr(speech, name)).all()
 
