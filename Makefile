@@ -5,8 +5,9 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip -qq --disable-pip-version-check
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
+AUDITOR := $(VENV)/audit
 
-.PHONY: run setup setup-dev test lint format clean
+.PHONY: run setup setup-dev test lint audit format clean
 .DELETE_ON_ERROR:
 
 run: setup          ## start everything; PORT=9000 make run for another port
@@ -23,6 +24,11 @@ lint: setup-dev     ## style, formatting, types
 	@$(VENV)/bin/python -m ruff check .
 	@$(VENV)/bin/python -m ruff format --check .
 	@$(VENV)/bin/python -m mypy
+
+audit: setup        ## look the locked packages up in PyPI's list of known weaknesses
+	@test -x $(AUDITOR)/bin/pip-audit || { $(VENV)/bin/python -m venv $(AUDITOR) && \
+	  $(AUDITOR)/bin/pip -qq --disable-pip-version-check install pip-audit==2.9.0; }
+	@$(AUDITOR)/bin/pip-audit --strict --disable-pip --no-deps -r requirements.txt
 
 format: setup-dev
 	@$(VENV)/bin/python -m ruff check --fix .

@@ -17,6 +17,7 @@ def serve(process: tuple[str, ...]) -> None:
     """
     from workers import serve as services
 
+    os.umask(0o077)  # what visitors send and get is no business of this machine's other users
     settings = settings_now()
     names = process or services.needed(embedded_redis=not settings.broker_url)
     environment = {**os.environ, "VAR_DIR": str(settings.var_dir)}

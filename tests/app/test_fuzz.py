@@ -15,6 +15,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from jobs import tokens
+
 DOCUMENT = json.loads(Path("app/api/openapi.json").read_text())
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 CHECKS = [  # a request that fits the document may still be refused: its files do not exist
@@ -36,9 +38,21 @@ def requests() -> list[tuple[str, str, GenerationMode]]:
     return sorted(found)
 
 
+@pytest.fixture
+def own(app: Flask) -> dict[str, str]:
+    """The header of a program, and the id of a job of its own."""
+    headers = {"Authorization": f"Bearer {tokens.create(app.extensions['jobs'].database, 'me')}"}
+    client = app.test_client()
+    made = client.post("/api/v1/sample", json={}, headers=headers).get_json()
+    body = {"source": made["source"]["id"], "voices": [{"audio": made["voice"]["id"]}]}
+    job: str = client.post("/api/v1/jobs", json=body, headers=headers).get_json()["id"]
+    return {"id": job, **headers}
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["stranger", "owner"])
 @pytest.mark.parametrize(("path", "method", "mode"), requests())
 def test_answers_are_the_documented_ones(
-    app: Flask, path: str, method: str, mode: GenerationMode
+    app: Flask, own: dict[str, str], path: str, method: str, mode: GenerationMode, known: bool
 ) -> None:
     schema = schemathesis.openapi.from_dict(DOCUMENT)
     schema.app = app
@@ -54,6 +68,10 @@ def test_answers_are_the_documented_ones(
         suppress_health_check=list(HealthCheck),
     )
     def answers_as_promised(case: Case) -> None:
+        if known:  # deeper in: the job is there, and belongs to who asks
+            case.headers["Authorization"] = own["Authorization"]
+            if "id" in case.path_parameters:
+                case.path_parameters["id"] = own["id"]
         case.call_and_validate(checks=CHECKS)
 
     answers_as_promised()
