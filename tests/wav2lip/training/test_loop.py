@@ -1,0 +1,117 @@
+"""The loop that training scripts share, on a line fitted to points."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wav2lip.training import state
+from wav2lip.training.loop import Training
+from wav2lip.training.report import Strip
+
+CONFIG: dict[str, Any] = {"steps": 12, "seed": 3, "look_every": 4, "patience": 0}
+
+
+@dataclass(frozen=True)
+class Points:
+    x: Tensor
+
+    def to(self, device: str) -> "Points":
+        return Points(self.x.to(device))
+
+
+def draw(step: int) -> Points:
+    return Points(torch.from_numpy(state.generator(3, step).normal(size=(8, 1))).float())
+
+
+def fit(
+    run: Path,
+    config: dict[str, Any] = CONFIG,
+    judge: Callable[[int, float], float] = lambda step, loss: loss,
+    stop_at: int = -1,
+) -> Training:
+    """Fit y = 2x with a noisy line; `judge` makes the validation loss of a step."""
+    torch.manual_seed(0)
+    line = nn.Sequential(nn.Linear(1, 1), nn.Dropout(0.1))
+    training = Training(run, config, {"line": (line, 0.05)})
+    for step, batch in training.steps(draw):
+        if step == stop_at:
+            raise KeyboardInterrupt
+        loss = ((line(batch.x) - 2 * batch.x) ** 2).mean()
+        training.descend(loss, "line")
+        if training.looks(step):
+            training.judge(judge(step, loss.item()))
+            training.report("A line", [Strip("nothing", [np.zeros((2, 2, 3), np.uint8)])])
+    return training
+
+
+def weights(training: Training) -> Tensor:
+    return torch.cat([value.ravel() for value in training.nets["line"].state_dict().values()])
+
+
+def test_the_loss_falls_along_a_curve_with_a_point_a_step(tmp_path: Path) -> None:
+    training = fit(tmp_path, {**CONFIG, "steps": 200, "look_every": 100})
+    curve = training.curves["line"]
+    assert [step for step, _ in curve] == list(range(1, 201))
+    assert np.mean([loss for _, loss in curve[-20:]]) < curve[0][1] / 3
+
+
+@pytest.mark.parametrize("stop_at", [0, 3, 4, 9])
+def test_a_stopped_run_goes_on_as_if_nothing_had_been(tmp_path: Path, stop_at: int) -> None:
+    unbroken = fit(tmp_path / "unbroken")
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "stopped", stop_at=stop_at)
+    resumed = fit(tmp_path / "stopped")
+    assert resumed.curves == unbroken.curves
+    assert torch.equal(weights(resumed), weights(unbroken))
+
+
+def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
+    finished = fit(tmp_path)
+    again = fit(tmp_path, stop_at=0)
+    assert again.step == 12
+    assert again.curves == finished.curves
+
+
+def test_a_run_stops_when_no_look_is_better_for_too_long(tmp_path: Path) -> None:
+    config = {**CONFIG, "steps": 100, "patience": 2}
+    worse_after_eight: Callable[[int, float], float] = lambda step, _: abs(step + 1 - 8)  # noqa: E731
+    stopped = fit(tmp_path, config, worse_after_eight)
+    assert (stopped.step, stopped.best_step, stopped.best) == (16, 8, 0)
+    # And it stays stopped.
+    assert fit(tmp_path, config, worse_after_eight, stop_at=16).step == 16
+
+
+def test_a_run_is_not_continued_under_another_configuration(tmp_path: Path) -> None:
+    fit(tmp_path)
+    with pytest.raises(state.OtherRun, match="a run with seed 3") as error:
+        fit(tmp_path, {**CONFIG, "seed": 4})
+    assert "move it away" in error.value.remedy
+
+
+def test_the_rate_warms_up_and_falls_to_nothing(tmp_path: Path) -> None:
+    training = fit(tmp_path)
+    (group,) = training.optimisers["line"].param_groups
+    assert 0 < group["lr"] < 0.05 * 0.12
+
+
+def test_a_checkpoint_is_in_the_layout_of_wav2lip(tmp_path: Path) -> None:
+    training = fit(tmp_path)
+    training.step = 11  # as within the last step
+    checkpoint = training.checkpoint("line", "wav2lip")
+    assert checkpoint.keys() >= {"state_dict", "optimizer", "global_step", "global_epoch"}
+    assert checkpoint["global_step"] == 12
+    assert checkpoint["config"] == CONFIG
+    assert checkpoint["state_dict"].keys() == {"0.weight", "0.bias"}
+
+
+def test_the_report_says_where_the_run_is(tmp_path: Path) -> None:
+    fit(tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "step 12 of 12, best validation" in page
+    assert "refresh" not in page
