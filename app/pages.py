@@ -8,8 +8,9 @@ from app import words
 from app.api import representation
 from app.desk import jobs as all_jobs
 from app.desk import jobs_of
+from app.guide import guide
 from app.ownership import check_owner
-from app.system import generators, system
+from app.system import generators, overview, system
 from app.visitor import visitor
 from jobs.errors import not_found
 from jobs.records import FINAL, Job, Upload
@@ -106,6 +107,16 @@ def _bytes(job: Job) -> int:
 
 def _uploads(job: Job) -> list[Upload]:
     return [job.source, *(voice.upload for voice in job.voices)]
+
+
+@pages.get("/api")
+def api_guide() -> str:
+    return render_template("api.html", **guide())
+
+
+@pages.get("/system")
+def installation() -> str:
+    return render_template("system.html", **overview(all_jobs()))
 
 
 @pages.get("/jobs/<id>")

@@ -1,8 +1,16 @@
 """What this installation works with, found out without loading any of it."""
 
+import shutil
 from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from kombu.exceptions import OperationalError as BrokerAway
 
 import checkpoints
+from jobs import health
+from jobs.queue import DESK, ENGINE, LIGHT
+from jobs.service import Jobs
 from jobs.settings import Settings
 
 GENERATORS = ("compact", "wav2lip")
@@ -24,3 +32,28 @@ def system(settings: Settings) -> System:
 def generators() -> list[checkpoints.Checkpoint]:
     """The checkpoints that can move a mouth; those not on this machine are not `present`."""
     return [each for each in checkpoints.all() if each.architecture in GENERATORS]
+
+
+def versions() -> dict[str, str]:
+    """The versions of this program and of what does its work."""
+    names = ("mouth-animation", "torch", "av", "opencv-python-headless", "dlib-bin", "celery")
+    return {name: version(name) for name in names}
+
+
+def overview(jobs: Jobs) -> dict[str, Any]:
+    """What a page about the installation tells: who works, what waits, what is here."""
+    with jobs.database.read() as session:
+        workers = [each for part in (LIGHT, ENGINE, "beat") for each in health.heard(session, part)]
+    usage = shutil.disk_usage(jobs.settings.var_dir)
+    try:
+        waiting = {name: jobs.queue.length(name) for name in (DESK, LIGHT, ENGINE)}
+    except BrokerAway:
+        waiting = {}
+    return {
+        "readiness": health.readiness(jobs),
+        "workers": workers,
+        "waiting": waiting,
+        "disk": {"free": usage.free, "total": usage.total},
+        "checkpoints": checkpoints.all(),
+        "versions": versions(),
+    }

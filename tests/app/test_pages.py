@@ -91,14 +91,35 @@ def test_what_is_not_there_is_a_page_with_a_way_on(client: FlaskClient, path: st
     assert 'href="/"' in response.text
 
 
-def test_a_fault_of_ours_is_named_and_shows_no_traceback(app: Flask) -> None:
+def test_a_fault_of_ours_is_named_and_shows_no_traceback(
+    app: Flask, client: FlaskClient, job: dict[str, Any]
+) -> None:
     app.testing = False
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    app.extensions["jobs"].database.engine.dispose()
-    Path(app.extensions["jobs"].database.url.database).unlink()
-    response = app.test_client().get("/api/v1/jobs")
+    with app.extensions["jobs"].database.write() as session:
+        session.get_one(Job, job["id"]).options = {}  # as no version ever wrote them
+    response = client.get("/api/v1/jobs")
     assert (response.status_code, response.get_json()["code"]) == (500, "internal-error")
     assert "Traceback" not in response.text
-    page = app.test_client().get("/jobs")
+    page = client.get("/jobs")
     assert page.status_code == 500
     assert "Something went wrong here" in page.text
+
+
+def test_the_system_page_says_what_is_here_and_what_is_missing(client: FlaskClient) -> None:
+    page = client.get("/system").text
+    assert "not heard of: light, engine" in page  # no worker runs here
+    assert "compact" in page
+    assert "mouth fetch" in page
+    assert "torch" in page
+
+
+def test_the_guide_tells_of_every_operation(client: FlaskClient) -> None:
+    page = client.get("/api").text
+    document = client.get("/api/v1/openapi.json").get_json()
+    for item in document["paths"].values():
+        for method, operation in item.items():
+            if method != "parameters":
+                assert f'id="{operation["operationId"]}"' in page
+    for name in document["components"]["schemas"]:
+        assert f'id="{name}"' in page

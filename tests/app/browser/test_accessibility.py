@@ -61,6 +61,8 @@ def visited(
         "stopped": stopped,
         "another person": f"/?video={done.rpartition('/')[2]}",
         "my videos": "/jobs",
+        "system": "/system",
+        "API": "/api",
         "not found": "/jobs/none",
     }
     return state, places

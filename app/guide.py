@@ -1,0 +1,67 @@
+"""The API's document, laid out for a page: what can be asked, with what, and what comes back."""
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from app.api import DOCUMENT
+
+METHODS = ("get", "post", "put", "delete")
+
+
+@lru_cache(maxsize=1)
+def guide() -> dict[str, Any]:
+    """Title, description, operations and schemas of openapi.json, all pointers followed once."""
+    document = json.loads(DOCUMENT)
+    return {
+        "info": document["info"],
+        "base": document["servers"][0]["url"],
+        "operations": list(_operations(document)),
+        "schemas": {
+            name: json.dumps(schema, indent=1)
+            for name, schema in document["components"]["schemas"].items()
+        },
+    }
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield _operation(document, path, method, item)
+
+
+def _operation(
+    document: dict[str, Any], path: str, method: str, item: dict[str, Any]
+) -> dict[str, Any]:
+    asked = item[method]
+    contents = asked.get("requestBody", {}).get("content", {})
+    return {
+        "id": asked["operationId"],
+        "method": method.upper(),
+        "path": path,
+        "summary": asked["summary"],
+        "description": asked.get("description", ""),
+        "parameters": [
+            _followed(document, each)
+            for each in item.get("parameters", []) + asked.get("parameters", [])
+        ],
+        "bodies": [
+            (kind, json.dumps(content.get("example", content.get("schema", {})), indent=1))
+            for kind, content in contents.items()
+        ],
+        "answers": [
+            (status, _followed(document, answer)) for status, answer in asked["responses"].items()
+        ],
+    }
+
+
+def _followed(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """The thing itself where the document points to it; schemas inside stay pointers."""
+    while "$ref" in value:
+        found: Any = document
+        for part in value["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        value = found
+    return value
