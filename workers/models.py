@@ -35,6 +35,8 @@ def _detector(name: str | None, still: bool, batch_size: int | None) -> Detector
 
 def _use_all_cores() -> None:
     """One engine process has the machine to itself; the cores may be fewer than the machine's."""
+    # torch's threads else spin while they wait for each other, on cores that decode and encode.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import cv2
     import torch
 
