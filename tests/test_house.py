@@ -141,6 +141,16 @@ def test_compose_starts_the_processes_of_the_procfile() -> None:
     assert "redis" in compose["services"]
 
 
+def test_containers_run_without_rights() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users[-1:] == ["mouth"]
+    assert lines.index("USER mouth") < len(lines) - 1
+    part = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["x-part"]
+    assert part["cap_drop"] == ["ALL"]
+    assert part["security_opt"] == ["no-new-privileges:true"]
+
+
 def test_every_process_gets_the_signals_meant_for_it() -> None:
     for line in (ROOT / "Procfile").read_text().splitlines():
         assert re.match(r"\w+: exec ", line), f"a shell would stand between: {line}"

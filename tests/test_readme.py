@@ -40,7 +40,7 @@ def test_block(language: str, block: str, folder: Path) -> None:
 
 
 def test_there_are_blocks_to_test() -> None:
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
 
 
 def test_every_option_it_names_is_one() -> None:

@@ -1,7 +1,9 @@
 """How much one client may send, have open, and repeat."""
 
 import io
+import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.errors import STATUS
 from jobs import tokens
+from jobs.settings import Settings
 
 Site = Callable[..., Flask]
 
@@ -164,3 +168,13 @@ def test_tokens_are_counted_one_by_one(site: Site, short_voice: Path) -> None:
         data = [{"file": (io.BytesIO(short_voice.read_bytes()), "v.wav")} for _ in range(2)]
         sent = [client.post(UPLOADS, data=each, headers=headers) for each in data]
         assert [each.status_code for each in sent] == [201, 429]
+
+
+def test_what_the_documentation_says_of_limits_is_so() -> None:
+    text = Path("docs/security.md").read_text()
+    table = text.split("| setting |")[1].split("\n\n")[0]
+    settings = {field.name.upper() for field in fields(Settings)}
+    assert set(re.findall(r"`([A-Z_]+)`", table)) <= settings
+    assert set(re.findall(r"`([A-Z]+_[A-Z_]+)`", text)) - {"VAR_DIR"} <= settings
+    for status, code in re.findall(r"(\d{3}) `([a-z-]+)`", table):
+        assert STATUS.get(code, 422) == int(status), code
