@@ -32,7 +32,6 @@ STATUS = {
     "too-many-jobs": 429,
     "internal-error": 500,
     "busy": 503,
-    "queue-unreachable": 503,
     "storage-unavailable": 503,
     "disk-full": 507,
 }

@@ -1,0 +1,46 @@
+"""docs/errors.md knows every failure that the program can name, and no other."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = (
+    "media", "checkpoints", "face_detection", "wav2lip", "dataset", "jobs", "workers", "app",
+    "commands",
+)  # fmt: skip
+CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
+
+
+def named() -> Iterator[str]:
+    """The codes that the source hands to the classes of errors."""
+    classes = {"NamedError"}
+    trees = [
+        ast.parse(path.read_text())
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+    ]
+    for _ in range(3):  # classes of classes
+        for tree in trees:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef) and classes & {name(base) for base in node.bases}:
+                    classes.add(node.name)
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and name(node.func) in classes and node.args:
+                first = node.args[0]
+                if isinstance(first, ast.Constant) and CODE.fullmatch(str(first.value)):
+                    yield str(first.value)
+
+
+def name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def test_every_code_is_explained_and_none_too_many() -> None:
+    lines = (ROOT / "docs" / "errors.md").read_text().splitlines()
+    rows = [line.split("|")[1] for line in lines if line.startswith("| `")]
+    explained = [code for row in rows for code in re.findall(r"`([^`]+)`", row)]
+    assert len(explained) == len(set(explained))
+    assert set(explained) == set(named())
