@@ -35,6 +35,7 @@ const fill = {
       ? `${done} of ${total} frames` : '';
     root.querySelector('.left').textContent = left(remaining);
     see(root.querySelector('.seen'), job.picture);
+    preview(root.querySelector('.working figure'), job.beginning);
     const now = STEPS[step] ?? (job.persons.length ? 1 : 0);
     root.querySelectorAll('.steps li').forEach((item, place) => {
       item.className = place === now ? 'current' : place < now ? 'passed' : '';
@@ -85,6 +86,18 @@ function see(image, picture) {
   if (!picture || !image.hidden) return;
   image.src = picture.url;
   image.hidden = false;
+}
+
+/** Shows the first seconds as soon as they are there; they move only for who does not mind. */
+function preview(figure, address) {
+  const video = figure.querySelector('video');
+  if (!address || video.src) return;
+  video.src = address;
+  video.addEventListener('loadeddata', () => {
+    figure.querySelector('.seen').hidden = true;
+    for (const part of [video, figure.querySelector('figcaption')]) part.hidden = false;
+    if (!matchMedia('(prefers-reduced-motion: reduce)').matches) video.play().catch(() => null);
+  }, { once: true });
 }
 
 /** Tells a screen reader of a new state, and of progress at every tenth, not at every frame. */

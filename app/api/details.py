@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from app import files
-from app.api import api
+from app.api import api, representation
 from app.desk import jobs
 from app.system import system
 from jobs import repeat
@@ -46,6 +46,17 @@ def show_voice(id: str, number: int) -> Response:
     if not 1 <= number <= len(voices):
         raise not_found("voice")
     return _content(voices[number - 1].upload)
+
+
+@api.get("/jobs/<id>/beginning")
+def show_beginning(id: str) -> Response:
+    key = representation.beginning(jobs().job(id))
+    if key is None:
+        raise not_found("beginning at the moment")
+    try:
+        return files.send(jobs().storage, key, "video/mp4")
+    except FileNotFoundError:  # the whole has just become ready
+        raise not_found("beginning at the moment") from None
 
 
 @api.get("/jobs/<id>/credentials")

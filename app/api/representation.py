@@ -54,10 +54,19 @@ def job(record: Job) -> dict[str, Any]:
         "previews": _previews(record),
         "not_animated": record.not_animated or [],
         "notes": [NOTES[note] for note in record.source.info.get("notes", [])],
+        "beginning": url_for("api.show_beginning", id=record.id) if beginning(record) else None,
         "result": url_for("api.show_result", id=record.id) if done else None,
         "error": record.error,
         "retryable": record.state in ("failed", "cancelled"),
     }
+
+
+def beginning(record: Job) -> str | None:
+    """The key of the first piece, where it is done and the rest is not."""
+    if record.state not in ("rendering", "finishing"):
+        return None
+    first = [each for each in record.segments if each.step == "render" and each.index == 0]
+    return first[0].key if first and first[0].state == "done" else None
 
 
 def _turn(record: Job) -> Outlook | None:

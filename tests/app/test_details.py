@@ -89,3 +89,26 @@ def test_credentials_are_read_from_the_finished_video(
     assert not shown["trusted"]
     assert [each["role"] for each in shown["made_from"]] == ["source"]
     assert json.dumps(shown).count("astronaut") == 0
+
+
+def test_the_first_seconds_are_shown_while_the_rest_is_made(
+    app: Flask, client: FlaskClient, job: dict[str, Any], video: Path
+) -> None:
+    address, jobs = f"{API}/jobs/{job['id']}", app.extensions["jobs"]
+    assert client.get(address).get_json()["beginning"] is None
+    key = f"jobs/{job['id']}/segments/00000.mp4"
+    content = video.read_bytes()
+    jobs.storage.put_at(key, video)
+    with jobs.database.write() as session:
+        record = session.get_one(Job, job["id"])
+        record.state = "rendering"
+        record.segments = [
+            Segment(step="render", index=0, start=0, stop=50, state="done", key=key),
+            Segment(step="render", index=1, start=50, stop=75, state="running"),
+        ]
+    beginning = client.get(address).get_json()["beginning"]
+    assert client.get(beginning).data == content
+    with jobs.database.write() as session:
+        session.get_one(Job, job["id"]).state = "done"
+    assert client.get(address).get_json()["beginning"] is None
+    assert client.get(beginning).status_code == 404
