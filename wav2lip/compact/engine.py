@@ -86,6 +86,21 @@ class CompactEngine:
         return out
 
     @torch.inference_mode()
+    def redraw(self, targets: np.ndarray, references: np.ndarray, drive: np.ndarray) -> np.ndarray:
+        """Crops (n, 96, 96, 3) of the faces in `references` in the pose of those in `targets`.
+
+        Of a target only the upper half is looked at, as in training: it tells how well the renderer
+        draws what it cannot see. `drive` (n, 8) are the shapes of the mouths.
+        """
+        given = torch.from_numpy(np.stack((targets, references))).to(self.device)
+        target, reference = given.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
+        drawing = self._renderer(target, reference, torch.from_numpy(drive).to(self.device))
+        lower = (drawing.result.float() + 1) * 127.5
+        out = np.array(targets)
+        out[:, -lower.shape[2] :] = lower.round().clamp(0, 255).permute(0, 2, 3, 1).cpu().numpy()
+        return out
+
+    @torch.inference_mode()
     def _batch(
         self, frames: Sequence[np.ndarray], places: np.ndarray, drive: np.ndarray
     ) -> list[np.ndarray]:

@@ -34,7 +34,7 @@ from wav2lip.evaluation.sheets import Sheet, drawn
 from wav2lip.evaluation.takes import takes_of
 
 # Raised whenever a number comes to mean something else: what was kept before is then not used.
-VERSION = 3
+VERSION = 4
 # A mouth at rest cannot be told from fewer frames: the person's short clips are pooled for it.
 SHORT_CLIP = 100
 

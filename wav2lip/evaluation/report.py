@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wav2lip.evaluation.bootstrap import Estimate
 from wav2lip.evaluation.evaluate import Evaluation
-from wav2lip.evaluation.figures import JUDGED, PICTURES, Figure
+from wav2lip.evaluation.figures import JUDGED, MADE, PICTURES, Figure
 from wav2lip.evaluation.sheets import Sheet
 from wav2lip.evaluation.table import cells
 from wav2lip.evaluation.takes import TAKES
@@ -19,7 +19,7 @@ table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #8884; }
 th:first-child { text-align: left; }
 thead th { vertical-align: bottom; }
-small { display: block; opacity: .75; }
+small { display: block; opacity: .75; white-space: nowrap; }
 figure { margin: 1.5rem 0; }
 figure img { display: block; max-width: 100%; }
 figure video { max-width: 100%; }
@@ -54,7 +54,7 @@ def _page(folder: Path, mine: Evaluation, against: Evaluation | None) -> Iterato
     if against is not None:
         yield f"<h2>More than {escape(against.checkpoint)}</h2>"
         yield "<p>Differences on the same clips; those whose interval leaves out 0 are bold.</p>"
-        yield _table(mine, (*JUDGED, *PICTURES), against)
+        yield _table(mine, (*MADE, "video_given", "redrawn"), against)
     yield f"<h2>Person by person</h2>{_by_person(mine)}"
     yield "<h2>To look at</h2><p>Six instants, the real mouth from closed to widest open."
     yield "Everything but the real video is synthetic.</p>"
@@ -139,5 +139,5 @@ def _figure(person: str, sheet: Sheet, folder: Path) -> str:
     return (
         f"<figure><figcaption><h3>{escape(person)}</h3>At {instants} s; in the player, from left "
         f"to right: real video, still, video, each with the true voice.</figcaption>"
-        f"<video controls preload=none src='{player}'></video>{rows}</figure>"
+        f"<video controls preload=metadata src='{player}'></video>{rows}</figure>"
     )

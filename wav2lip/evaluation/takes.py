@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, repeat
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -100,12 +101,22 @@ class _Still:
         return Take(name, self.engine, drive, faces, lambda: repeat(self.frame, count), seconds)
 
 
+@runtime_checkable
+class ByShapes(Protocol):
+    """An engine that is driven by mouth shapes, as CompactEngine is."""
+
+    unit: np.ndarray
+
+    def redraw(
+        self, targets: np.ndarray, references: np.ndarray, drive: np.ndarray
+    ) -> np.ndarray: ...
+
+
 def true_shapes(clip: Footage, rest: np.ndarray, engine: Engine) -> np.ndarray | None:
     """The mouth shapes (n, 8) of the real speaker, for an engine that is driven by such."""
-    unit = getattr(engine, "unit", None)
-    if unit is None:
+    if not isinstance(engine, ByShapes):
         return None
-    return ((clip.raw - rest) / unit).clip(-LIMIT, LIMIT).astype(np.float32)
+    return ((clip.raw - rest) / engine.unit).clip(-LIMIT, LIMIT).astype(np.float32)
 
 
 def rendered(
