@@ -12,6 +12,7 @@ from dataset.people import (
     EVERY,
     TOLERANCE,
     Scene,
+    described,
     faces_file,
     keep_faces,
     look_at,
@@ -39,7 +40,7 @@ def main(
     settings = {
         "command": "keep",
         "clips": str(clips.absolute()),
-        "photographs": [str(path.absolute()) for path in photographs],
+        **described(photographs),
         "tolerance": tolerance,
     }
     tasks = [Task(name, path) for name, path in videos(clips).items()]

@@ -12,7 +12,9 @@ from functools import lru_cache
 from itertools import pairwise
 from math import ceil, floor
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 
 from dataset.footage import rate_and_frames
@@ -25,10 +27,12 @@ from face_detection.persons import Person, from_csv, link, to_csv
 from face_detection.shots import cuts, signature
 from media.errors import NamedError
 from media.pictures import read_picture
+from media.probe import content_hash
 from media.timeline import round_half_up
 from media.video import read_frames, read_frames_at
+from wav2lip.leaning import level
 
-# Faces are looked for in every so manieth frame: one that is missed is bridged by its neighbours.
+# Faces are looked for in every third frame; one that is missed there is bridged by its neighbours.
 EVERY = 3
 # Looks at one person whose embeddings are averaged.
 LOOKS = 5
@@ -84,20 +88,40 @@ def subject(path: Path, known: np.ndarray | None = None, tolerance: float = TOLE
     return scene
 
 
-def stretch(scene: Scene, person: Person, rate: Fraction) -> tuple[int, np.ndarray]:
-    """The longest run of frames with a person in sight, within one shot, at a constant `rate`.
+@dataclass(frozen=True)
+class Stretch:
+    """A run of frames, at some rate, with a person in sight: the first, boxes and rolls in each."""
 
-    Its first frame and the boxes (n, 4) float32, at `rate` frames a second whatever the clip has.
-    """
+    first: int
+    boxes: np.ndarray  # (n, 4) float32
+    rolls: np.ndarray  # (n,) float32, degrees
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def upright(self, number: int, frame: np.ndarray) -> np.ndarray:
+        """A frame, turned about the box in it by as much as the head leans."""
+        box, roll = self.boxes[number].astype(float), float(self.rolls[number])
+        if not roll:
+            return frame
+        size = frame.shape[1], frame.shape[0]
+        return cv2.warpAffine(frame, level(box, roll), size, borderMode=cv2.BORDER_REPLICATE)
+
+
+def stretch(scene: Scene, person: Person, rate: Fraction) -> Stretch:
+    """The longest run with a person in sight, within one shot, at a constant `rate`."""
     runs: list[tuple[int, int]] = []
     for start, stop in person.intervals:
         edges = [start, *(cut for cut in person.cuts if start < cut < stop), stop]
         runs += pairwise(edges)
     start, stop = max(runs, key=lambda run: run[1] - run[0])
     first, last = ceil(start * rate / scene.fps), floor((stop - 1) * rate / scene.fps)
-    shown = [round_half_up(frame / rate * scene.fps) for frame in range(first, last + 1)]
-    boxes = [person.box_at(min(max(frame, start), stop - 1)) for frame in shown]
-    return first, np.array(boxes, np.float32).reshape(-1, 4)
+    shown = [
+        min(max(round_half_up(frame / rate * scene.fps), start), stop - 1)
+        for frame in range(first, last + 1)
+    ]
+    boxes = np.array([person.box_at(frame) for frame in shown], np.float32).reshape(-1, 4)
+    return Stretch(first, boxes, np.array([person.roll_at(f) for f in shown], np.float32))
 
 
 def nearest(scene: Scene, known: np.ndarray, tolerance: float) -> tuple[Person, float]:
@@ -135,6 +159,12 @@ def photographed(paths: Sequence[Path]) -> np.ndarray:
     return np.array([_face_on(path) for path in paths])
 
 
+def described(photographs: Sequence[Path]) -> dict[str, Any]:
+    """What besides the clips decides who is found in them, as JSON: part of a step's settings."""
+    known = {str(path.absolute()): content_hash(path)[:12] for path in photographs}
+    return {"photographs": known, "detector": default_detector()}
+
+
 def faces_file(clip: Path) -> Path:
     """Where the faces of a clip are kept."""
     return clip.with_suffix(".faces.csv")
@@ -166,15 +196,21 @@ def _searched(
     found: list[list[Detection]] = []
     places: list[int] = []
     signatures: list[np.ndarray] = []
+    waiting: list[np.ndarray] = []
     frame = None
     for number, frame in enumerate(frames):
         signatures.append(signature(frame))
         if number % EVERY == 0:
-            found += detector.detect([frame])
+            waiting.append(frame)
             places.append(number)
+        if len(waiting) == detector.batch_size:
+            found += detector.detect(waiting)
+            waiting = []
     if frame is not None and places[-1] != len(signatures) - 1:
-        found += detector.detect([frame])
+        waiting.append(frame)
         places.append(len(signatures) - 1)
+    if waiting:
+        found += detector.detect(waiting)
     return found, places, signatures
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dataset.footage import heard, videos
-from dataset.people import TOLERANCE, looks_of, photographed, stretch, subject
+from dataset.people import TOLERANCE, Stretch, described, looks_of, photographed, stretch, subject
 from dataset.report import Report
 from dataset.worklist import Dropped, Outcome, Task, placing, work
 from media.atomic import replacing
@@ -50,7 +50,7 @@ def main(
     settings = {
         "command": "prepare",
         "clips": str(clips.absolute()),
-        "photographs": [str(path.absolute()) for path in photographs or []],
+        **described(photographs or []),
         "tolerance": tolerance,
     }
     listed = read_lists(lists) if lists else None
@@ -101,32 +101,33 @@ def write_lists(prepared: Path, lists: dict[str, list[str]]) -> None:
 def _prepare(task: Task, out: Path, known: np.ndarray | None, tolerance: float) -> Outcome:
     scene = subject(task.source, known, tolerance)
     (person,) = scene.persons
-    first, boxes = stretch(scene, person, FPS)
-    if len(boxes) < SHORTEST * FPS:
-        raise Dropped(f"face in sight for less than {SHORTEST:g} s: {len(boxes)} frames")
+    seen = stretch(scene, person, FPS)
+    if len(seen) < SHORTEST * FPS:
+        raise Dropped(f"face in sight for less than {SHORTEST:g} s: {len(seen)} frames")
     with placing(out, task.name) as folder:
         folder.mkdir()
-        seconds = _write_faces(folder, task.source, first, boxes) / FPS
-        _write_wav(folder / "audio.wav", heard(task.source, first / FPS, seconds, SAMPLE_RATE))
+        seconds = _write_faces(folder, task.source, seen) / FPS
+        _write_wav(folder / "audio.wav", heard(task.source, seen.first / FPS, seconds, SAMPLE_RATE))
         np.save(folder / "identity.npy", looks_of(scene, person))
     facts = {
         "seconds": round(float(seconds), 3),
-        "height": round(float(np.median(boxes[:, 3] - boxes[:, 1])), 1),
+        "height": round(float(np.median(seen.boxes[:, 3] - seen.boxes[:, 1])), 1),
         "left out": round(float(scene.frames / scene.fps - seconds), 2),
     }
     return Outcome(made=(task.name,), facts=facts)
 
 
-def _write_faces(folder: Path, clip: Path, first: int, boxes: np.ndarray) -> int:
-    """Write the face of each frame, cut along its box; returns of how many."""
-    written = 0
-    for frame, box in zip(read_frames(clip, first, first + len(boxes), FPS), boxes, strict=False):
+def _write_faces(folder: Path, clip: Path, seen: Stretch) -> int:
+    """Write the face of each frame, upright, cut along its box; returns of how many."""
+    number = 0
+    frames = read_frames(clip, seen.first, seen.first + len(seen), FPS)
+    for number, (frame, box) in enumerate(zip(frames, seen.boxes, strict=False), start=1):
         height, width = frame.shape[:2]
         x1, y1, x2, y2 = (round(side) for side in box.tolist())
-        face = frame[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
-        write_picture(folder / f"{written}.jpg", np.ascontiguousarray(face), QUALITY)
-        written += 1
-    return written
+        upright = seen.upright(number - 1, frame)
+        face = upright[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
+        write_picture(folder / f"{number - 1}.jpg", np.ascontiguousarray(face), QUALITY)
+    return number
 
 
 def _write_wav(path: Path, samples: np.ndarray) -> None:

@@ -135,9 +135,10 @@ def device() -> str | None:
 def _outcomes(
     tasks: Sequence[Task], do: Do, processes: int, devices: Sequence[str], title: str
 ) -> Iterator[tuple[Task, Outcome]]:
+    if not tasks:
+        return
     processes = min(max(processes, len(devices)), len(tasks))
-    bar = tqdm(total=len(tasks), desc=title, unit="clip", disable=None)
-    with bar:
+    with tqdm(total=len(tasks), desc=title, unit="clip", disable=None) as bar:
         if processes <= 1 and not devices:
             for task in tasks:
                 yield task, _attempt(do, task)

@@ -53,10 +53,11 @@ def _write_footage(
     seed: int = 0,
     late: int = 0,
     picture: Callable[[int, float], np.ndarray] | None = None,
+    beside: np.ndarray | None = None,
 ) -> Path:
     """Frames from `picture(number, opening)`, and a buzz as loud as the mouth is open.
 
-    The sound comes `late` frames after the picture.
+    The sound comes `late` frames after the picture; `beside` stands to the right of it.
     """
     spoken = np.concatenate(
         [np.repeat((1.0, 0.0), (round(talk * fps), round(rest * fps))) for talk, rest in spans]
@@ -67,7 +68,10 @@ def _write_footage(
     sound = path.with_suffix(".tmp.wav")
     loud = np.where(spoken > 0, 0.1 + 0.9 * opening, 0)
     _write_buzz(sound, np.concatenate([np.zeros(late), loud])[: len(loud)], fps)
-    write_clip(path, (draw(n, float(o)) for n, o in enumerate(opening)), fps, sound)
+    frames = (draw(n, float(o)) for n, o in enumerate(opening))
+    if beside is not None:
+        frames = (np.concatenate([frame, beside], axis=1) for frame in frames)
+    write_clip(path, frames, fps, sound)
     sound.unlink()
     return path
 

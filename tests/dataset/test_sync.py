@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dataset import sync
-from dataset.sync import LAGS, VOICE, correlations, verdict
+from dataset.sync import LAGS, USUAL, correlations, verdict
 from media.probe import probe
 from media.sound import read_sound
 from media.video import read_frames
@@ -86,9 +86,9 @@ def test_a_verdict_names_the_reason() -> None:
         return out
 
     def reason(*peaks: tuple[int, float], seconds: float = 4) -> str:
-        return str(verdict(curve(*peaks), seconds, VOICE)["reason"])
+        return str(verdict(curve(*peaks), seconds, USUAL)["reason"])
 
-    assert verdict(curve((3, 0.6)), 4, VOICE) == {"lag": 3, "fit": 0.6, "margin": 0.6, "reason": ""}
+    assert verdict(curve((3, 0.6)), 4, USUAL) == {"lag": 3, "fit": 0.6, "margin": 0.6, "reason": ""}
     assert reason((3, 0.6), (4, 0.58)) == ""
     assert reason((3, 0.6), (9, 0.58)).startswith("no lag is clearly best")
     assert reason((15, 0.9)).startswith("further apart")
