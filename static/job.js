@@ -6,6 +6,7 @@ import { details } from './details.js';
 import { notify, offer } from './notify.js';
 import { Picker } from './picker.js';
 import { rests } from './rests.js';
+import { waveform } from './waveform.js';
 import { left } from './words.js';
 
 const INTERVAL = 1500; // milliseconds between two looks at a running job
@@ -61,6 +62,7 @@ const fill = {
       root.querySelector('.resting').append(...rests(job.not_animated, video));
       root.querySelector('.notes').append(...job.notes.map(item));
       compare(root.querySelector('.compare'), job, url, video);
+      if (job.voices.length === 1) said(root.querySelector('.said'), `${url}/voices/1`);
       details(root.querySelector('.more'), url, true);
     }
     announce('Your video is ready.', null);
@@ -86,6 +88,13 @@ function see(image, picture) {
   if (!picture || !image.hidden) return;
   image.src = picture.url;
   image.hidden = false;
+}
+
+/** Draws the voice under the player, where one sees its pauses; it is no loss where that fails. */
+async function said(place, address) {
+  const sound = await fetch(address).catch(() => null);
+  const drawing = sound?.ok ? await waveform(await sound.blob()) : null;
+  if (drawing) place.replaceChildren(drawing);
 }
 
 /** Shows the first seconds as soon as they are there; they move only for who does not mind. */

@@ -4,8 +4,12 @@ import { bar, span } from './timeline.js';
 
 /** For each person with such stretches: a bar, a sentence, and buttons that lead there. */
 export function rests(stretches, video) {
-  const facts = Object.groupBy(stretches, ({ person, reason }) => `Person ${person} is ${reason}`);
-  return Object.entries(facts).map(([fact, own]) => {
+  const facts = new Map();
+  for (const stretch of stretches) {
+    const fact = `Person ${stretch.person} is ${stretch.reason}`;
+    facts.set(fact, [...(facts.get(fact) ?? []), stretch]);
+  }
+  return [...facts].map(([fact, own]) => {
     const place = document.createElement('section');
     const sentence = document.createElement('p');
     sentence.append(`${fact} here, so nothing was changed: `);

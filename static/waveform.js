@@ -33,6 +33,7 @@ function draw(levels) {
   }).join(''));
   svg.setAttribute('viewBox', `0 0 ${BARS * 4} 44`);
   svg.setAttribute('class', 'waveform');
+  svg.setAttribute('preserveAspectRatio', 'none');
   svg.setAttribute('aria-hidden', 'true');
   svg.append(path);
   return svg;

@@ -120,7 +120,7 @@ def test_another_person_joins_in_a_finished_video(
     page.get_by_label("Choose a file or drop a recording").set_input_files(other_voice)
     expect(page.get_by_text("sound, 0.6 s")).to_be_visible()
     page.get_by_label("Starts at second").fill("0.2")
-    expect(ends).to_have_value("bounce")  # for what is spoken ends later than the video
+    expect(ends).to_have_value("freeze")  # for what is spoken ends later than the video
     page.get_by_label("I may use this face and this voice").check()
     page.get_by_role("button", name="Animate").click()
     asked(page)

@@ -1,17 +1,33 @@
-"""What the README promises is tried: its tested blocks run as they stand, its names are real."""
+"""What README and docs promise is tried: tested blocks run as they stand, all names are real."""
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"<!-- tested -->\n```(\w+)\n(.*?)```", README, re.DOTALL)
+DOCS = {path: path.read_text() for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
+BLOCKS = [
+    block
+    for text in DOCS.values()
+    for block in re.findall(r"<!-- tested -->\n```(\w+)\n(.*?)```", text, re.DOTALL)
+]
+# Lines of consoles that call this program; a backslash at the end goes on in the next line.
+LINES = [
+    line.replace("\\\n", " ")
+    for text in DOCS.values()
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    for line in re.findall(r"^(?:\w+=\S+ )*(mouth (?:[^\n]*\\\n)*[^\n]*)", block, re.MULTILINE)
+]
 SHELL = {"console": ["bash", "-euc"], "python": [sys.executable, "-c"]}
 
 
@@ -40,7 +56,20 @@ def test_block(language: str, block: str, folder: Path) -> None:
 
 
 def test_there_are_blocks_to_test() -> None:
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) >= 4
+    assert len(LINES) > 10
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_command_is_one_and_has_these_options(line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    command: click.Command | None = cli.main
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        command = command.get_command(click.Context(command), words.pop(0))
+    assert command is not None, line
+    known = {name for parameter in command.params for name in parameter.opts} | {"--help", "-h"}
+    given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+    assert given <= known, given - known
 
 
 def test_every_option_it_names_is_one() -> None:
@@ -56,9 +85,10 @@ def test_every_option_it_names_is_one() -> None:
         assert option in help_text
 
 
-def test_every_file_it_names_is_there() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+def test_every_file_they_name_is_there() -> None:
+    for path, text in DOCS.items():
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
 def test_every_error_it_names_is_raised_somewhere() -> None:
