@@ -150,18 +150,56 @@ def generator(
     click.echo(train_generator.main(prepared, run, asked, judge, table, lags, device, workers))
 
 
+def own_steps(name: str, what: str) -> Callable[..., Any]:
+    return click.option(name, type=click.IntRange(1), metavar="N", help=f"Steps of {what}.")
+
+
 @train.command()
 @click.argument("clips", type=FOLDER)
 @run_options
 @click.option("--processes", type=int, default=2, show_default=True, help="For preparing clips.")
 @flag("--everyone", "Learn from held-out persons too.")
-def compact(clips: Path, run: Path, table: Path | None, processes: int, **how: Any) -> None:
-    """Train the default weights from a folder of CLIPS of talking people."""
+@click.option(
+    "--start",
+    metavar="CHECKPOINT",
+    help="Fine-tune these weights, `compact` say; without a --table to everyone in CLIPS.",
+)
+@own_steps("--voice-steps", "each voice net")
+@own_steps("--reader-steps", "the network that judges mouths")
+@own_steps("--renderer-steps", "the renderer on real frames")
+@own_steps("--critic-steps", "the renderer with a critic")
+def compact(
+    clips: Path,
+    run: Path,
+    table: Path | None,
+    processes: int,
+    everyone: bool,
+    start: str | None,
+    voice_steps: int | None,
+    reader_steps: int | None,
+    renderer_steps: int | None,
+    critic_steps: int | None,
+    **how: Any,
+) -> None:
+    """Train the default weights from a folder of CLIPS of talking people.
+
+    Or make them fit one speaker: with --start and a few minutes of that speaker.
+    """
+    from wav2lip import weights
     from wav2lip.training import export, prepare, train_renderer, train_voice
 
+    if start:
+        how["start"] = weights.locate(start)[0]
+    how["everyone"] = everyone or bool(start and not table)
     prepared = run / "prepared"
     prepare.main(clips, prepared, processes)
-    train_voice.main(prepared, run, table, **how)
-    train_renderer.main(prepared, run, table, **how)
+    train_voice.main(prepared, run, table, **_given(steps=voice_steps), **how)
+    drawing = _given(reader_steps=reader_steps, steps=renderer_steps, critic_steps=critic_steps)
+    train_renderer.main(prepared, run, table, **drawing, **how)
     export.main(run, run, run / "compact.pt")
     click.echo(run / "compact.pt")
+
+
+def _given(**steps: int | None) -> dict[str, Any]:
+    """What was asked for; the rest keeps the recipe's own numbers."""
+    return {name: value for name, value in steps.items() if value is not None}

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from wav2lip import precision
 from wav2lip.training import state
 from wav2lip.training.report import Report, Strip
 
@@ -183,6 +184,12 @@ def _loader(draw: Callable[[int], Drawn], steps: range, workers: int) -> DataLoa
         # A forked child would inherit locks of torch's threads, held for ever.
         multiprocessing_context="spawn" if workers else None,
     )
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bf16 inside, on devices that multiply it faster than float32."""
+    pays = device.type == "cuda" or precision.fast_dtype(device.type) == torch.bfloat16
+    return torch.autocast(device.type, torch.bfloat16, enabled=pays)
 
 
 def _whole(weights: Weights) -> Weights:

@@ -24,7 +24,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from wav2lip import expert
 from wav2lip.training import state, windows
-from wav2lip.training.loop import Training
+from wav2lip.training.loop import Training, mixed_precision
 from wav2lip.training.report import Strip
 from wav2lip.training.train_voice import augmented
 
@@ -214,7 +214,7 @@ def stacked(mouths: np.ndarray) -> np.ndarray:
 
 def _embedded(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Sounds and mouths as unit vectors (n, k), float32."""
-    with torch.autocast(batch.faces.device.type, torch.bfloat16):
+    with mixed_precision(batch.faces.device):
         sound, mouth = network(batch.mel, batch.faces)
     return sound.float(), mouth.float()
 

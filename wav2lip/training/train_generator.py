@@ -24,7 +24,7 @@ from media.errors import NamedError
 from wav2lip import expert, weights
 from wav2lip.networks import QualityDiscriminator, Wav2Lip
 from wav2lip.training import state, windows
-from wav2lip.training.loop import Training
+from wav2lip.training.loop import Training, mixed_precision
 from wav2lip.training.report import Strip
 
 TRIALS = 4
@@ -162,7 +162,7 @@ def sync_loss(judge: nn.Module, mel: Tensor, drawn: Tensor) -> Tensor:
     lower = drawn[..., windows.SIDE // 2 :, :]
     # Five frames of three channels each: the frame varies slowest.
     stacked = lower.transpose(1, 2).flatten(1, 2)
-    with torch.autocast(drawn.device.type, torch.bfloat16):
+    with mixed_precision(drawn.device):
         sound, mouth = judge(mel, stacked)
     cosine = (sound.float() * mouth.float()).sum(1)
     return -cosine.clamp(1e-6, 1).log().mean()
@@ -204,13 +204,13 @@ def _faces(clip: windows.Clip, first: int) -> np.ndarray:
 
 def _drawn(generator: nn.Module, batch: Batch) -> Tensor:
     """(n, 3, 5, 96, 96), float32 in 0..1."""
-    with torch.autocast(batch.faces.device.type, torch.bfloat16):
+    with mixed_precision(batch.faces.device):
         return generator(batch.heard, batch.faces).float()
 
 
 def _opinion(critic: nn.Module, faces: Tensor, real: bool) -> Tensor:
     """Binary cross entropy of the discriminator with `real`."""
-    with torch.autocast(faces.device.type, torch.bfloat16):
+    with mixed_precision(faces.device):
         probability = critic(faces).float().clamp(1e-6, 1 - 1e-6)
     return functional.binary_cross_entropy(probability, torch.full_like(probability, float(real)))
 
