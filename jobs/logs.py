@@ -27,7 +27,8 @@ def configure(process: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_OneLine(process))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("celery").setLevel(logging.WARNING)  # what it does, our own lines tell
+    for name in ("celery", "alembic"):  # what they do, our own lines tell
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _OneLine(logging.Formatter):

@@ -21,6 +21,7 @@ from tests.faults.program import VICTIMS, Program, pause
 
 EVERYTHING = "everything"  # the supervisor, and all others with it
 AT_ONCE = 3  # jobs that are under way
+BURST = 6  # kills, at most, until something is done again
 Packets = list[tuple[int, int | None, bytes]]  # stream, time, content
 LATER = 26 * 3600.0  # seconds, after which nothing counts as just being made any more
 
@@ -63,9 +64,9 @@ class Campaign:
         self._report = Report()
 
     def run(self, kills: int, every: float = 2.0, most_seconds: float = math.inf) -> Report:
-        """So many kills, one in `every` so many seconds; raises AssertionError by what broke.
+        """So many kills, in bursts, one in `every` so many seconds; fewer where time runs out.
 
-        Fewer kills where there is not the time for more.
+        Raises AssertionError by what broke.
         """
         began = time.monotonic()
         self._program.start()
@@ -77,9 +78,13 @@ class Campaign:
         while self._report.kills.total() < kills and time.monotonic() < deadline:
             while len(self._open()) < AT_ONCE:
                 self._ask(self._chance.randrange(len(self._recipes)))
-            pause(self._chance.expovariate(1 / every))
-            self._hurt()
+            before = self._progress()
+            for _ in range(self._chance.randint(1, BURST)):
+                pause(self._chance.expovariate(1 / every))
+                self._hurt()
             self._revive()
+            # The next ones must not all fall on processes that have only begun to start.
+            self._program.until("work to go on", lambda before=before: self._progress() > before)
         self._finish(list(self._made))
         self._judge()
         self._program.stop()
@@ -87,6 +92,12 @@ class Campaign:
         self._report.jobs = len(self._made)
         self._report.seconds = time.monotonic() - began
         return self._report
+
+    def _progress(self) -> int:
+        """How many segments are done."""
+        done = sa.select(sa.func.count()).where(records.Segment.state == "done")
+        with self._program.jobs.database.read() as session:
+            return session.scalar(done) or 0
 
     def _hurt(self) -> None:
         victim = self._chance.choice((*VICTIMS, EVERYTHING))
