@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 AUDITOR := $(VENV)/audit
 
-.PHONY: run setup setup-dev test lint audit format clean
+.PHONY: run setup setup-dev test bench lint audit format clean
 .DELETE_ON_ERROR:
 
 run: setup          ## start everything; PORT=9000 make run for another port
@@ -29,6 +29,9 @@ audit: setup        ## look the locked packages up in PyPI's list of known weakn
 	@test -x $(AUDITOR)/bin/pip-audit || { $(VENV)/bin/python -m venv $(AUDITOR) && \
 	  $(AUDITOR)/bin/pip -qq --disable-pip-version-check install pip-audit==2.9.0; }
 	@$(AUDITOR)/bin/pip-audit --strict --disable-pip --no-deps -r requirements.txt
+
+bench: setup-dev    ## what the work costs on this machine; ARGS="--quick" for two minutes of it
+	@exec $(VENV)/bin/python -m benchmarks $(ARGS)
 
 format: setup-dev
 	@$(VENV)/bin/python -m ruff check --fix .

@@ -80,5 +80,5 @@ def _motion(at: int, width: int, height: int) -> np.ndarray:
     turn = 4 * np.sin(1.3 * time)
     matrix = cv2.getRotationMatrix2D((226, 132), turn, scale)
     sway = 0.03 * height * np.array([np.sin(1.7 * time), np.sin(2.3 * time + 1)])
-    matrix[:, 2] += (width / 2 - 226, 0.3 * height - 132) + sway
+    matrix[:, 2] += sway + np.array([width / 2 - 226, 0.3 * height - 132])
     return matrix

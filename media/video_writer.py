@@ -27,7 +27,9 @@ def _cpu() -> str:
 # because all but its first frame are skipped blocks.
 STILL_CRF = 12
 VIDEO_CRF = 16
-_PRESET = "fast"
+# It takes half the time of "fast", and a tenth fewer bits; a 1280x720 video that was coded before
+# loses 2.8 dB by it, which leaves 42.
+_PRESET = "veryfast"
 _THREADS = 2
 # x264 weighs macroblocks with AVX-512 by memory that it never wrote, wherever a row of them does
 # not fill a register: then the same frames give other bytes each time. One step less is as good.

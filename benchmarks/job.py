@@ -1,0 +1,119 @@
+"""One job in a warm worker: what is loaded stays loaded, as it does for everybody's second job.
+
+    python -m benchmarks.job FACE VOICE OUT [--weights FILE] [--s3fd FILE] [--detected]
+
+Prints what it cost as JSON. With --detected faces have been looked for before, as in a second job
+of the same video.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from benchmarks import material, measure
+from face_detection.cache import DetectionCache
+from face_detection.detection import Detection
+from face_detection.detectors import Detector
+from face_detection.s3fd import S3fdDetector
+from face_detection.stride import Strided
+from jobs.settings import Settings
+from media.probe import content_hash
+from media.sound import sound_duration
+from wav2lip.engine import Engine
+from workers import direct, models, pipeline, signing
+from workers.order import Order, Source, Voice, frames_to_detect, plan
+
+
+class Pretending(S3fdDetector):
+    """S3FD at work, with weights that know no face: after the search it is told where one is."""
+
+    def _find_batch(self, frames: list[np.ndarray]) -> list[list[Detection]]:
+        super()._find_batch(frames)
+        height, width = frames[0].shape[:2]
+        return [[Detection(*material.box(0, width, height), 1.0)] for _ in frames]
+
+
+def detector_for(source: Source, s3fd: Path | None) -> Detector:
+    if s3fd is None:
+        return models.detector_for(source, "dlib")
+    detector = Pretending(s3fd, still=source.is_fixed)
+    return detector if source.is_fixed else Strided(detector)
+
+
+def run(
+    source: Source,
+    voice: Path,
+    out: Path,
+    detector: Detector,
+    engine: Engine,
+    settings: Settings,
+) -> None:
+    """A job from the files to the finished video."""
+    duration = sound_duration(voice)
+    frames = frames_to_detect(source, [duration])
+    content, cache = content_hash(source.path), DetectionCache(str(settings.var_dir / "faces"))
+    seen = [
+        pipeline.detect_segment(source, content, start, stop, detector, cache)
+        for start, stop in plan(frames, source.fps, settings.segment_seconds)
+    ]
+    persons = pipeline.link_persons(source, pipeline.Seen.joined(seen))
+    order = Order(source, (Voice(voice, persons[0].id, duration),), tuple(persons))
+    certificate = signing.certificate(settings)
+    pipeline.animate(order, out, engine, settings.segment_seconds, certificate)
+
+
+@contextmanager
+def first_batch_noted(engine: Engine) -> Iterator[list[float]]:
+    """The moments at which the engine was asked to render, in seconds of processors at work."""
+    moments: list[float] = []
+    render = engine.render
+
+    def noting(*given: object) -> list[np.ndarray]:
+        moments.append(time.process_time())
+        return render(*given)  # type: ignore[arg-type]
+
+    engine.render = noting  # type: ignore[method-assign]
+    yield moments
+    engine.render = render  # type: ignore[method-assign]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("face", type=Path)
+    options.add_argument("voice", type=Path)
+    options.add_argument("out", type=Path)
+    options.add_argument("--weights", type=Path, help="of the generator; else what ships")
+    options.add_argument("--s3fd", type=Path, help="weights of the detector; else dlib")
+    options.add_argument("--detected", action="store_true")
+    chosen = options.parse_args()
+    with TemporaryDirectory() as folder:
+        settings = Settings(var_dir=Path(folder))
+        named = {"checkpoint": str(chosen.weights)} if chosen.weights else {}
+        source = direct.open_source(chosen.face, named, settings)
+        engine, detector = models.engine_for(source), detector_for(source, chosen.s3fd)
+        # Another job before this one, with another face and voice.
+        short = material.voice(settings.var_dir / "short.wav", 1.0)
+        other = material.still(settings.var_dir / "other.png")
+        still = direct.open_source(other, named, settings)
+        run(still, short, chosen.out, detector_for(still, None), engine, settings)
+        detector.detect([next(iter(source.read([0])))])
+        if chosen.detected:
+            run(source, short, chosen.out, detector, engine, settings)
+            run(source, chosen.voice, chosen.out, detector, engine, settings)
+        with first_batch_noted(engine) as moments:
+            began = time.process_time()
+            cost = measure.of_call(
+                lambda: run(source, chosen.voice, chosen.out, detector, engine, settings)
+            )
+    print(json.dumps({**asdict(cost), "before_first_batch": moments[0] - began}))
+
+
+if __name__ == "__main__":
+    main()

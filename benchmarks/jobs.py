@@ -1,0 +1,106 @@
+"""Whole jobs in a warm worker, beside the plain reference: a process that loads everything anew."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks import material, networks
+from benchmarks.measure import Cost, Row, of_process
+
+PROCFILE = Path(__file__).resolve().parent.parent / "Procfile"
+
+
+def rows(folder: Path, seconds: float, long: float) -> Iterator[Row]:
+    yield from _compared(folder, seconds)
+    yield from _overhead(folder)
+    yield from _memory(folder, long)
+
+
+def _compared(folder: Path, seconds: float) -> Iterator[Row]:
+    still = material.still(folder / "still.png")
+    voice = material.voice(folder / "voice.wav", seconds)
+    frames = round(seconds * material.FPS)
+    film = material.film(folder / "film.mp4", 640, 480, frames)
+    weights = ["--weights", str(networks.generator_weights(folder))]
+    s3fd = ["--s3fd", str(networks.s3fd_weights(folder))]
+    length = f"{seconds:g} s of voice"
+    plain = _reference(folder, still, voice, [list(material.FACE)], weights)
+    yield _row(f"still + {length}, wav2lip", _job(still, voice, weights), plain, frames)
+    boxes = [material.box(at, 640, 480) for at in range(frames)]
+    plain = _reference(folder, film, voice, boxes, [*weights, *s3fd])
+    yield _row(f"640x480 + {length}, S3FD", _job(film, voice, [*weights, *s3fd]), plain, frames)
+    plain = _reference(folder, film, voice, boxes, weights)
+    cached = _job(film, voice, [*weights, "--detected"])
+    yield _row(f"640x480 + {length}, faces known", cached, plain, frames)
+    for face, name in ((still, "still"), (film, "640x480")):
+        mine = _job(face, voice, [])
+        note = f"{seconds / mine['seconds']:.1f}x real time, {seconds / mine['cpu']:.1f}x of a core"
+        yield _row(f"{name} + {length}, compact", mine, None, frames, note)
+
+
+def _overhead(folder: Path) -> Iterator[Row]:
+    still, voice = material.still(folder / "still.png"), material.voice(folder / "v.wav", 10)
+    for name, more in (
+        ("wav2lip", ["--weights", str(networks.generator_weights(folder))]),
+        ("compact", []),
+    ):
+        mine = _job(still, voice, [*more, "--detected"])
+        milliseconds = 1000 * mine["before_first_batch"]
+        yield Row(
+            f"before the first batch, {name}",
+            cpu=milliseconds / 1000,
+            note=f"{milliseconds:.0f} ms",
+        )
+
+
+def _memory(folder: Path, long: float) -> Iterator[Row]:
+    for seconds in (10.0, long):
+        film = material.film(folder / "long.mp4", 1280, 720, round(seconds * material.FPS))
+        voice = material.voice(folder / "long.wav", seconds)
+        mine = _job(film, voice, ["--weights", str(networks.generator_weights(folder))])
+        yield _row(f"1280x720, {seconds:g} s, dlib, wav2lip", mine, None, round(seconds * 25))
+        film.unlink()
+
+
+def _row(work: str, mine: dict[str, float], plain: Cost | None, frames: int, note: str = "") -> Row:
+    return Row(
+        work,
+        mine["seconds"],
+        mine["cpu"],
+        frames / mine["seconds"],
+        memory=mine["memory"],
+        ratio=plain and plain.seconds / mine["seconds"],
+        cpu_ratio=plain and plain.cpu / mine["cpu"],
+        note=note or (plain and f"reference {plain.seconds:.1f} s, {plain.memory:.0f} MiB") or "",
+    )
+
+
+def _job(face: Path, voice: Path, more: Sequence[str]) -> dict[str, float]:
+    """What a job costs in a worker that starts as the Procfile starts it."""
+    out = voice.with_suffix(".mp4")
+    command = [sys.executable, "-m", "benchmarks.job", str(face), str(voice), str(out), *more]
+    answer = subprocess.run(  # noqa: S603 - our own module
+        command, env={**os.environ, **_worker_environment()}, capture_output=True, check=True
+    )
+    figures: dict[str, float] = json.loads(answer.stdout)
+    return figures
+
+
+def _reference(
+    folder: Path, face: Path, voice: Path, boxes: Sequence[Sequence[float]], more: Sequence[str]
+) -> Cost:
+    known = folder / "boxes.json"
+    known.write_text(json.dumps(boxes))
+    given = [str(face), str(voice), str(folder / "reference.mp4"), "--boxes", str(known)]
+    return of_process([sys.executable, "-m", "benchmarks.reference", *given, *more])
+
+
+def _worker_environment() -> dict[str, str]:
+    """The variables in front of the engine worker's command."""
+    (line,) = (each for each in PROCFILE.read_text().splitlines() if each.startswith("engine:"))
+    words = shlex.split(line)
+    return dict(word.split("=", 1) for word in words[: words.index("celery")] if "=" in word)

@@ -1,0 +1,60 @@
+"""What the speed costs: how far the fast ways are from the plain ones."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import material, networks
+from benchmarks.measure import Row
+from face_detection.detection import iou
+from face_detection.frontal import DlibDetector
+from face_detection.stride import STRIDE, Strided
+from media.video import VideoWriter, read_frames
+from wav2lip import precision
+
+
+def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
+    frames = round(seconds * material.FPS)
+    plain = networks.generator()
+    mean, largest = precision.error(
+        precision.fastest(plain, "cpu"), precision.fastest(plain, "cpu", "fp32")
+    )
+    yield Row("generator against fp32", note=f"mean {mean:.2f}, most {largest:.2f} levels of 255")
+    errors = stride_errors(list(material.moving(640, 480, frames)))
+    mean, high = 100 * errors.mean(), 100 * np.percentile(errors, 95)
+    note = f"mean {mean:.2f} %, 95th percentile {high:.2f} % of the face's width"
+    yield Row(f"boxes at a stride of {STRIDE} against every frame", note=note)
+    film = material.film(folder / "source.mp4", 1280, 720, min(frames, 50))
+    decibels, megabits = background(film, folder / "again.mp4")
+    note = f"{decibels:.1f} dB at {megabits:.1f} Mbit/s"
+    yield Row("background of a 1280x720 result", note=note)
+
+
+def stride_errors(frames: list[np.ndarray]) -> np.ndarray:
+    """Mean distance of a box's sides from those found in that very frame, in widths of the face."""
+    every, few = DlibDetector(), Strided(DlibDetector())
+    errors = []
+    for start in range(0, len(frames), few.batch_size):
+        part = frames[start : start + few.batch_size]
+        for exact, quick in zip(every.detect(part), few.detect(part), strict=True):
+            for face in exact:
+                near = [each.box for each in quick if iou(each.box, face.box) > 0.5]
+                errors += [np.abs(np.subtract(face.box, b)).mean() / (b[2] - b[0]) for b in near]
+    return np.array(errors)
+
+
+def background(film: Path, out: Path) -> tuple[float, float]:
+    """PSNR of a video that was read and written again, nothing in it changed, and its bit rate."""
+    frames = list(read_frames(film))
+    height, width = frames[0].shape[:2]
+    with VideoWriter(out, width, height, material.FPS) as writer:
+        for frame in frames:
+            writer.write(frame)
+    written = islice(read_frames(out), len(frames))
+    errors = [
+        ((a.astype(np.float32) - b) ** 2).mean() for a, b in zip(frames, written, strict=True)
+    ]
+    decibels = float(np.mean([10 * np.log10(255**2 / error) for error in errors]))
+    return decibels, out.stat().st_size * 8 / (len(frames) / float(material.FPS)) / 1e6

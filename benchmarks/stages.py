@@ -1,0 +1,139 @@
+"""The parts of a job, each by itself, beside the same part rendered plainly."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks import material, networks
+from benchmarks.measure import Row, gflop, of_call, peak
+from face_detection.frontal import DlibDetector
+from face_detection.s3fd import S3fdDetector
+from face_detection.stride import Strided
+from media.sound import read_sound
+from media.video import VideoWriter, read_frames
+from wav2lip.audio import mel_spectrogram
+from wav2lip.engine import PRECISIONS
+from wav2lip.precision import fastest
+
+BATCH = 16
+
+
+def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
+    yield from _generator()
+    yield from _search(folder)
+    yield from _stride()
+    yield from _video(folder, seconds)
+    yield _mel(folder)
+
+
+def compared(
+    work: str,
+    ours: Callable[[], object],
+    plain: Callable[[], object] | None,
+    frames: int,
+    arithmetic: float | None = None,
+    dtype: torch.dtype = torch.float32,
+    times: int = 3,
+) -> Row:
+    """Both run here, warm; `arithmetic` is the GFLOP of a run."""
+    ours()
+    mine = of_call(ours, times)
+    theirs = None
+    if plain is not None:
+        plain()
+        theirs = of_call(plain, max(1, times - 1))
+    gflops = arithmetic and arithmetic / mine.cpu
+    return Row(
+        work,
+        mine.seconds,
+        mine.cpu,
+        frames / mine.seconds,
+        gflops,
+        gflops and gflops / peak(dtype),
+        mine.memory,
+        theirs and theirs.seconds / mine.seconds,
+        theirs and theirs.cpu / mine.cpu,
+    )
+
+
+@torch.inference_mode()
+def _generator() -> Iterator[Row]:
+    plain = networks.generator()
+    mel, faces = torch.rand(BATCH, 1, 80, 16) * 4, torch.rand(BATCH, 6, 96, 96)
+    known = plain.encode(faces)
+    arithmetic = {
+        "whole faces": gflop(lambda: plain(mel, faces)),
+        "the part that shows": gflop(lambda: plain.draw(mel, plain.encode(faces), True)),
+        "... of a still": gflop(lambda: plain.draw(mel, known, True)),
+    }
+    for precision in PRECISIONS:
+        fast = fastest(plain, "cpu", precision)
+        kind = str(fast.dtype).removeprefix("torch.")
+        still = [each[[0] * BATCH] for each in fast.encode(faces[:1])]
+        works: list[Callable[[], object]] = [
+            lambda fast=fast: fast.draw(mel, fast.encode(faces)),
+            lambda fast=fast: fast.draw(mel, fast.encode(faces), True),
+            lambda fast=fast, still=still: fast.draw(mel, still, True),
+        ]
+        for name, work in zip(arithmetic, works, strict=True):
+            yield compared(
+                f"generator {kind}, {name}",
+                work,
+                lambda: plain(mel, faces),
+                BATCH,
+                arithmetic[name],
+                fast.dtype,
+            )
+
+
+@torch.inference_mode()
+def _search(folder: Path) -> Iterator[Row]:
+    weights = networks.s3fd_weights(folder)
+    ours = S3fdDetector(weights, device="cpu", max_pixels=1280 * 720)
+    plain = networks.plain_s3fd(weights)
+    for width, height in ((640, 480), (1280, 720)):
+        (frame,) = material.moving(width, height, 1)
+        batch = torch.from_numpy(frame).permute(2, 0, 1)[None]
+        look = partial(plain.detect_from_batch, batch)
+        yield compared(
+            f"S3FD {width}x{height}, a frame",
+            partial(ours.detect, [frame]),
+            look,
+            1,
+            gflop(look),
+            torch.bfloat16,
+            times=2,
+        )
+
+
+def _stride() -> Iterator[Row]:
+    frames = list(material.moving(640, 480, 25))
+    every, few = DlibDetector(), Strided(DlibDetector())
+    yield compared(
+        "dlib 640x480, at a stride",
+        lambda: few.detect(frames),
+        lambda: every.detect(frames),
+        len(frames),
+        times=1,
+    )
+
+
+def _video(folder: Path, seconds: float) -> Iterator[Row]:
+    count = min(round(seconds * material.FPS), 100)
+    film = material.film(folder / "720.mp4", 1280, 720, count)
+    yield compared("read 1280x720", lambda: list(read_frames(film)), None, count, times=2)
+    frames = list(read_frames(film))
+
+    def write() -> None:
+        with VideoWriter(folder / "written.mp4", 1280, 720, material.FPS) as writer:
+            for frame in frames:
+                writer.write(frame)
+
+    yield compared("write 1280x720", write, None, count, times=2)
+
+
+def _mel(folder: Path) -> Row:
+    sound = read_sound(material.voice(folder / "ten.wav", 10), 16_000)
+    return compared("mel of 10 s", lambda: mel_spectrogram(sound), None, 250)
