@@ -1,6 +1,6 @@
 """From the whole voice to the mouth shape of every result frame, at any frame rate.
 
-Shapes are computed on a fixed grid of instants, 50 a second, smoothed there, and read off at the
+Shapes are computed on a fixed grid of instants, 40 a second, smoothed there, and read off at the
 instants of the frames. A value of the grid depends on its place in the voice alone, so that a video
 rendered in pieces moves exactly as one rendered whole.
 """
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from scipy.ndimage import gaussian_filter1d, grey_opening, maximum_filter1d
 from torch import nn
 
 from wav2lip.audio import MEL_RATE, SILENCE
 from wav2lip.compact import voice
 
-GRID_RATE = 50
+GRID_RATE = voice.ANSWER_RATE
 # Jitter of the voice net goes, closures of p, b and m (some 80 ms) stay.
 SMOOTHING = 0.035  # seconds, sigma
 # Regression shrinks towards the mean: without this the mouth barely opens.
@@ -31,6 +31,10 @@ QUIETEST = -3.2
 # A mouth opens a little before it is heard and closes a little after.
 LEAD = 0.10  # seconds
 EASE = 0.05  # seconds, sigma
+# What is shorter is a click, not speech; in instants of the grid.
+CLICK = 3
+# Sounds with so much digital silence between them, in seconds, are different recordings.
+PAUSE = 2.0
 _REACH = 0.4  # seconds of context on both sides that the above can look at
 
 
@@ -74,19 +78,35 @@ def drive(
 
 
 def speaking(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """How much somebody speaks at the instants grid / 50 s of `mel`: 0 in silence, 1 in speech.
+    """How much somebody speaks at the instants grid / 40 s of `mel`: 0 in silence, 1 in speech.
 
     A steady noise, however loud, is the floor that speech stands out from.
     """
-    if not mel.shape[1]:
-        return np.zeros(len(grid))
     # The bands up to about 4 kHz: hiss is above, hum below.
     level = mel[3:60].mean(0)
-    floor, peak = np.percentile(level, (5, 95))
-    threshold = max(floor + SPEECH_SHARE * (peak - floor), QUIETEST)
     columns = np.round(grid * (MEL_RATE / GRID_RATE)).astype(int)
-    inside = (columns >= 0) & (columns < len(level))
-    heard = np.where(inside, level[columns.clip(0, len(level) - 1)], SILENCE)
-    active = ((heard - threshold) / (SPEECH_SLOPE * max(peak - floor, 1.0))).clip(0, 1)
-    held = maximum_filter1d(active, 2 * round(LEAD * GRID_RATE) + 1, mode="nearest")
+    active = np.zeros(len(grid))
+    for start, stop in _sounds(level):
+        floor, peak = np.percentile(level[start:stop], (5, 95))
+        threshold = max(floor + SPEECH_SHARE * (peak - floor), QUIETEST)
+        inside = (columns >= start) & (columns < stop)
+        above = level[columns[inside]] - threshold
+        active[inside] = (above / (SPEECH_SLOPE * max(peak - floor, 1.0))).clip(0, 1)
+    lasting = grey_opening(active, CLICK, mode="nearest")
+    held = maximum_filter1d(lasting, 2 * round(LEAD * GRID_RATE) + 1, mode="nearest")
     return gaussian_filter1d(held, EASE * GRID_RATE, mode="nearest")
+
+
+def _sounds(level: np.ndarray) -> list[tuple[int, int]]:
+    """The stretches of columns that hold sound, long digital silence being no part of any.
+
+    One person may say several things far apart, each recorded elsewhere: the noise of one and the
+    loudness of another say nothing about a third, and the silence between them is no noise floor.
+    """
+    audible = np.flatnonzero(level > SILENCE)
+    if not len(audible):
+        return []
+    breaks = np.flatnonzero(np.diff(audible) > PAUSE * MEL_RATE)
+    starts = audible[np.concatenate(([0], breaks + 1))]
+    stops = audible[np.concatenate((breaks, [-1]))] + 1
+    return [(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True)]

@@ -97,4 +97,6 @@ def _by_face(embeddings: np.ndarray) -> tuple[list[str], set[str]]:
         like = np.linalg.norm(embeddings - embedding, axis=1) < SAME_PERSON
         person[np.isin(person, person[like])] = person[index]
     names = [str(number) for number in person]
-    return names, set(sorted(set(names))[::HELD_OUT_SHARE])
+    everybody = sorted(set(names))
+    # One speaker, as for a fine-tune, is there to be learned from.
+    return names, set(everybody[::HELD_OUT_SHARE]) if len(everybody) > 1 else set()

@@ -14,6 +14,9 @@ STORED = 128  # pixels of the crops that prepare writes: 96 and a margin of 16 o
 SCALE, SHIFT, TURN = 0.08, 0.04, 0.12  # share of the crop, share of the crop, radians
 CANDIDATES = 12
 LIKE_POSE = 0.6
+INNER_LIPS = slice(60, 68)
+# Lips and teeth meet within so many pixels of the inner lips' landmarks.
+LIP_EDGE = 2
 
 # Mirroring a face swaps the sides of its points.
 MIRRORED = np.array(
@@ -48,6 +51,7 @@ class Batch:
     shape: Tensor  # (n, 8) of the target
     reference_shape: Tensor  # (n, 8)
     rest: Tensor  # (n, 8) of the person
+    inside: Tensor  # (n, 1, 96, 96) 1 between the lips of either picture, 0 elsewhere
 
 
 def gather(clips: list[dataset.Clip], unit: np.ndarray, most: int) -> Faces:
@@ -66,16 +70,19 @@ def gather(clips: list[dataset.Clip], unit: np.ndarray, most: int) -> Faces:
     starts = np.cumsum([0, *(len(index) for index in kept)])
     for clip, index, start in zip(clips, kept, starts, strict=False):
         crops[start : start + len(index)] = clip.crops()[index]
+    shape = np.concatenate([(c.raw[i] - c.rest) / unit for c, i in _zip(clips, kept)])
     share = np.concatenate([np.full(len(i), frames[c.person] ** 0.5) for c, i in _zip(clips, kept)])
     person = np.concatenate([np.full(len(i), c.person) for c, i in _zip(clips, kept)])
-    _, inverse, counts = np.unique(person, return_inverse=True, return_counts=True)
-    chance = np.cumsum(share / counts[inverse])
+    # Wide and narrow, open and pressed mouths are rare, and the hard ones.
+    rare = 0.5 + np.abs(shape).clip(max=3).mean(1)
+    _, inverse = np.unique(person, return_inverse=True)
+    chance = np.cumsum(share * rare / np.bincount(inverse, rare)[inverse])
     lengths = [len(index) for index in kept]
     rests = np.concatenate([np.tile(c.rest / unit, (len(i), 1)) for c, i in _zip(clips, kept)])
     return Faces(
         crops=crops,
         points=np.concatenate([c.points[i] for c, i in _zip(clips, kept)]),
-        shape=np.concatenate([(c.raw[i] - c.rest) / unit for c, i in _zip(clips, kept)]),
+        shape=shape,
         rest=rests - rests.mean(0),
         begin=np.repeat(starts[:-1], lengths),
         end=np.repeat(starts[1:], lengths),
@@ -87,11 +94,14 @@ def draw(faces: Faces, rng: np.random.Generator, count: int, same: bool = False)
     """`count` random pairs; `same` makes every reference its target."""
     target = np.searchsorted(faces.chance, rng.random(count)).clip(max=len(faces.shape) - 1)
     reference = target if same else np.array([_reference(faces, i, rng) for i in target])
-    pictures, points, shapes = [], [], [faces.shape[target], faces.shape[reference]]
+    pictures, points, inside = [], [], []
+    shapes = [faces.shape[target], faces.shape[reference]]
     for pair in zip(target, reference, strict=True):
         matrix, mirrored = _placement(rng), bool(rng.random() < 0.5)
         pictures.append([_placed(faces.crops[i], matrix, mirrored) for i in pair])
-        points.append(_placed_points(faces.points[pair[0]], matrix, mirrored))
+        placed = [_placed_points(faces.points[i], matrix, mirrored) for i in pair]
+        points.append(placed[0])
+        inside.append(_inside(placed))
     both = torch.from_numpy(np.array(pictures)).permute(1, 0, 4, 2, 3).float() / 127.5 - 1
     both = _recoloured(both, rng)
     return Batch(
@@ -101,6 +111,7 @@ def draw(faces: Faces, rng: np.random.Generator, count: int, same: bool = False)
         shape=torch.from_numpy(shapes[0].clip(-4, 4).astype(np.float32)),
         reference_shape=torch.from_numpy(shapes[1].clip(-4, 4).astype(np.float32)),
         rest=torch.from_numpy(faces.rest[target].astype(np.float32)),
+        inside=torch.from_numpy(np.array(inside, np.float32))[:, None],
     )
 
 
@@ -142,6 +153,16 @@ def _placed_points(points: np.ndarray, matrix: np.ndarray, mirrored: bool) -> np
     if mirrored:
         placed = placed[MIRRORED] * (-1, 1) + (crop.SIZE, 0)
     return placed
+
+
+def _inside(placed: list[np.ndarray]) -> np.ndarray:
+    """Where the inside of the mouth shows in any of some pictures, (96, 96) in 0..1."""
+    mask = np.zeros((crop.SIZE, crop.SIZE), np.uint8)
+    for points in placed:
+        outline = np.rint(points[INNER_LIPS]).astype(np.int32)
+        cv2.fillPoly(mask, [outline], 1)
+    size = 2 * LIP_EDGE + 1
+    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
 
 
 def _recoloured(pictures: Tensor, rng: np.random.Generator) -> Tensor:

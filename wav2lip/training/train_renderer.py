@@ -32,6 +32,9 @@ FRAMES_OF_A_PERSON = 900
 READER_RATE, RENDERER_RATE, SECOND_RATE, CRITIC_RATE = 2e-3, 1.5e-3, 4e-4, 4e-4
 SAVE_EVERY = 250
 MOUTH, GRADIENT, WARP, POINTS, SHAPES, FEATURES = 5.0, 1.0, 0.3, 0.06, 0.15, 0.03
+# Detail is to come from the picture, which has more of it than a drawing can: outside the mouth
+# only smooth shades are painted. And there is to be as much of it as in the real frame.
+SMOOTH, DETAIL = 2.0, 0.5
 # More weight on the critic paints lipstick and black slits; more on the driven shape and the
 # renderer learns to please the reader instead of the eye.
 CRITIC, DRIVEN_SHAPE, CHROMA, UNCHANGED = 0.006, 0.03, 1.5, 0.5
@@ -52,18 +55,24 @@ def main(
 ) -> dict[str, Any]:
     """Train and write run/renderer.pt; returns its contents.
 
-    `everyone` learns from the held-out persons too; `start` is the renderer.pt of an earlier run to
-    go on from, at half the rate.
+    `everyone` learns from the held-out persons too. `start` is a compact checkpoint or the
+    renderer.pt of an earlier run to go on from, at half the rate; its unit of mouth shapes is kept.
     """
     clips = dataset.load(prepared, table)
     learned = [clip for clip in clips if everyone or not clip.held_out]
-    unit = dataset.spread(learned)
+    begun = torch.load(start, weights_only=True, map_location="cpu") if start else None
+    unit = begun["unit"].numpy() if begun else dataset.spread(learned)
     seen = faces.gather(learned, unit, FRAMES_OF_A_PERSON)
     unseen = faces.gather([c for c in clips if c.held_out], unit, 150) if _held(clips) else seen
     trial = faces.draw(unseen, state.generator(seed, 2**30), 128)
     print(f"{len(seen.shape)} frames to learn from")
-    config = {"seed": seed, "batch": batch, "everyone": everyone, "clips": len(learned)}
-    begun = torch.load(start, weights_only=True)["renderer"] if start else None
+    config = {
+        "seed": seed,
+        "batch": batch,
+        "everyone": everyone,
+        "clips": len(learned),
+        "start": start.name if start else None,
+    }
 
     def batches(number: int) -> Callable[[int, bool], faces.Batch]:
         def at(step: int, same: bool = False) -> faces.Batch:
@@ -127,13 +136,13 @@ def _train_pairs(
     config: dict[str, Any],
     device: str,
     trial: faces.Batch,
-    begun: dict[str, Tensor] | None,
+    begun: dict[str, Any] | None,
 ) -> Renderer:
     state.generator(config["seed"], 2)
     renderer = _fast(Renderer(), device)
     rate = RENDERER_RATE
     if begun:
-        renderer.load_state_dict(begun)
+        renderer.load_state_dict(begun["renderer"])
         rate /= 2
     nets: dict[str, tuple[nn.Module, float]] = {"renderer": (renderer, rate)}
     training = _Training(run / "stage1.pt", config, steps, nets)
@@ -211,6 +220,8 @@ def _likeness(drawing: Drawing, batch: faces.Batch, mask: Tensor, reader: Reader
         + POINTS * functional.smooth_l1_loss(points, batch.points[:, READ_POINTS])
         + SHAPES * functional.smooth_l1_loss(shapes, batch.shape + batch.rest)
         + FEATURES * alike
+        + SMOOTH * _painted_detail(drawing, batch, mask)
+        + DETAIL * ((_detail(drawing.result) - _detail(target)).abs() * _pooled(weight)).mean()
     )
 
 
@@ -227,7 +238,27 @@ def _driven_well(
         DRIVEN_SHAPE * functional.smooth_l1_loss(shapes, shape + batch.rest)
         + CHROMA * chroma.abs().mean()
         + UNCHANGED * ((drawing.result - before).abs() * elsewhere).mean()
+        + 0.5 * SMOOTH * _painted_detail(drawing, batch, mask)
     )
+
+
+def _painted_detail(drawing: Drawing, batch: faces.Batch, mask: Tensor) -> Tensor:
+    """How much fine detail is painted, or painted over, where no inside of a mouth shows."""
+    painted = drawing.result - drawing.warped
+    fine = painted - functional.avg_pool2d(painted, 5, 1, 2, count_include_pad=False)
+    return (fine.abs() * mask * (1 - batch.inside[:, :, TOP:])).mean()
+
+
+def _detail(picture: Tensor) -> Tensor:
+    """The strength of fine detail around each place, (n, 1, 14, 24)."""
+    grey = picture.mean(1, keepdim=True)
+    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]], device=picture.device)
+    edges = functional.conv2d(grey, kernel.to(grey.dtype)[None, None], padding=1)
+    return (_pooled(edges**2) + 1e-4).sqrt()
+
+
+def _pooled(field: Tensor) -> Tensor:
+    return functional.avg_pool2d(field.float(), 8, 4, 4, count_include_pad=False)
 
 
 def _bump(points: Tensor, wide: float, high: float) -> Tensor:
@@ -342,5 +373,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--everyone", action="store_true", help="train on held-out persons too")
-    parser.add_argument("--start", type=Path, help="renderer.pt of an earlier run to go on from")
+    parser.add_argument(
+        "--start", type=Path, help="a compact checkpoint or renderer.pt to go on from"
+    )
     main(**vars(parser.parse_args()))

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from wav2lip.audio import MEL_RATE, SILENCE
 from wav2lip.compact import CompactEngine
 from wav2lip.compact.driving import GRID_RATE, speaking
 
@@ -26,8 +27,8 @@ def test_a_mouth_rests_in_silence_in_spite_of_a_noise_floor(
 ) -> None:
     shapes = engine.drive(voice_mel, 0, 100, FPS)
     still = np.concatenate((shapes[:18], shapes[-18:]))
-    assert np.ptp(still, axis=0) == pytest.approx(0, abs=1e-6)
-    assert still[0] == pytest.approx(engine.drive(voice_mel[:, :0], 0, 1, FPS)[0], abs=1e-6)
+    assert np.ptp(still, axis=0) == pytest.approx(0, abs=1e-4)
+    assert still[0] == pytest.approx(engine.drive(voice_mel[:, :0], 0, 1, FPS)[0], abs=1e-4)
 
 
 def test_after_its_end_a_voice_is_silent(engine: CompactEngine, voice_mel: np.ndarray) -> None:
@@ -62,3 +63,29 @@ def test_loudness_does_not_decide_what_is_speech(voice_mel: np.ndarray, louder: 
     speech = speaking((voice_mel + louder).clip(-4, 4), np.arange(4 * GRID_RATE))
     assert speech[: GRID_RATE // 2].max() == 0
     assert speech[GRID_RATE : GRID_RATE + 10].min() > 0.9
+
+
+def test_what_one_recording_sounds_like_says_nothing_about_another(voice_mel: np.ndarray) -> None:
+    """A loud voice, a quarter of an hour of digital silence, a quiet voice: each has its floor."""
+    loud = voice_mel[:, : 4 * MEL_RATE]
+    quiet = (loud - 1.5).clip(-4, 4)
+    nothing = np.full((80, 15 * 60 * MEL_RATE), SILENCE, np.float32)
+    alone = speaking(quiet, np.arange(4 * GRID_RATE))
+    joined = np.concatenate((loud, nothing, quiet), 1)
+    after = (4 + 15 * 60) * GRID_RATE
+    assert alone.max() > 0.9
+    assert speaking(joined, after + np.arange(4 * GRID_RATE)) == pytest.approx(alone, abs=1e-6)
+    assert speaking(joined, np.arange(4 * GRID_RATE, after - GRID_RATE)).max() < 1e-6
+
+
+def test_a_click_in_silence_opens_no_mouth(engine: CompactEngine, voice_mel: np.ndarray) -> None:
+    clicked = voice_mel.copy()
+    clicked[:, 40:42] = 2
+    rest = engine.drive(voice_mel, 0, 20, FPS)
+    assert engine.drive(clicked, 0, 20, FPS) == pytest.approx(rest, abs=0.01)
+
+
+def test_lips_come_to_rest_without_a_jump(engine: CompactEngine, voice_mel: np.ndarray) -> None:
+    """Where speech ends, no step between frames is larger than those within speech."""
+    steps = np.abs(np.diff(engine.drive(voice_mel, 0, 100, FPS)[:, 0]))
+    assert steps[70:].max() < steps[28:70].max()

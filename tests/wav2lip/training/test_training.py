@@ -12,6 +12,7 @@ import pytest
 import torch
 from skimage import data
 
+import checkpoints
 from wav2lip.compact import CompactEngine
 from wav2lip.training import evaluate, export, faces, train_renderer, train_voice
 
@@ -21,7 +22,7 @@ BOX = np.array([[180.0, 76, 272, 187]])
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough steps to go through everything once, too few to learn anything."""
-    monkeypatch.setattr(train_voice, "BATCH", 8)
+    monkeypatch.setattr(train_voice, "BATCH", 4)
     monkeypatch.setattr(train_voice, "SCORING_STEPS", 3)
     monkeypatch.setattr(train_voice, "SAVE_EVERY", 2)
     monkeypatch.setattr(train_voice, "IN_SYNC", -1.0)
@@ -75,6 +76,22 @@ def test_a_trained_model_is_exported_loaded_and_measured(
     figures = evaluate.main(path, prepared, clips / "clips.csv")
     assert figures.keys() == {"b", "mean"}
     assert figures["b"]["spread real"] > 0.01
+
+
+def test_a_checkpoint_is_tuned_to_one_speaker(prepared: Path, tmp_path: Path) -> None:
+    base = checkpoints.require("compact")
+    known = torch.load(base, weights_only=True)
+    # Without a table the one person there is, is learned from.
+    tuned = train_voice.main(prepared, tmp_path / "voice", steps=3, start=base)
+    run = tmp_path / "renderer"
+    train_renderer.main(prepared, run, reader_steps=2, steps=2, critic_steps=2, batch=3, start=base)
+    path = tmp_path / "tuned.pt"
+    export.main(tmp_path / "voice", run, path)
+    assert len(tuned["nets"]) == len(known["voice"])
+    assert torch.equal(tuned["unit"], known["unit"])
+    assert CompactEngine.from_checkpoint(path).unit == pytest.approx(known["unit"].numpy())
+    moved = (tuned["nets"][0]["head.weight"] - known["voice"][0]["head.weight"].float()).abs()
+    assert 0 < moved.max() < 0.1
 
 
 @pytest.mark.parametrize("call", [5, 10])
