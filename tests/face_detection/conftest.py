@@ -25,6 +25,8 @@ WIDTH, HEIGHT = 360, 200
 # Where the head is in the photograph: left, top, side; and its nose, from there.
 LEFT, TOP, SIDE = 90, 0, 260
 NOSE = (136.0, 135.0)
+# In less light than this share nobody needs to be seen.
+CLEAR = 0.5
 # How far the pixels around the nose are drawn to it or pushed from it.
 BENDS = {"anna": 0.0, "twin": 0.0, "berta": 0.9, "clara": -0.8}
 
@@ -109,6 +111,27 @@ def dissolve(before: Scene, after: Scene, length: int) -> Film:
         *map(before.visible, range(last)),
         *({} for _ in mixed),
         *map(after.visible, range(first, after.length)),
+    ]
+    return Film(frames, truth)
+
+
+def fade(before: Scene, after: Scene, length: int) -> Film:
+    """One scene going dark and the next coming out of the dark, each in `length` frames."""
+    light = np.linspace(1, 0, length + 2)[1:-1].tolist()
+    dimmed = [
+        *((before, before.length - length + i, share) for i, share in enumerate(light)),
+        *((after, i, share) for i, share in enumerate(reversed(light))),
+    ]
+    whole = before.length - length
+    frames = [
+        *map(before.frame, range(whole)),
+        *((scene.frame(at) * share).astype(np.uint8) for scene, at, share in dimmed),
+        *map(after.frame, range(length, after.length)),
+    ]
+    truth = [
+        *map(before.visible, range(whole)),
+        *(scene.visible(at) if share > CLEAR else {} for scene, at, share in dimmed),
+        *map(after.visible, range(length, after.length)),
     ]
     return Film(frames, truth)
 

@@ -88,3 +88,14 @@ def test_a_roll_is_steadied_and_bridged_like_a_box() -> None:
     assert person.roll_at(60) == 0
     [again] = from_csv(to_csv([person]))
     assert [again.roll_at(t) for t in range(60)] == steady.tolist()
+
+
+def test_a_head_that_rocks_is_one_person_in_every_frame() -> None:
+    leans = 45 * np.sin(np.linspace(0, 2 * np.pi, 40))
+    small = [cv2.resize(leaning(lean), (288, 288), interpolation=cv2.INTER_AREA) for lean in leans]
+    [person] = link(DlibDetector(max_pixels=180_000).detect(small))
+    assert person.intervals == [(0, 40)]
+    rolls = np.array([person.roll_at(at) for at in range(40)])
+    assert np.abs(rolls - (leans + OWN)).max() < 6  # those below four degrees count as none
+    heights = np.array([person.box_at(at)[3] - person.box_at(at)[1] for at in range(40)])
+    assert np.ptp(heights) < 0.08 * heights.mean()

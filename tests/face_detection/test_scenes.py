@@ -156,6 +156,26 @@ def test_one_who_becomes_another_in_a_dissolve_is_two(scenes) -> None:
     parts(film, film.persons)
 
 
+def test_who_is_there_before_and_after_the_dark_is_known(scenes) -> None:
+    """Neither fade is a cut, and the dark is nobody's."""
+    film = scenes.fade(
+        scenes.Scene(24, {"anna": still(110), "berta": still(255, height=84)}),
+        scenes.Scene(24, {"berta": still(110, height=84), "anna": still(250)}, wall=1),
+        8,
+    )
+    cast = parts(film, film.persons)
+    assert set(cast) == {"anna", "berta"}
+
+
+def test_one_who_comes_nearer_is_followed_all_the_way(scenes) -> None:
+    def nearer(t: int) -> tuple[float, float, float]:
+        return 120 + 2 * t, 100, 60 + 2 * t
+
+    film = scenes.film(scenes.Scene(40, {"anna": nearer}))
+    parts(film, film.persons)
+    assert film.persons[0].intervals == [(0, 40)]
+
+
 def test_twins_in_one_picture_are_two_after_a_cut_as_well(scenes) -> None:
     film = scenes.film(
         scenes.Scene(12, {"anna": still(100), "twin": still(260)}),
