@@ -39,7 +39,7 @@ COMMANDS = [
     ),
     *(["token", word] for word in ("new", "list", "revoke")),
     *(["dataset", word] for word in ("clips", "crop", "keep", "sync", "prepare", "split")),
-    ["train", "compact"],
+    *(["train", word] for word in ("expert", "generator", "compact")),
 ]
 
 

@@ -1,0 +1,31 @@
+"""What ships of a training run."""
+
+from pathlib import Path
+
+import torch
+
+from wav2lip import expert
+from wav2lip.training import shrink
+
+
+def test_a_shrunk_expert_answers_as_before_from_a_small_file(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = expert.LightSyncNet().eval()
+    trained = {
+        "architecture": "syncnet",
+        "config": {"steps": 2},
+        "state_dict": network.state_dict(),
+        "optimizer": {},
+        "global_step": 2,
+    }
+    torch.save(trained, tmp_path / "run.pt")
+    assert shrink.main(tmp_path / "run.pt", tmp_path / "small.pt") < 4_000_000
+
+    mel, faces = torch.randn(2, 1, 80, 16), torch.rand(2, 15, 48, 96)
+    with torch.inference_mode():
+        before, after = network(mel, faces), expert.load(tmp_path / "small.pt")(mel, faces)
+    for one, two in zip(before, after, strict=True):
+        assert torch.allclose(one, two, atol=2e-3)
+    content = torch.load(tmp_path / "small.pt", weights_only=True)
+    assert content["config"] == {"steps": 2}
+    assert "optimizer" not in content

@@ -1,0 +1,34 @@
+"""A trained checkpoint as it ships: half precision, without what only training needs.
+
+python -m wav2lip.training.shrink RUN/expert.pt checkpoints/expert.pt
+
+For networks in Wav2Lip's layout; a compact checkpoint is put together by `export`.
+"""
+
+import argparse
+from pathlib import Path
+
+from wav2lip import weights
+from wav2lip.training import state
+
+
+def main(checkpoint: Path, out: Path) -> int:
+    """Write the shrunk `checkpoint` to `out`, with its configuration; returns its size in bytes.
+
+    Raises NamedError `checkpoint-corrupt` for a file that cannot be read.
+    """
+    content = weights.read(checkpoint)
+    halved = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in weights.load_state_dict(checkpoint).items()
+    }
+    described = {name: content[name] for name in ("architecture", "config", "global_step")}
+    state.save(out, {**described, "state_dict": halved})
+    return out.stat().st_size
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path)
+    print(main(**vars(parser.parse_args())), "bytes")
