@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, session
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.exceptions import BadRequest
 
 from app.receiving import UPLOADING
 from media.errors import NamedError
@@ -92,6 +93,10 @@ def _check_json() -> None:
             "This address takes JSON.",
             "Send the body as JSON with Content-Type: application/json.",
         )
+    try:
+        request.get_json()
+    except RecursionError:
+        raise BadRequest from None  # thousands of brackets, one in the other
 
 
 def _check_form() -> None:

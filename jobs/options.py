@@ -130,10 +130,10 @@ def _sync_mode(name: str, value: Any) -> str:
 
 
 def _rate(name: str, value: Any) -> Fraction:
-    try:
-        rate = Fraction(str(value)).limit_denominator(1001)
-    except (ValueError, ZeroDivisionError):
-        raise _bad(name, "it must be a number of frames a second") from None
+    # No exponents: a Fraction of "1e999999999" would be worked out, for hours.
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,20}|/0*[1-9]\d{0,8})?", str(value)):
+        raise _bad(name, "it must be a number of frames a second")
+    rate = Fraction(str(value)).limit_denominator(1001)
     if not 1 <= rate <= 120:
         raise _bad(name, "it must be from 1 to 120 frames a second")
     return rate

@@ -70,7 +70,7 @@ class Jobs:
             owner=owner,
             sha256=key.rpartition("/")[2],
             key=key,
-            name=name[-255:],
+            name=name.replace("\0", "")[-255:],
             kind=info.kind,
             bytes=size,
             info=info.to_dict(),

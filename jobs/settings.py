@@ -53,7 +53,7 @@ class Settings:
         20 * 1024**3, "Bytes of uploads that a visitor or token may have here; 0: no limit."
     )
     probe_seconds: int = _setting(
-        120, "Longest time that looking into an uploaded file may take, in seconds."
+        60, "Longest time that looking into an uploaded file may take, in seconds."
     )
     probe_memory: int = _setting(
         2 * 1024**3, "Memory that looking into an uploaded file may take, in bytes."

@@ -40,7 +40,7 @@ class Bounds:
     """
 
     memory: int = 2 * 1024**3
-    seconds: int = 120
+    seconds: int = 60
 
 
 def probe(path: Path, limits: Limits, bounds: Bounds) -> MediaInfo:

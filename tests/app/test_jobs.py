@@ -167,6 +167,8 @@ def test_options_are_kept(client: FlaskClient, request_body: dict[str, Any]) -> 
         ({"options": {"soundtrack_gain": 61}}, "bad-option"),
         ({"options": []}, "bad-field"),
         ({"options": {"zoom": 2}}, "bad-option"),
+        ({"options": {"fps": "1e999999999"}}, "bad-option"),
+        ({"options": {"fps": "25/0"}}, "bad-option"),
         ({"options": {"pads": [1, 2]}}, "bad-option"),
         ({"options": {"checkpoint": "../../etc/passwd"}}, "bad-option"),
         ({"consent": "yes"}, "bad-field"),
@@ -191,7 +193,7 @@ def test_files_in_each_others_place_are_refused(
     assert twice.get_json()["code"] == "not-a-voice"
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "5", '"x"', "null"])
+@pytest.mark.parametrize("body", ["", "{", "[]", "5", '"x"', "null", "[" * 200_000, "9" * 9999])
 def test_a_body_that_is_no_object_is_refused(client: FlaskClient, body: str) -> None:
     response = client.post(JOBS, data=body, content_type="application/json")
     assert response.status_code in (400, 422)
