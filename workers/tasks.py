@@ -20,7 +20,7 @@ from media.errors import NamedError
 from workers import pipeline, signing
 from workers.application import app, settings
 from workers.desk import advance, workshop
-from workers.lease import Lease
+from workers.lease import Lease, end_process
 from workers.mending import mend, persons_key
 from workers.models import detector_for, engine_for
 from workers.order import Order, Source, Voice
@@ -67,6 +67,7 @@ def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
     if lease is None:
         return
     job_id = lease.segment.job_id
+    sound = True  # whether this process can be trusted with the next piece
     try:
         room.require_for_work(settings)
         with lease:
@@ -77,28 +78,36 @@ def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
         lease.fail(error)
     except SoftTimeLimitExceeded:
         lease.give_back(errors.took_too_long())
+        sound = False  # it may have been in the middle of anything, such as an import
     except Exception as error:
-        _account_for(error, jobs, lease)
+        sound = _account_for(error, jobs, lease)
     except BaseException:  # the worker is being stopped: another may go on at once
         lease.give_back()
         raise
     advance(job_id)
+    if not sound:
+        end_process()
 
 
-def _account_for(error: Exception, jobs: Jobs, lease: Lease) -> None:
-    """Tell what an error means for the job: a full disk, a lost file, or something unforeseen."""
+def _account_for(error: Exception, jobs: Jobs, lease: Lease) -> bool:
+    """Tell what an error means for the job: a full disk, a lost file, or something unforeseen.
+
+    False after the last: a device, for one, does nothing more for a process that broke on it.
+    """
+    job_id, step = lease.segment.job_id, lease.segment.step
     if named := errors.of_storage(error):
-        logs.log("storage-error", job=lease.segment.job_id, step=lease.segment.step, error=error)
+        logs.log("storage-error", job=job_id, step=step, error=type(error).__name__)
         lease.fail(named)
-        return
+        return True
     try:
-        mended = isinstance(error, FileNotFoundError) and mend(jobs, lease.segment.job_id)
+        mended = isinstance(error, FileNotFoundError) and mend(jobs, job_id)
     except NamedError as gone:
         lease.fail(gone)
-        return
+        return True
     if not mended:
-        logs.failure("segment-error", job=lease.segment.job_id, step=lease.segment.step)
+        logs.failure("segment-error", job=job_id, step=step)
     lease.give_back(None if mended else errors.internal_error())
+    return mended
 
 
 def _detect(jobs: Jobs, job: Job, lease: Lease) -> None:

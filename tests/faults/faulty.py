@@ -1,7 +1,8 @@
 """`python -m tests.faults.faulty ...`: celery, in a world whose files and clock misbehave.
 
 The file that FAULTS names says how, at any moment anew: {"errno": "ENOSPC", "matching": PATTERN}
-lets nothing be written where the path matches, {"clock": SECONDS} sets the clock forward or back.
+lets nothing be written where the path matches, {"hang": PATTERN} lets it take for ever, and
+{"clock": SECONDS} sets the clock forward or back.
 """
 
 import builtins
@@ -20,6 +21,7 @@ import av
 from celery.__main__ import main
 
 from jobs import database
+from workers import steps
 
 _SAYS = Path(os.environ["FAULTS"])
 _real_time = time.time
@@ -34,6 +36,8 @@ def _faults() -> dict[str, Any]:
 
 def _refuse(path: object) -> None:
     faults = _faults()
+    if "hang" in faults and re.search(faults["hang"], os.fsdecode(str(path))):
+        time.sleep(3600)
     if "errno" in faults and re.search(faults["matching"], os.fsdecode(str(path))):
         number = getattr(errno, faults["errno"])
         raise OSError(number, os.strerror(number), str(path))
@@ -64,6 +68,7 @@ os.mkdir = _writing(os.mkdir)
 os.replace = _writing(os.replace, at=1)
 os.rename = _writing(os.rename, at=1)
 time.time = lambda: _real_time() + float(_faults().get("clock", 0.0))
+steps.limit = lambda *_: 12.0 if "hang" in _faults() else 300.0
 database.BUSY_MILLISECONDS = 500  # a test must not wait for half a minute
 
 if __name__ == "__main__":

@@ -41,6 +41,18 @@ def test_what_was_lost_before_the_clock_was_set_back_is_found_soon(world: World)
     assert world.jobs.job(job_id).state == "done"
 
 
+def test_what_takes_for_ever_is_stopped_by_name_and_can_be_retried(world: World) -> None:
+    world.suffer(hang="/segments/")
+    world.start(*EVERYTHING)
+    job_id = world.new_job(world.recipes[0])
+    world.until_state(job_id, "failed", "done")
+    assert world.error(job_id) == "took-too-long"
+    world.suffer()
+    world.jobs.retry(job_id)
+    world.until_state(job_id, "failed", "done")
+    assert world.error(job_id) is None
+
+
 def test_a_database_that_is_locked_for_a_while_costs_nothing_but_the_while(world: World) -> None:
     job_id = work_on(world)
     with world.jobs.database.write() as session:
