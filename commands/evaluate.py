@@ -52,7 +52,8 @@ def evaluate(
 
     from wav2lip.evaluation import expert, pairs
     from wav2lip.evaluation import report as page
-    from wav2lip.evaluation.evaluate import Plan, evaluate
+    from wav2lip.evaluation.evaluate import evaluate
+    from wav2lip.evaluation.measuring import Plan
     from wav2lip.evaluation.table import as_text, as_values
 
     if listed is not None:
