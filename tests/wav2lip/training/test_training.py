@@ -14,7 +14,7 @@ from skimage import data
 
 import checkpoints
 from wav2lip.compact import CompactEngine
-from wav2lip.training import evaluate, export, faces, train_renderer, train_voice
+from wav2lip.training import export, faces, train_renderer, train_voice
 
 BOX = np.array([[180.0, 76, 272, 187]])
 
@@ -60,7 +60,7 @@ def interrupted(
         yield
 
 
-def test_a_trained_model_is_exported_loaded_and_measured(
+def test_a_trained_model_is_exported_and_loaded(
     prepared: Path, clips: Path, tmp_path: Path
 ) -> None:
     train_the_voice(prepared, clips, tmp_path / "voice")
@@ -73,9 +73,6 @@ def test_a_trained_model_is_exported_loaded_and_measured(
     (result,) = engine.render([frame], BOX, drive)
     assert result.shape == frame.shape
     assert (result[:100] == frame[:100]).all()
-    figures = evaluate.main(path, prepared, clips / "clips.csv")
-    assert figures.keys() == {"b", "mean"}
-    assert figures["b"]["spread real"] > 0.01
 
 
 def test_a_checkpoint_is_tuned_to_one_speaker(prepared: Path, tmp_path: Path) -> None:
