@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret(),
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + ENVELOPE,
+        MAX_FORM_PARTS=100,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,

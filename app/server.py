@@ -1,5 +1,6 @@
 """How gunicorn runs the application: `gunicorn --config python:app.server "app:create_app()"`."""
 
+import resource
 import threading
 from typing import Any
 
@@ -16,8 +17,10 @@ control_socket_disable = True
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """Log as all other processes do."""
+    """Log as all other processes do; open as many files as this machine allows."""
     logs.configure("web")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def post_worker_init(worker: Any) -> None:

@@ -35,6 +35,14 @@ def no_voice() -> NamedError:
     return NamedError("no-voice", "The job has no voice.", "Give at least one sound file.")
 
 
+def too_many_voices(most: int) -> NamedError:
+    return NamedError(
+        "too-many-voices",
+        f"A job has at most {most} voices.",
+        "Join sounds of the same person into one file, or continue with the finished video.",
+    )
+
+
 def not_now(state: str, what: str) -> NamedError:
     return NamedError(
         "not-now",

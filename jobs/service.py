@@ -24,6 +24,7 @@ from media import sandbox
 from media.errors import no_audio_track, not_a_face_file, not_a_voice
 from media.probe import Limits
 
+MOST_VOICES = 50
 ADVANCE = "workers.advance"  # the task that looks at a job's rows and sends what is next
 
 WHOLE_JOB = (
@@ -263,6 +264,8 @@ class Jobs:
     def _voices(self, owner: str, choices: Sequence[VoiceChoice]) -> list[Voice]:
         if not choices:
             raise errors.no_voice()
+        if len(choices) > MOST_VOICES:
+            raise errors.too_many_voices(MOST_VOICES)
         voices = []
         for position, choice in enumerate(choices):
             upload = self._upload(owner, choice.upload_id)

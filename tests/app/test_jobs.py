@@ -149,6 +149,7 @@ def test_options_are_kept(client: FlaskClient, request_body: dict[str, Any]) -> 
         ({"source": ""}, "bad-field"),
         ({"voices": []}, "no-voice"),
         ({"voices": "x"}, "bad-field"),
+        ({"voices": [{"audio": NOBODY}] * 51}, "too-many-voices"),
         ({"voices": ["x"]}, "bad-field"),
         ({"voices": [{"audio": NOBODY}]}, "not-found"),
         ({"voices": [{"audio": NOBODY, "person": 0}]}, "bad-field"),

@@ -88,6 +88,12 @@ def test_a_form_without_a_file_is_told_so(client: FlaskClient) -> None:
         assert (response.status_code, response.get_json()["code"]) == (400, "bad-request")
 
 
+def test_a_form_of_very_many_files_is_refused(client: FlaskClient) -> None:
+    data = {f"file-{number}": (io.BytesIO(b"x"), "x") for number in range(101)}
+    response = client.post(UPLOADS, data=data)
+    assert (response.status_code, response.get_json()["code"]) == (413, "too-large")
+
+
 @pytest.mark.parametrize(
     "name", ["../../../evil.png", 'a"b.png', "a%0Ab.png", "Zoë 王.png", "x" * 400 + ".png", "CON"]
 )
