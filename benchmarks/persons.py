@@ -1,6 +1,6 @@
 """How well persons are told apart in programmes made of talking clips, and let speak.
 
-    python benchmarks/persons.py FOLDER --fold 1 --sheets SHEETS
+    python -m benchmarks.persons FOLDER --fold 1 --sheets SHEETS
 
 FOLDER holds clips and a clips.csv with the columns file, seconds and person. Each programme shows
 a few of the persons, one, two or four in a frame, and cuts every few seconds; then everybody who
@@ -27,11 +27,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-import face_detection
-from face_detection.detectors import load_detector
-from face_detection.identity import identity_from
-from face_detection.persons import Person, link, require_faces
-from face_detection.shots import cuts, signature
+from face_detection.cache import DetectionCache
+from face_detection.persons import Person
+from face_detection.shots import cuts
 from jobs.options import Options
 from media.errors import NamedError
 from media.probe import probe
@@ -39,9 +37,10 @@ from media.sound import sound_duration
 from media.timeline import bounce
 from media.video import read_frames, read_frames_at
 from media.video_writer import VideoWriter
-from workers.models import engine_for
+from workers.models import detector_for, engine_for
 from workers.order import Order, Source, Voice
-from workers.pipeline import render_segment
+from workers.order import plan as in_segments
+from workers.pipeline import Seen, detect_segment, link_persons, render_segment
 
 VOICE = Path(__file__).parents[1] / "static" / "sample" / "voice.mp3"
 FPS = Fraction(25)
@@ -50,6 +49,7 @@ WIDTH, HEIGHT = 640, 360
 LAYOUTS = [(1, 1), (1, 2), (2, 2)]
 HOW_OFTEN = [3, 3, 2]
 SCENE_SECONDS = (2.0, 5.0)
+SEGMENT_SECONDS = 10.0
 CAST = 6
 # A person is right when so much of their time is one found person's, who is nobody else for more.
 RIGHT_SHARE = 0.9
@@ -133,36 +133,31 @@ def fitted(frame: np.ndarray, width: int, height: int) -> np.ndarray:
     return tile
 
 
-def watch(
-    path: Path, detector: face_detection.detectors.Detector
-) -> tuple[list[Person], list[int]]:
+def watch(source: Source, detector: str) -> tuple[list[Person], list[int]]:
     """Who is in a programme, and the cuts, found as a job finds them."""
-    signatures = []
+    with TemporaryDirectory() as kept:
+        seen = Seen.joined(
+            [
+                detect_segment(
+                    source,
+                    "programme",
+                    start,
+                    stop,
+                    detector_for(source, detector),
+                    DetectionCache(kept),
+                )
+                for start, stop in in_segments(source.frames, source.fps, SEGMENT_SECONDS)
+            ]
+        )
+    return link_persons(source, seen), cuts(seen.signatures, source.fps)
 
-    def seen() -> Iterator[np.ndarray]:
-        for frame in read_frames(path, fps=FPS):
-            signatures.append(signature(frame))
-            yield frame
 
-    detections = list(face_detection.detect(seen(), detector))
-    found = cuts(np.array(signatures), FPS)
-    identity = identity_from(lambda indices: read_frames_at(path, indices, FPS))
-    return link(detections, FPS, found, identity), found
-
-
-def fails(path: Path, persons: list[Person], frames: int) -> bool:
+def fails(source: Source, persons: list[Person], made: Path) -> bool:
     """Whether the programme cannot be made anew with all of them speaking."""
-    try:
-        require_faces(persons)
-        source = Source(path, probe(path), Options(sync_mode="silence"))
-        voices = [Voice(VOICE, person.id, sound_duration(VOICE)) for person in persons]
-        order = Order(source, tuple(voices), tuple(persons))
-        made = path.with_name("made.mp4")
-        render_segment(order, 0, order.frames, made, engine_for(source))
-        return probe(made).frames != frames
-    except NamedError as error:
-        print(error)
-        return True
+    voices = [Voice(VOICE, person.id, sound_duration(VOICE)) for person in persons]
+    order = Order(source, tuple(voices), tuple(persons))
+    render_segment(order, 0, order.frames, made, engine_for(source))
+    return probe(made).frames != source.frames
 
 
 def who(persons: list[Person], frame: int, tile: Tile) -> int | None:
@@ -187,9 +182,9 @@ def score(scenes: list[Scene], persons: list[Person], found: list[int], failed: 
     switches = sum(a != b for n in seen.values() for a, b in pairwise(n))
     of_person = Counter(number for numbers in seen.values() for number in numbers)
     right = 0
-    for numbers in seen.values():
-        for number, count in Counter(numbers).most_common(1):
-            right += count >= RIGHT_SHARE * max(len(numbers), of_person[number])
+    for met in seen.values():
+        for number, count in Counter(met).most_common(1):
+            right += count >= RIGHT_SHARE * max(len(met), of_person[number])
     true_cuts = {scene.start for scene in scenes[1:]}
     return Score(
         len(seen),
@@ -230,14 +225,13 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=45)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--fold", type=int, choices=[0, 1], help="only this half of the persons")
-    options.add_argument("--detector", choices=["s3fd", "dlib"])
+    options.add_argument("--detector", choices=["s3fd", "dlib"], default="")
     options.add_argument("--sheets", type=Path, help="where to write contact sheets")
     chosen = options.parse_args()
     clips = pd.read_csv(chosen.folder / "clips.csv", dtype={"person": str})
     clips = clips[clips["seconds"] >= 1]
     if chosen.fold is not None:
         clips = clips[clips["person"].map(lambda name: crc32(name.encode()) % 2) == chosen.fold]
-    detector = load_detector(chosen.detector)
     rng = random.Random(chosen.seed)
     total = []
     print(
@@ -252,9 +246,14 @@ def main() -> None:
                 for scene in scenes:
                     for frame in frames_of(scene):
                         writer.write(frame)
-            persons, found = watch(path, detector)
-            failed = fails(path, persons, scenes[-1].stop)
-            if chosen.sheets:
+            source = Source(path, probe(path), Options(sync_mode="silence"))
+            try:
+                persons, found = watch(source, chosen.detector)
+                failed = fails(source, persons, path.with_name("made.mp4"))
+            except NamedError as error:
+                print(error)
+                persons, found, failed = [], [], True
+            if chosen.sheets and persons:
                 chosen.sheets.mkdir(parents=True, exist_ok=True)
                 sheet = cv2.cvtColor(contact_sheet(path, persons), cv2.COLOR_RGB2BGR)
                 cv2.imwrite(str(chosen.sheets / f"programme-{number}.jpg"), sheet)

@@ -186,3 +186,22 @@ def test_the_picker_shows_everybody(prepare: Prepare, pair: Path, tmp_path: Path
     ]
     assert read_picture(tmp_path / "picture.jpg").shape == (300, 600, 3)
     assert max(read_picture(tmp_path / "person-1.jpg").shape) <= 256
+
+
+def test_a_head_that_leans_is_animated_where_it_is(
+    prepare: Prepare, pair: Path, tmp_path: Path
+) -> None:
+    """The mouth moves below the nose as the head sees it, not as the picture does."""
+    from PIL import Image
+
+    portrait = Image.open(pair).crop((0, 0, 300, 300))
+    portrait.rotate(-38, Image.Resampling.BICUBIC, fillcolor="grey").save(tmp_path / "leaning.png")
+    order = prepare(opened(tmp_path / "leaning.png"), 1)
+    [person] = order.persons
+    assert person.roll_at(0) == pytest.approx(41, abs=3)
+    frames = rendered(order, tmp_path / "out.mp4").astype(float)
+    rows, columns = np.nonzero(frames.std(axis=0).max(axis=2) > 8)
+    x1, y1, x2, y2 = person.box_at(0) or (0, 0, 0, 0)
+    # Clockwise, so the mouth is to the lower left of the middle of the face.
+    assert columns.mean() < (x1 + x2) / 2 - 0.1 * (x2 - x1)
+    assert rows.mean() > (y1 + y2) / 2 + 0.1 * (y2 - y1)
