@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+import cli
 from dataset import crop
 from media.errors import NamedError
 from media.probe import probe
@@ -49,3 +51,11 @@ def test_a_region_outside_is_said(clips: Path, tmp_path: Path) -> None:
     assert report.done.outcomes[0].reason.startswith("the region reaches outside")
     with pytest.raises(NamedError, match="no region"):
         crop.main(clips, tmp_path / "out", (-1, 0, 40, 40))
+
+
+def test_one_of_half_and_region_must_be_given(clips: Path, tmp_path: Path) -> None:
+    words = ["dataset", "crop", str(clips), str(tmp_path / "out")]
+    for more in ([], ["--half", "left", "--region", "0", "0", "9", "9"]):
+        answer = CliRunner().invoke(cli.main, [*words, *more])
+        assert answer.exit_code == 2
+        assert "Give either --region or --half." in answer.output
