@@ -12,14 +12,13 @@ from jobs import errors, logs, metrics, room
 from jobs.records import FINAL, Job, Upload, Voice, Worker
 from jobs.service import Jobs
 from jobs.settings import Settings
-from jobs.storage import Stored
+from jobs.storage import FORGOTTEN, Stored
 from media.errors import NamedError
 
 DAY = 86_400.0
 HOUR = 3600.0
 RESTING = ("choosing", *FINAL)  # states in which nobody works on a job
-# A file without a row may belong to an upload that is just being made; no clock jumps this far.
-GRACE = 6 * HOUR
+GRACE = FORGOTTEN  # a file without a row may belong to an upload that is just being made
 
 
 def expires_at(job: Job, settings: Settings) -> float | None:
@@ -39,7 +38,7 @@ def tidy(jobs: Jobs, now: float | None = None) -> dict[str, int]:
         "jobs": _expired_jobs(jobs, now),
         "uploads": _unused_uploads(jobs, now),
         "folders": _ownerless_folders(jobs),
-        "scratch": jobs.storage.clear_scratch(now - GRACE),
+        "scratch": jobs.storage.clear_scratch(now),
     }
     files = list(jobs.storage.find())
     removed["files"] = _ownerless_files(jobs, files, now)

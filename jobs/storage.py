@@ -8,7 +8,6 @@ jobs/<id>/...              all that is derived for one job: goes with it
 import fcntl
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 from media.probe import content_hash
 
 YOUNG = 60.0  # seconds: a folder may exist for a moment before its maker holds it
+FORGOTTEN = 6 * 3600.0  # seconds: nobody writes to a file so slowly, and no clock is set so far
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,15 @@ class Storage:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 
-    def clear_scratch(self, before: float) -> int:
+    def clear_scratch(self, now: float) -> int:
         """Remove what killed processes left in the work folder; how many folders and files.
 
-        Folders that nobody holds go once they are a minute old. Files, of uploads that broke off,
-        go when they were last written to `before` a moment in seconds since 1970.
+        Folders that nobody holds go once they are a minute old at the moment `now`, in seconds
+        since 1970; files of uploads that broke off when nothing was written for hours.
         """
         if not self.work_dir.exists():
             return 0
-        return sum(_cleared(path, before) for path in self.work_dir.iterdir())
+        return sum(_cleared(path, now) for path in self.work_dir.iterdir())
 
     def open(self, key: str) -> IO[bytes]:
         """The file, opened for reading bytes from any position."""
@@ -168,16 +168,16 @@ def _modified(info: Mapping[str, Any]) -> float:
     return float(told.timestamp() if hasattr(told, "timestamp") else told)
 
 
-def _cleared(path: Path, before: float) -> bool:
+def _cleared(path: Path, now: float) -> bool:
     """Remove a file or folder of the work folder unless somebody may still need it."""
     try:
-        modified = path.stat().st_mtime
+        age = now - path.stat().st_mtime
         if path.is_dir():
-            held = _is_held(path)
-            if held or modified > (time.time() - YOUNG if held is False else before):
+            held = is_held(path)
+            if held or age < (YOUNG if held is False else FORGOTTEN):
                 return False
             shutil.rmtree(path)
-        elif modified > before:
+        elif age < FORGOTTEN:
             return False
         else:
             path.unlink()
@@ -186,7 +186,7 @@ def _cleared(path: Path, before: float) -> bool:
     return True
 
 
-def _is_held(folder: Path) -> bool | None:
+def is_held(folder: Path) -> bool | None:
     """Whether a process that lives holds a scratch folder; None where that cannot be known."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -17,7 +17,7 @@ from jobs.service import Jobs
 from media.errors import NamedError
 
 BEAT_SECONDS = 0.5  # how often progress is written, and how soon a cancelled job is noticed
-GRACE_SECONDS = 0.8  # for work that is not wanted any more to end by itself
+GRACE_SECONDS = 0.5  # for work that is not wanted any more to end by itself
 MOST_ATTEMPTS = 3
 
 T = TypeVar("T")

@@ -20,12 +20,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         program = Program(folder)
+        campaign = Campaign(program, recipes(folder), asked.seed)
         try:
-            campaign = Campaign(program, recipes(folder), asked.seed)
-            report = campaign.run(asked.kills, asked.every, 60 * asked.minutes)
+            campaign.run(asked.kills, asked.every, 60 * asked.minutes)
         finally:
+            print(campaign.report)
             program.stop()
-        print(report)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Campaign:
         self._chance = random.Random(seed)
         self._expected: list[Packets] = []
         self._made: dict[str, int] = {}  # of each job the number of its recipe
-        self._report = Report()
+        self.report = Report()
 
     def run(self, kills: int, every: float = 2.0, most_seconds: float = math.inf) -> Report:
         """So many kills, in bursts, one in `every` so many seconds; fewer where time runs out.
@@ -75,7 +75,7 @@ class Campaign:
             self._finish([job_id])
             self._expected.append(self._result(job_id))
         deadline = began + most_seconds
-        while self._report.kills.total() < kills and time.monotonic() < deadline:
+        while self.report.kills.total() < kills and time.monotonic() < deadline:
             while len(self._open()) < AT_ONCE:
                 self._ask(self._chance.randrange(len(self._recipes)))
             before = self._progress()
@@ -88,10 +88,10 @@ class Campaign:
         self._finish(list(self._made))
         self._judge()
         self._program.stop()
+        self.report.jobs = len(self._made)
         self._clean()
-        self._report.jobs = len(self._made)
-        self._report.seconds = time.monotonic() - began
-        return self._report
+        self.report.seconds = time.monotonic() - began
+        return self.report
 
     def _progress(self) -> int:
         """How many segments are done."""
@@ -103,9 +103,9 @@ class Campaign:
         victim = self._chance.choice((*VICTIMS, EVERYTHING))
         if victim == EVERYTHING:
             self._program.kill_all()
-            self._report.kills[victim] += 1
+            self.report.kills[victim] += 1
         elif self._program.kill(victim):
-            self._report.kills[victim] += 1
+            self.report.kills[victim] += 1
 
     def _ask(self, number: int) -> str:
         """A job over HTTP, however often it takes until the server answers."""
@@ -144,7 +144,7 @@ class Campaign:
                 assert job.error
                 assert job.error["code"] == "worker-crashed", job.error
                 self._program.jobs.retry(job_id)
-                self._report.retries += 1
+                self.report.retries += 1
 
     def _finish(self, job_ids: list[str]) -> None:
         def done() -> bool:

@@ -1,12 +1,10 @@
 """`python -m tests.faults.cancelling`: how soon a cancelled job lets go, in each of its states.
 
-The source is a film of 1920x1080, whose frames cost much. Freed is: the job is cancelled, and the
-next one in the queue is at work, or, for steps off the device, the files of the step are let go.
+The source is a film of 1920x1080, whose frames cost much.
 """
 
 import tempfile
 import time
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from jobs.choices import VoiceChoice
+from jobs.storage import is_held
 from media.video_writer import VideoWriter
 from tests.faults.material import face, speak
 from tests.faults.program import Program, pause
@@ -47,26 +46,39 @@ class Cancelling:
         voices = [VoiceChoice(self._voice, 1, start=4.0 * n) for n in range(times)]
         return self._jobs.create_job("me", self._source, voices, options).id
 
-    def measure(self, step: str, on_device: bool, **options: object) -> float:
-        """Seconds from the request to cancel until the step's place is free."""
+    def measure_device(self, step: str, **options: object) -> tuple[float, float]:
+        """Seconds from the request to cancel until the work has ended, and until the next job
+        that waited for the device is at work.
+        """
         job_id = self.job(**options)
         self._program.until(f"{step} at work", lambda: self._is_running(job_id, step))
-        next_id = self.job(box=BOX) if on_device else ""
-        if on_device:
-            self._program.until("the next to wait", lambda: self._is_sent(next_id))
+        next_id = self.job(box=BOX)
+        self._program.until("the next to wait", lambda: self._is_sent(next_id))
         pause(1.0)
+        worker = self._program.find("engine-child")
         began = time.monotonic()
         self._jobs.cancel(job_id)
-        free: Callable[[], bool] = (
-            (lambda: self._is_running(next_id, "render")) if on_device else self._no_files_are_held
-        )
-        while not free():
+        ended = 0.0
+        while not self._is_running(next_id, "render"):
+            if not ended and not (worker and worker.is_running()):
+                ended = time.monotonic() - began
             pause(0.02)
-        seconds = time.monotonic() - began
-        if on_device:
-            self._jobs.cancel(next_id)
-            self._program.until("the device to be free", self._no_files_are_held)
-        return seconds
+        taken = time.monotonic() - began
+        self._jobs.cancel(next_id)
+        self._program.until("the device to be free", lambda: not self._files_are_held())
+        return ended or taken, taken
+
+    def measure_files(self, step: str, **options: object) -> float:
+        """Seconds from the request to cancel until the step holds no half-made files."""
+        job_id = self.job(**options)
+        self._program.until(
+            f"{step} at work", lambda: self._is_running(job_id, step) and self._files_are_held()
+        )
+        began = time.monotonic()
+        self._jobs.cancel(job_id)
+        while self._files_are_held():
+            pause(0.02)
+        return time.monotonic() - began
 
     def _is_running(self, job_id: str, step: str) -> bool:
         found = [s for s in self._jobs.job(job_id).segments if s.step == step]
@@ -77,9 +89,8 @@ class Cancelling:
             s.step == "render" and s.state == "sent" for s in self._jobs.job(job_id).segments
         )
 
-    def _no_files_are_held(self) -> bool:
-        self._jobs.storage.clear_scratch(0.0)
-        return not any(self._jobs.settings.work_dir.iterdir())
+    def _files_are_held(self) -> bool:
+        return any(is_held(folder) for folder in self._jobs.settings.work_dir.iterdir())
 
 
 def main() -> None:
@@ -89,14 +100,11 @@ def main() -> None:
         program.start()
         try:
             cancelling = Cancelling(program, folder)
-            for step, on_device, options in (
-                ("detect", True, {}),
-                ("render", True, {"box": BOX}),
-                ("link", False, {}),
-                ("stitch", False, {"box": BOX}),
-            ):
-                seconds = cancelling.measure(step, on_device, **options)  # type: ignore[arg-type]
-                print(f"{step}: {seconds:.2f} s", flush=True)
+            for step, options in (("detect", {}), ("render", {"box": BOX})):
+                ended, taken = cancelling.measure_device(step, **options)
+                print(f"{step}: ended after {ended:.2f} s, next at work after {taken:.2f} s")
+            for step, options in (("link", {}), ("stitch", {"box": BOX})):
+                print(f"{step}: ended after {cancelling.measure_files(step, **options):.2f} s")
         finally:
             program.stop()
 
