@@ -1,0 +1,38 @@
+"""Fine-tuning the weights that ship to one speaker, by the command."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import checkpoints
+import cli
+from wav2lip.compact import CompactEngine
+from wav2lip.training import train_voice
+
+
+@pytest.mark.slow
+def test_compact_is_tuned_to_a_speaker(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_voice, "IN_SYNC", -1.0)  # a buzz is no speech
+    few = [f"--{what}-steps=2" for what in ("voice", "reader", "renderer", "critic")]
+    words = ["train", "compact", str(clips), str(tmp_path), "--start", "compact", *few]
+    answer = CliRunner().invoke(cli.main, [*words, "--processes", "1"])
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.splitlines()[-1] == str(tmp_path / "compact.pt")
+    CompactEngine.from_checkpoint(tmp_path / "compact.pt")
+
+    before, after = (
+        torch.load(path, weights_only=True)
+        for path in (checkpoints.require("compact"), tmp_path / "compact.pt")
+    )
+    assert len(after["voice"]) == len(before["voice"])
+    apart = [
+        (after["renderer"][name].float() - value.float()).abs().max()
+        for name, value in before["renderer"].items()
+        if name.endswith("weight")
+    ]
+    # A few small steps away from where it began, not a beginning anew.
+    assert 0 < max(apart) < 0.05
