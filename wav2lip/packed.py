@@ -26,9 +26,11 @@ def packed(network: Any) -> Any:
 
 def _packed(module: nn.Module) -> nn.Module:
     match module:
-        case Conv(conv_block=[nn.Conv2d() as convolution]):
+        case Conv():
+            (convolution,) = module.conv_block
             return _PackedConv(convolution, "relu", module.residual)
-        case Upsample(conv_block=[nn.ConvTranspose2d() as convolution]):
+        case Upsample():
+            (convolution,) = module.conv_block
             return _PackedUpsample(convolution)
         case nn.Conv2d():
             return _PackedConv(module, "none")

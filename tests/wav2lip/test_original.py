@@ -21,6 +21,7 @@ from wav2lip.packed import packed
 
 FACE = np.array([160.0, 60.0, 290.0, 200.0])
 FPS = Fraction(25)
+CONVOLUTIONS = nn.Conv2d | nn.ConvTranspose2d
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +223,8 @@ def test_packed_weights_draw_what_plain_ones_draw(trained: Wav2Lip, dtype: torch
     precision.fold_batch_norm(trained)
     plain = precision.Generator(trained.to(dtype), "cpu", dtype)
     fast = replace(plain, network=packed(trained))
+    left = [each for each in fast.network.modules() if isinstance(each, CONVOLUTIONS)]
+    assert left == []
     mean, largest = precision.error(fast, plain)
     assert mean <= (0.001 if dtype == torch.float32 else 0.3)
     assert largest <= (0.01 if dtype == torch.float32 else 3)
