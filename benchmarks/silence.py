@@ -1,11 +1,11 @@
 """Whether a mouth rests where nothing is said, measured with landmarks on the frames made.
 
-    python -m benchmarks.silence [CLIPS ...]
+    python -m benchmarks.silence [--music FILE] [CLIPS ...]
 
 A still, a video of somebody who holds the mouth and moves the head, and clips of people who talk
 are given a voice of which it is known where it speaks: there are pauses of digital silence and of a
-noisy room, and an intro of chords. Printed is the variance of the opening in what is not speech, as
-a share of that in speech, with a fifth of a second at each border left out.
+noisy room, and an intro of chords, or of another music. Printed is the variance of the opening in
+what is not speech, as a share of that in speech, with a fifth of a second at each border left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from wav2lip.compact import mouth_shape
 BORDER_SECONDS = 0.2
 # What follows what: the kind of sound and its seconds.
 PROGRAMME = [
-    ("chords", 2.0),
+    ("music", 2.0),
     ("speech", 2.0),
     ("silence", 1.2),
     ("speech", 1.6),
@@ -41,10 +41,10 @@ PROGRAMME = [
     ("speech", 1.0),
     ("silence", 0.8),
 ]
-KINDS = ("silence", "room", "chords")
+KINDS = ("silence", "room", "music")
 
 
-def voice() -> tuple[np.ndarray, np.ndarray]:
+def voice(music: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The sound, mono at 16 kHz, and for each frame of it what is to be heard; "" at borders."""
     spoken = read_sound(SAMPLE_VOICE, RATE)
     noise = np.random.default_rng(0)
@@ -53,8 +53,8 @@ def voice() -> tuple[np.ndarray, np.ndarray]:
         count, frames = round(seconds * RATE), round(seconds * FPS)
         if kind == "speech":
             part, at = spoken[at : at + count], at + count
-        elif kind == "chords":
-            part = _chords(count)
+        elif kind == "music":
+            part = _chords(count) if music is None else read_sound(music, RATE)[:count]
         else:
             part = noise.normal(0, 0.003 if kind == "room" else 0, count)
         border = round(BORDER_SECONDS * FPS)
@@ -100,9 +100,10 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("clips", type=Path, nargs="*")
     options.add_argument("--checkpoint", default="compact")
+    options.add_argument("--music", type=Path, help="a piece to begin with instead of chords")
     chosen = options.parse_args()
     engine = wav2lip.load(chosen.checkpoint)
-    sound, labels = voice()
+    sound, labels = voice(chosen.music)
     drive = engine.drive(mel_spectrogram(sound), 0, len(labels), FPS)
     print(f"{'source':<24}" + "".join(f"{kind:>10}" for kind in KINDS) + "   own mouth  in speech")
     for name, frames, boxes, rolls in sources(chosen.clips, len(labels)):
