@@ -30,6 +30,8 @@ Net = TypeVar("Net", bound=nn.Module)
 BATCH = 32
 FRAMES_OF_A_PERSON = 900
 READER_RATE, RENDERER_RATE, SECOND_RATE, CRITIC_RATE = 2e-3, 1.5e-3, 4e-4, 4e-4
+# A short run at the full rate would forget more than it learns.
+START_SHARE = 5
 SAVE_EVERY = 250
 MOUTH, GRADIENT, WARP, POINTS, SHAPES, FEATURES = 5.0, 1.0, 0.3, 0.06, 0.15, 0.03
 # Detail is to come from the picture, which has more of it than a drawing can: outside the mouth
@@ -56,7 +58,7 @@ def main(
     """Train and write run/renderer.pt; returns its contents.
 
     `everyone` learns from the held-out persons too. `start` is a compact checkpoint or the
-    renderer.pt of an earlier run to go on from, at half the rate; its unit of mouth shapes is kept.
+    renderer.pt of an earlier run to go on from, at a lower rate; its unit of mouth shapes is kept.
     """
     clips = dataset.load(prepared, table)
     learned = [clip for clip in clips if everyone or not clip.held_out]
@@ -143,7 +145,7 @@ def _train_pairs(
     rate = RENDERER_RATE
     if begun:
         renderer.load_state_dict(begun["renderer"])
-        rate /= 2
+        rate /= START_SHARE
     nets: dict[str, tuple[nn.Module, float]] = {"renderer": (renderer, rate)}
     training = _Training(run / "stage1.pt", config, steps, nets)
     for step in training.steps():
