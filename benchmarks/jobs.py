@@ -84,7 +84,7 @@ def _job(face: Path, voice: Path, more: Sequence[str]) -> dict[str, float]:
     out = voice.with_suffix(".mp4")
     command = [sys.executable, "-m", "benchmarks.job", str(face), str(voice), str(out), *more]
     answer = subprocess.run(  # noqa: S603 - our own module
-        command, env={**os.environ, **_worker_environment()}, capture_output=True, check=True
+        command, env={**os.environ, **worker_environment()}, capture_output=True, check=True
     )
     figures: dict[str, float] = json.loads(answer.stdout)
     return figures
@@ -99,7 +99,7 @@ def _reference(
     return of_process([sys.executable, "-m", "benchmarks.reference", *given, *more])
 
 
-def _worker_environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """The variables in front of the engine worker's command."""
     (line,) = (each for each in PROCFILE.read_text().splitlines() if each.startswith("engine:"))
     words = shlex.split(line)
