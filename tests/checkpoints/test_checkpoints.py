@@ -14,19 +14,22 @@ from .conftest import WEIGHTS
 
 
 def test_the_manifest_describes_the_weights_that_ship() -> None:
-    compact = checkpoints.all()[0]
-    assert compact.name == "compact"
-    shipped = checkpoints.SHIPPED / compact.file
-    assert shipped.stat().st_size == compact.bytes
-    assert shipped.stat().st_size <= 12_000_000
-    assert checkpoints.sha256(shipped) == compact.sha256
+    assert checkpoints.all()[0].name == "compact"
+    total = 0
+    for name in ("compact", "expert"):
+        known = checkpoints.get(name)
+        shipped = checkpoints.SHIPPED / known.file
+        assert shipped.stat().st_size == known.bytes
+        assert checkpoints.sha256(shipped) == known.sha256
+        total += shipped.stat().st_size
+    assert total <= 12_000_000
 
 
 def test_the_public_weights_are_listed_with_licence_and_checksum() -> None:
     listed = {checkpoint.name: checkpoint for checkpoint in checkpoints.all()}
     assert {"s3fd", "wav2lip", "wav2lip_gan", "wav2lip_gan_torchscript"} < listed.keys()
     for checkpoint in listed.values():
-        assert checkpoint.architecture in {"compact", "wav2lip", "s3fd", "syncnet"}
+        assert checkpoint.architecture in {"compact", "wav2lip", "s3fd", "syncnet", "expert"}
         assert len(checkpoint.sha256) == 64
         assert checkpoint.licence
         assert checkpoint.note
