@@ -17,7 +17,7 @@ FEATHER_BOTTOM = 0.08
 
 def cut(frame: Frame, box: NDArray[np.float64], side: int, roll: float = 0.0) -> Frame:
     """The face in `box`, upright, as a square of `side` pixels; black if the box holds no pixel."""
-    if roll:
+    if roll and _can_lean(frame, box):
         seen = _levelled(frame, box, roll)
     else:
         x1, y1, x2, y2 = pixels(box, frame)
@@ -37,7 +37,7 @@ def paste(
     reaches beyond the frame is cut off; a box that holds no pixel leaves the frame as it was.
     """
     out = frame.copy()
-    if roll:
+    if roll and _can_lean(frame, box):
         seen = _levelled(frame, box, roll)
         drawn, mask, top = _drawn(seen, patch, blend)
         return _turned_back(out, drawn, mask, box, roll, top)
@@ -73,6 +73,11 @@ def _drawn(
 def _mix(region: Frame, drawn: np.ndarray, mask: np.ndarray) -> None:
     """Change `region` of a frame to `drawn` as far as `mask` says."""
     region[:] = np.rint(region + mask[..., None] * (drawn - region)).clip(0, 255)
+
+
+def _can_lean(frame: Frame, box: NDArray[np.float64]) -> bool:
+    """Whether a box is of the frame's order of size: any other is taken for upright, and cut."""
+    return max(_size(box)) <= 4 * max(frame.shape)
 
 
 def _levelled(frame: Frame, box: NDArray[np.float64], roll: float) -> Frame:

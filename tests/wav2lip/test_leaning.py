@@ -83,6 +83,12 @@ def test_a_turned_box_may_leave_the_frame(
     assert result.shape == (512, 512, 3)
 
 
+def test_a_box_of_any_size_is_no_strain(engine: wav2lip.Engine, drive: np.ndarray) -> None:
+    huge = np.array([[-90_000.0, -90_000, 90_000, 90_000]])
+    (result,) = engine.render([astronaut()], huge, drive, rolls=np.array([30.0]))
+    assert result.shape == (512, 512, 3)
+
+
 def test_pads_widen_a_face_in_its_own_direction() -> None:
     boxes = np.tile(BOX, (3, 1))
     rolls = np.array([0.0, 90.0, -45.0])
