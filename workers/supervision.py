@@ -1,6 +1,7 @@
 """Keep processes alive: start again what ends, stop all together, leave nothing behind."""
 
 import ctypes
+import math
 import os
 import signal
 import subprocess
@@ -81,9 +82,11 @@ class Supervisor:
                 )
 
     def _pause(self) -> float:
-        """Seconds until something is due; without that, a long time."""
+        """Seconds until something is due, or is to be looked at: SIGCHLD comes at once, but some
+        other thread of this process may have taken it.
+        """
         due = [service.due for service in self._services if service.process is None]
-        return max(0.0, min(due, default=time.monotonic() + 3600.0) - time.monotonic())
+        return min(1.0, max(0.0, min(due, default=math.inf) - time.monotonic()))
 
     def _look_after(self, service: Service) -> bool:
         """Plan another start if it has ended; False if that is of no use."""
