@@ -65,7 +65,7 @@ def evaluate(
     plan = Plan(
         spoken,
         report,
-        tuple(expert.locate(name) for name in experts or expert.present()),
+        {name: expert.locate(name) for name in experts or expert.present()},
         frames=frames,
         seed=seed,
         processes=processes,

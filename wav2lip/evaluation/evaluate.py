@@ -17,7 +17,7 @@ from wav2lip.compact import mouth_shape
 from wav2lip.evaluation import figures
 from wav2lip.evaluation.bootstrap import Estimate, estimate
 from wav2lip.evaluation.footage import FPS, Footage
-from wav2lip.evaluation.measuring import Plan, score_of, sheet_of, use_one_core, watched
+from wav2lip.evaluation.measuring import Plan, keys, score_of, sheet_of, use_one_core, watched
 from wav2lip.evaluation.meter import Score
 from wav2lip.evaluation.pairs import Pair, enough
 from wav2lip.evaluation.sheets import Sheet
@@ -75,13 +75,13 @@ def evaluate(
             raise _worker_died() from error
     if not scores:
         raise _nothing_evaluated(left_out)
-    experts = [each.stem for each in plan.experts]
+    experts = dict(zip(plan.experts, keys(plan), strict=True))
     persons = [pair.person for pair in scores]
-    calibrated = figures.calibrated(list(scores.values()), persons, experts)
+    calibrated = figures.calibrated(list(scores.values()), persons, list(experts.values()))
     table = figures.table(experts)
     sums = _summed(persons, calibrated, table)
     return Evaluation(
-        str(checkpoint), experts, dict(Counter(persons)), table, sums, sheets, left_out
+        str(checkpoint), list(experts), dict(Counter(persons)), table, sums, sheets, left_out
     )
 
 

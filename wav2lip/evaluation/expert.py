@@ -23,7 +23,7 @@ BATCH = 32
 class Expert(Protocol):
     """Distances of mouths to voices."""
 
-    name: str
+    name: str  # of its measures
 
     def crop(self, frame: np.ndarray, face: Face) -> np.ndarray:
         """The face as the expert wants it, RGB uint8, from a frame and where it is in that."""
@@ -85,11 +85,11 @@ def locate(name: str) -> Path:
     return Path(name)
 
 
-def load(path: Path) -> Expert:
+def load(path: Path, name: str) -> Expert:
     """The expert in a file of weights, the published SyncNet or one of this program.
 
     Raises NamedError `checkpoint-corrupt`.
     """
     if any(key.startswith("netcnnlip.") for key in weights.load_state_dict(path)):
-        return PublishedExpert.from_checkpoint(path)
-    return TrainedExpert(expert.load(path), path.stem)
+        return PublishedExpert.from_checkpoint(path, name)
+    return TrainedExpert(expert.load(path), name)

@@ -4,7 +4,7 @@ A person's figure pools the person's clips; the figure of a checkpoint is the me
 one person must not count more for having more clips.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ MADE = MOVING[1:]
 JUDGED = (*MOVING, "video_given")
 # Those whose mouth belongs to the clip's own voice.
 HEARD = ("real", "still", "video")
+# Clips whose sound is so many frames off are common.
+OFTEN_OFF = 3
 # Fewer silent frames of a clip say nothing.
 LEAST_SILENCE = 4
 # A mouth takes so many frames to close when a voice ends.
@@ -46,28 +48,29 @@ class Figure:
     middle: Middle = np.nanmean
 
 
-def table(experts: list[str]) -> list[Figure]:
-    """All figures, in the order in which they are shown; `experts` are names."""
+def table(experts: Mapping[str, str]) -> list[Figure]:
+    """All figures, in the order in which they are shown; `experts` are keys of measures by name."""
     return [
         Figure("opening_r", "mouth opening: correlation", MOVING, _moments, _at_lag_zero),
+        Figure("opening_best", "  at the best lag within 3 frames", MOVING, _moments, _at_best_lag),
         Figure("opening_lag", "lag of the peak, frames", MOVING, _moments, _peak, 1, np.nanmedian),
         Figure("opening_spread", "spread of opening / real", MOVING, _spreads, _root_ratio),
         Figure("silence", "motion in silence / in speech", MOVING, _rests, _variances),
         Figure("pause", "motion in a pause / in speech", ("still",), _paused, _variances),
         *(
             Figure(f"lse_{kind} {name}", f"LSE-{kind.upper()} ({name})", JUDGED, of, _mean)
-            for name in experts
-            for kind, of in (("d", _lse(name, 0)), ("c", _lse(name, 1)))
+            for name, key in experts.items()
+            for kind, of in (("d", _lse(key, 0)), ("c", _lse(key, 1)))
         ),
         *(
             Figure(
                 f"told_{run} {name}",
                 f"off-sync accuracy, Tv = {run} ({name})",
                 HEARD,
-                _told(name, run),
+                _told(key, run),
                 distances.accuracy,
             )
-            for name in experts
+            for name, key in experts.items()
             for run in distances.RUNS
         ),
         Figure("decibels", "mouth PSNR, dB (face at 96 px)", PICTURES, _listed("decibels"), _mean),
@@ -103,6 +106,11 @@ def _moments(score: Score, take: str) -> np.ndarray | None:
 
 def _at_lag_zero(sums: np.ndarray) -> np.ndarray:
     return _correlations(sums)[..., mouths.MOST_LAG]
+
+
+def _at_best_lag(sums: np.ndarray) -> np.ndarray:
+    """What sound that is a little early or late in the clip itself does not spoil."""
+    return _correlations(sums)[..., np.abs(mouths.LAGS) <= OFTEN_OFF].max(-1)
 
 
 def _peak(sums: np.ndarray) -> np.ndarray:

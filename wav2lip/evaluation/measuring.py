@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Plan:
 
     pairs: list[Pair]
     keep: Path  # the folder for what is measured
-    experts: tuple[Path, ...] = ()
+    experts: Mapping[str, Path] = field(default_factory=dict)  # by the name to be shown
     frames: int = 400  # of one person, at most
     sheets: int = 12  # contact sheets, of a clip of so many persons
     seed: int = 0
@@ -56,8 +56,8 @@ def watched(pair: Pair, plan: Plan) -> Footage:
 def score_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> Score:
     """What is measured of a pair; `rest` (8,) is the speaker's closed mouth."""
     clip = watched(pair, plan)
-    experts = [_expert(path) for path in plan.experts]
-    heard_by = [_hash(path) for path in plan.experts]
+    heard_by = {key: path for path, key in zip(plan.experts.values(), keys(plan), strict=True)}
+    experts = [_expert(path, key) for key, path in heard_by.items()]
 
     def made() -> Score:
         engine = _engine(checkpoint, plan.device)
@@ -67,11 +67,16 @@ def score_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> Scor
             score |= measured(take, clip, experts, other)
         return score
 
-    as_it_is = _key("real", content_hash(pair.face), plan.frames, heard_by)
-    as_made = _key("made", heard_by, *_made_of(pair, rest, checkpoint, plan))
+    as_it_is = _key("real", content_hash(pair.face), plan.frames, sorted(heard_by))
+    as_made = _key("made", sorted(heard_by), *_made_of(pair, rest, checkpoint, plan))
     real = _kept(as_it_is, plan, lambda: measured_real(clip, experts))
     silent = {"silent": mouths.silent(clip.samples, len(clip))}
     return real | silent | _kept(as_made, plan, made)
+
+
+def keys(plan: Plan) -> list[str]:
+    """What the measures of each expert are kept under, whatever it is called."""
+    return [_hash(path)[:12] for path in plan.experts.values()]
 
 
 def _made_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> list[object]:

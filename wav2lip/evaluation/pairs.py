@@ -27,7 +27,10 @@ def from_table(table: Path, folder: Path) -> list[tuple[Path, str]]:
     Without any held-out clip all of them. Raises NamedError `bad-list` for a table without these
     columns.
     """
-    rows = pd.read_csv(table, dtype=str)
+    try:
+        rows = pd.read_csv(table, dtype=str)
+    except ValueError as error:  # of pandas, and of text that is none
+        raise _bad_list(table, f"it is no table ({error})") from error
     if missing := {"file", "person"} - set(rows.columns):
         raise _bad_list(table, f"it has no column {sorted(missing)[0]}")
     if "held_out" in rows and (rows.held_out == "yes").any():
@@ -57,7 +60,7 @@ def from_list(path: Path, folder: Path) -> list[Pair]:
     Raises NamedError `bad-list` for anything else, and for files that are not there.
     """
     pairs = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         words = line.split()
         if not words:
             continue
@@ -120,6 +123,13 @@ def _seconds(clip: Path) -> float:
         return float(probe(clip).duration or 0)
     except MediaError:
         return 0.0  # it is chosen, and left out with this error when it is watched
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise _bad_list(path, "it is no text") from error
 
 
 def _is_number(word: str) -> bool:

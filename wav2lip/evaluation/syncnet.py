@@ -84,14 +84,14 @@ class PublishedExpert:
         self._network = network.eval().requires_grad_(False)
 
     @classmethod
-    def from_checkpoint(cls, path: Path) -> "PublishedExpert":
+    def from_checkpoint(cls, path: Path, name: str) -> "PublishedExpert":
         """Raises NamedError `checkpoint-corrupt`."""
         network = PublishedSyncNet()
         try:
             network.load_state_dict(weights.load_state_dict(path))
         except RuntimeError as error:
             raise weights.corrupt(path) from error
-        return cls(network, path.stem)
+        return cls(network, name)
 
     def crop(self, frame: np.ndarray, face: Face) -> np.ndarray:
         x1, y1, x2, y2 = (float(side) for side in face.box)

@@ -48,6 +48,7 @@ def figures(report: Path) -> dict[str, Any]:
 
 def test_real_video_is_what_all_is_held_against(figures: dict[str, Any]) -> None:
     assert figures["opening_r"]["takes"]["real"]["mean"] == pytest.approx(1)
+    assert figures["opening_best"]["takes"]["real"]["mean"] == pytest.approx(1)
     assert figures["opening_lag"]["takes"]["real"]["mean"] == 0
     assert figures["opening_spread"]["takes"]["real"]["mean"] == pytest.approx(1)
     assert figures["sharpness"]["takes"]["real"]["mean"] == pytest.approx(1)
@@ -69,11 +70,14 @@ def test_every_figure_has_persons_and_an_interval(figures: dict[str, Any]) -> No
                 assert found["low"] <= found["mean"] <= found["high"]
 
 
-def test_the_expert_is_asked_about_every_take_and_named(report: Path, figures: Any) -> None:
-    assert json.loads((report / "evaluation.json").read_text())["experts"] == ["judge"]
-    assert set(figures["lse_d judge"]["takes"]) >= {"real", "still", "video_other", "video_given"}
+def test_the_expert_is_asked_about_every_take_and_named(
+    report: Path, expert: Path, figures: Any
+) -> None:
+    assert json.loads((report / "evaluation.json").read_text())["experts"] == [str(expert)]
+    takes = set(figures[f"lse_d {expert}"]["takes"])
+    assert takes >= {"real", "still", "video_other", "video_given"}
     for run in (1, 3, 5):
-        assert 0 <= figures[f"told_{run} judge"]["takes"]["real"]["mean"] <= 1
+        assert 0 <= figures[f"told_{run} {expert}"]["takes"]["real"]["mean"] <= 1
 
 
 def test_nothing_is_gained_on_oneself(figures: dict[str, Any]) -> None:

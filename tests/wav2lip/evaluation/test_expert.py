@@ -50,8 +50,8 @@ def test_an_expert_gives_the_distance_of_every_window_at_every_lag(
     kind: str, speech: Footage, request: pytest.FixtureRequest
 ) -> None:
     path: Path = request.getfixturevalue(kind)
-    judge = expert.load(path)
-    assert judge.name == path.stem
+    judge = expert.load(path, kind)
+    assert judge.name == kind
     count = 12
     frames = speech.frames_at(list(range(count)))
     faces = np.stack([judge.crop(*each) for each in zip(frames, speech.faces, strict=False)])
@@ -66,7 +66,7 @@ def test_other_weights_are_no_expert(tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     torch.save({"state_dict": {"a": torch.zeros(3)}}, path)
     with pytest.raises(NamedError) as failure:
-        expert.load(path)
+        expert.load(path, "other")
     assert failure.value.code == "checkpoint-corrupt"
 
 

@@ -88,6 +88,15 @@ def test_the_papers_lists_are_understood(folder: Path) -> None:
     assert listed(folder, "berta/1 anna/1\n") == [Pair(anna, "anna/1.mp4", berta)]
 
 
+def test_what_is_no_text_is_no_list(folder: Path) -> None:
+    path = folder / "clips.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    for read in (pairs.from_list, pairs.from_table):
+        with pytest.raises(NamedError) as failure:
+            read(path, folder)
+        assert failure.value.code == "bad-list"
+
+
 @pytest.mark.parametrize("text", ["", "a b c d\n", "anna/1.mp4 nobody.wav\n"])
 def test_other_lists_are_refused(folder: Path, text: str) -> None:
     with pytest.raises(NamedError) as failure:
