@@ -112,7 +112,7 @@ class Supervisor:
             _signal_group(process, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while _alive(running) and (left := deadline - time.monotonic()) > 0:
-            heard = signal.sigtimedwait(_WATCHED, left)
+            heard = signal.sigtimedwait(_WATCHED, min(1.0, left))
             if heard is not None and heard.si_signo != signal.SIGCHLD:
                 break
         for process in running:
