@@ -22,6 +22,7 @@ from face_detection.cache import DetectionCache
 from face_detection.detection import Detection
 from face_detection.detectors import Detector
 from face_detection.s3fd import S3fdDetector
+from face_detection.shots import signature
 from face_detection.stride import Strided
 from jobs.settings import Settings
 from media.probe import content_hash
@@ -32,19 +33,29 @@ from workers.order import Order, Source, Voice, frames_to_detect, plan
 
 
 class Pretending(S3fdDetector):
-    """S3FD at work, with weights that know no face: after the search it is told where one is."""
+    """S3FD at work, with weights that know no face: after the search it is told where one is.
+
+    `film` is the material that it searches.
+    """
+
+    def __init__(self, weights: Path, film: Source) -> None:
+        super().__init__(weights)
+        frames = enumerate(film.read(range(film.frames)))
+        self._boxes = {
+            signature(frame).tobytes(): material.box(at, *film.size) for at, frame in frames
+        }
 
     def _find_batch(self, frames: list[np.ndarray]) -> list[list[Detection]]:
         super()._find_batch(frames)
-        height, width = frames[0].shape[:2]
-        return [[Detection(*material.box(0, width, height), 1.0)] for _ in frames]
+        boxes = [self._boxes[signature(frame).tobytes()] for frame in frames]
+        return [[Detection(*box, 1.0)] for box in boxes]
 
 
 def detector_for(source: Source, s3fd: Path | None) -> Detector:
+    """dlib, or S3FD with these weights for a film of `material`."""
     if s3fd is None:
         return models.detector_for(source, "dlib")
-    detector = Pretending(s3fd, still=source.is_fixed)
-    return detector if source.is_fixed else Strided(detector)
+    return Strided(Pretending(s3fd, source))
 
 
 def run(
