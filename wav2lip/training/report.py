@@ -13,7 +13,7 @@ import numpy as np
 from media.atomic import replacing
 
 REFRESH = 20  # seconds
-WIDTH, HEIGHT = 460, 180
+WIDTH, HEIGHT = 380, 160
 POINTS = 240  # of a curve at most; more are averaged
 _STYLE = """
 :root { color-scheme: light dark }

@@ -30,7 +30,7 @@ def test_a_long_curve_is_drawn_from_few_points_that_keep_its_ends() -> None:
     points = line.split('"')[1].split()
     assert len(points) == 240
     assert points[0] == "0.0,0.0"
-    assert points[-1] == "460.0,180.0"
+    assert points[-1] == "380.0,160.0"
 
 
 def test_only_a_running_page_reloads_itself() -> None:
