@@ -8,7 +8,7 @@ expected, and who calls it has the plain network to fall back on.
 """
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +27,10 @@ def packed(network: Any) -> Any:
 def _packed(module: nn.Module) -> nn.Module:
     match module:
         case Conv():
-            (convolution,) = module.conv_block
+            convolution = cast(nn.Conv2d, module.conv_block[0])
             return _PackedConv(convolution, "relu", module.residual)
         case Upsample():
-            (convolution,) = module.conv_block
-            return _PackedUpsample(convolution)
+            return _PackedUpsample(cast(nn.ConvTranspose2d, module.conv_block[0]))
         case nn.Conv2d():
             return _PackedConv(module, "none")
     for name, child in module.named_children():
