@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 import checkpoints
-from wav2lip import expert, weights
+from wav2lip import compositing, expert, weights
 from wav2lip.audio import mel_spectrogram, mel_windows
-from wav2lip.compact import crop
 from wav2lip.evaluation.distances import WINDOW, apart
 from wav2lip.evaluation.footage import FPS, Face
 from wav2lip.evaluation.syncnet import PublishedExpert
 
 KINDS = ("syncnet", "expert")
+SIDE = 96  # of the square a face is brought to
 BATCH = 32
 
 
@@ -45,7 +45,8 @@ class TrainedExpert:
         self._network = network.eval().requires_grad_(False)
 
     def crop(self, frame: np.ndarray, face: Face) -> np.ndarray:
-        return crop.crop(frame, face.box, roll=face.roll)
+        # The whole box as a square, as the generators it teaches are given it.
+        return compositing.cut(frame, face.box, SIDE, face.roll)
 
     @torch.inference_mode()
     def distances(self, faces: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from wav2lip.evaluation.sheets import Sheet, drawn
 from wav2lip.evaluation.takes import takes_of
 
 # Raised whenever a number comes to mean something else: what was kept before is then not used.
-VERSION = 4
+VERSION = 5
 
 _hash = lru_cache(maxsize=8)(content_hash)
 _engine: Callable[..., Engine] = lru_cache(maxsize=1)(wav2lip.load)
