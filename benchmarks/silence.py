@@ -29,6 +29,7 @@ from media.timeline import bounce
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram
 from wav2lip.compact import mouth_shape
+from wav2lip.evaluation.takes import is_moving
 
 BORDER_SECONDS = 0.2
 # What follows what: the kind of sound and its seconds.
@@ -107,7 +108,8 @@ def main() -> None:
     drive = engine.drive(mel_spectrogram(sound), 0, len(labels), FPS)
     print(f"{'source':<24}" + "".join(f"{kind:>10}" for kind in KINDS) + "   own mouth  in speech")
     for name, frames, boxes, rolls in sources(chosen.clips, len(labels)):
-        made = engine.render(frames, boxes, drive, rolls=rolls)
+        moving = is_moving(frames)
+        made = engine.render(frames, boxes, drive, rolls=rolls, moving=moving)
         opening = openings(made, boxes, rolls)
         own = openings(frames, boxes, rolls).std()
         found = shares(opening, labels)

@@ -74,9 +74,11 @@ class Wav2LipEngine:
         drive: NDArray[np.float32],
         blend: bool = True,
         rolls: NDArray[np.float64] | None = None,
+        moving: bool = False,
     ) -> list[Frame]:
         """`frames` with the lower half of each box drawn to fit the windows of `drive`.
 
+        A mouth that is `moving` is drawn as any other: the network can be asked for no closed one.
         Raises NamedError `out-of-memory` when not even one face at a time can be drawn.
         """
         leans = [0.0] * len(boxes) if rolls is None else rolls.tolist()

@@ -285,7 +285,8 @@ def _speak(
         pads = 0, 0, 0, 0
     places = grown(np.array(list(boxes.values())), rolls, pads)
     shown = [frames[n] for n in boxes]
-    moved = engine.render(shown, places, drive[list(boxes)], options.blend, rolls)
+    moving = not order.source.is_one_frame
+    moved = engine.render(shown, places, drive[list(boxes)], options.blend, rolls, moving)
     result = list(frames)
     for n, frame in zip(boxes, moved, strict=True):
         result[n] = frame

@@ -13,9 +13,9 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wav2lip import weights
-from wav2lip.compact import crop, driving
+from wav2lip.compact import crop, driving, settling
 from wav2lip.compact.pasting import paste
-from wav2lip.compact.renderer import Renderer
+from wav2lip.compact.renderer import ROWS, Renderer
 from wav2lip.compact.voice import VoiceNet
 from wav2lip.engine import Precision
 from wav2lip.precision import best_device, fast_dtype
@@ -71,18 +71,19 @@ class CompactEngine:
         drive: np.ndarray,
         blend: bool = True,
         rolls: np.ndarray | None = None,
+        moving: bool = False,
     ) -> list[np.ndarray]:
         """New frames with the mouth inside `boxes` (n, 4) in the shapes `drive` (n, 8).
 
         Frames are RGB uint8 of any size. A box may reach outside its frame, and is turned by its
         `rolls` (n,) degrees. A frame that is given again and again, as a still is, is looked at
-        once per batch.
+        once per batch. `moving` mouths are settled first, see `compact.settling`.
         """
         out: list[np.ndarray] = []
         places = np.column_stack([boxes, np.zeros(len(boxes)) if rolls is None else rolls])
         for at in range(0, len(frames), BATCH):
             batch = slice(at, at + BATCH)
-            out += self._batch(frames[batch], places[batch], drive[batch])
+            out += self._batch(frames[batch], places[batch], drive[batch], moving)
         return out
 
     @torch.inference_mode()
@@ -102,7 +103,7 @@ class CompactEngine:
 
     @torch.inference_mode()
     def _batch(
-        self, frames: Sequence[np.ndarray], places: np.ndarray, drive: np.ndarray
+        self, frames: Sequence[np.ndarray], places: np.ndarray, drive: np.ndarray, moving: bool
     ) -> list[np.ndarray]:
         """`places` (n, 5) are boxes and rolls."""
         boxes, rolls = places[:, :4], places[:, 4].tolist()
@@ -115,21 +116,34 @@ class CompactEngine:
         crops = np.stack([crop.crop(frames[i], boxes[i], roll=rolls[i]) for i in distinct])
         faces = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         shapes = torch.from_numpy(np.asarray(drive, np.float32)).to(self.device)
-        flows, painted = self._drawn(faces, torch.tensor(which, device=self.device), shapes)
+        faces = faces.contiguous(memory_format=torch.channels_last)
+        look = torch.tensor(which, device=self.device)
+        flows, painted = self._drawn(faces, look, shapes, moving)
         return [paste(*each) for each in zip(frames, boxes, flows, painted, rolls, strict=True)]
 
-    def _drawn(self, faces: Tensor, which: Tensor, shapes: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def _drawn(
+        self, faces: Tensor, which: Tensor, shapes: Tensor, moving: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Flow (n, 56, 96, 2) in crop pixels and painting (n, 56, 96, 3) in levels of 255."""
+        shares = settling.share(shapes) * moving
+        flow = torch.zeros((len(shapes), 2, ROWS, crop.SIZE), device=self.device)
+        painted = torch.zeros((len(shapes), 3, ROWS, crop.SIZE), device=self.device)
         device_type = torch.device(self.device).type
-        faces = faces.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device_type, self._dtype, enabled=self._dtype != torch.float32):
-            features = [known[which] for known in self._renderer.encode(faces, faces)]
-            drawing = self._renderer.draw(features, faces[which], shapes)
-        added = (drawing.result - drawing.warped).float() * 127.5
-        flow, painted = (
-            field.permute(0, 2, 3, 1).cpu().numpy() for field in (drawing.flow.float(), added)
-        )
-        return flow, painted
+            if (plain := shares == 0).any():
+                features = [known[which[plain]] for known in self._renderer.encode(faces, faces)]
+                drawing = self._renderer.draw(features, faces[which[plain]], shapes[plain])
+                flow[plain] = drawing.flow.float()
+                painted[plain] = (drawing.result - drawing.warped).float()
+            if (restless := ~plain).any():
+                own = faces[which[restless]].contiguous(memory_format=torch.channels_last)
+                closed = torch.from_numpy(self._speaker.closed).to(shapes)
+                moved, warped, result = settling.draw(
+                    self._renderer, own, shapes[restless], closed, shares[restless]
+                )
+                flow[restless], painted[restless] = moved, (result - warped).float()
+        levels = painted * 127.5
+        return flow.permute(0, 2, 3, 1).cpu().numpy(), levels.permute(0, 2, 3, 1).cpu().numpy()
 
 
 def _networks(

@@ -125,7 +125,13 @@ def rendered(
     """What a user gets of some frames who asks for nothing in particular."""
     boxes = np.array([face.box for face in faces], np.float64)
     rolls = np.array([face.roll for face in faces])
-    return engine.render(frames, grown(boxes, rolls, engine.pads), drive, rolls=rolls)
+    places = grown(boxes, rolls, engine.pads)
+    return engine.render(frames, places, drive, rolls=rolls, moving=is_moving(frames))
+
+
+def is_moving(frames: Sequence[np.ndarray]) -> bool:
+    """Whether it is a video, and not one picture again and again."""
+    return any(frame is not frames[0] for frame in frames)
 
 
 def _driven(engine: Engine, samples: np.ndarray, count: int) -> tuple[np.ndarray, float]:
