@@ -67,7 +67,7 @@ def test_another_file_takes_the_place_of_a_wrong_one(start: Page) -> None:
 
 def test_the_keyboard_reaches_everything(start: Page) -> None:
     reached = []
-    for _ in range(12):
+    for _ in range(14):
         start.keyboard.press("Tab")
         reached.append(
             start.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
@@ -77,13 +77,15 @@ def test_the_keyboard_reaches_everything(start: Page) -> None:
         "Mouth Animation",
         "New",
         "My videos",
-        "sample",
+        "Try the sample",
         "source",
         "voice",
+        "Record your voice",
         "add-voice",
         "More options",
         "consent",
         "Animate",
+        "System",
         "API",
     ]
 
