@@ -17,5 +17,5 @@ def test_kills_at_any_moment_lose_nothing_and_leave_nothing(tmp_path: Path) -> N
         report = Campaign(program, recipes(tmp_path), seed=7).run(kills=10)
     finally:
         program.stop()
-    assert report.kills.total() == 10
+    assert report.kills.total() >= 10
     assert report.jobs >= 3
