@@ -36,6 +36,7 @@ class Unchanged:
         drive: np.ndarray,
         blend: bool = True,
         rolls: np.ndarray | None = None,
+        moving: bool = False,
     ) -> list[Frame]:
         return [frame.copy() for frame in frames]
 
