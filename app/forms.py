@@ -36,8 +36,7 @@ def create() -> Response:
 
 @forms.post("/sample")
 def try_sample() -> Response:
-    source = jobs().create_upload(visitor(), sample.face(), "astronaut.png")
-    voice = jobs().create_upload(visitor(), sample.VOICE, "hello.mp3")
+    source, voice = sample.given()
     return _to(jobs().create_job(visitor(), source.id, [VoiceChoice(voice.id)]).id)
 
 

@@ -3,9 +3,18 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from app.desk import jobs
+from app.visitor import visitor
+from jobs.records import Upload
 from media.errors import NamedError
 
 VOICE = Path(__file__).resolve().parent.parent / "static" / "sample" / "voice.mp3"
+
+
+def given() -> tuple[Upload, Upload]:
+    """Face and voice as uploads of the visitor. Raises NamedError `sample-missing`."""
+    source = jobs().create_upload(visitor(), face(), "astronaut.png")
+    return source, jobs().create_upload(visitor(), VOICE, "hello.mp3")
 
 
 def face() -> Path:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 Box = tuple[float, float, float, float]
 
 
@@ -34,6 +36,11 @@ def intersection(a: Box, b: Box) -> float:
 
 def area(box: Box) -> float:
     return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
+
+
+def centre(box: Box) -> np.ndarray:
+    """The middle of a box: x and y."""
+    return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
 
 
 def iou(a: Box, b: Box) -> float:

@@ -13,7 +13,7 @@ import cv2
 import dlib
 import numpy as np
 
-from face_detection.detection import Box
+from face_detection.detection import Box, centre
 from face_detection.roll import turned
 
 # A face is measured at one scale, so that a large face and a small one get the same jitter.
@@ -37,13 +37,13 @@ def landmarks(frame: np.ndarray, box: Box, roll: float = 0.0) -> np.ndarray:
     inside that, gives the points, so that two detectors agree on them. The points lean towards the
     `roll` that is looked for, and are good within some 15 degrees of it.
     """
-    rough = _points_in_square(frame, _square_of(box), roll, _centre(box))
+    rough = _points_in_square(frame, _square_of(box), roll, centre(box))
     return landmarks_in_fitted(frame, fit_box(rough, roll), roll)
 
 
 def landmarks_in_fitted(frame: np.ndarray, box: Box, roll: float = 0.0) -> np.ndarray:
     """Like `landmarks`, for a box that is already fitted: one look, half the time."""
-    return _points_in_square(frame, _dlib_square(box), roll, _centre(box))
+    return _points_in_square(frame, _dlib_square(box), roll, centre(box))
 
 
 def fit_box(points: np.ndarray, roll: float = 0.0) -> Box:
@@ -66,7 +66,7 @@ def fit_box(points: np.ndarray, roll: float = 0.0) -> Box:
     )
     if not roll:
         return box
-    dx, dy = (turned(_centre(box), roll, about) - _centre(box)).tolist()
+    dx, dy = (turned(centre(box), roll, about) - centre(box)).tolist()
     return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
 
 
@@ -99,10 +99,6 @@ def _dlib_square(box: Box) -> tuple[float, float, float]:
     height = max(y2 - y1, 1.0)
     side = DLIB_SIDE * height
     return (x1 + x2 - side) / 2, y1 + DLIB_TOP * height, side
-
-
-def _centre(box: Box) -> np.ndarray:
-    return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
 
 
 def _points_in_square(

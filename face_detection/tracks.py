@@ -3,9 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from face_detection.detection import Box, Detection, intersection, iou
+from face_detection.detection import Box, Detection, centre, intersection, iou
 
 # What a face may share at least with where it was expected: at 25 frames a second it moves less
 # than a third of its width from one frame to the next.
@@ -48,7 +46,7 @@ class Track:
         apart = self.frames[near] - self.frames[far]
         if apart == 0:
             return known
-        dx, dy = (_centre(known) - _centre(other)) * (frame - self.frames[near]) / apart
+        dx, dy = (centre(known) - centre(other)) * (frame - self.frames[near]) / apart
         return known[0] + dx, known[1] + dy, known[2] + dx, known[3] + dy
 
 
@@ -129,7 +127,3 @@ def _grown(box: Box) -> Box:
     x1, y1, x2, y2 = box
     dx, dy = (x2 - x1) * TOUCHING_MARGIN / 2, (y2 - y1) * TOUCHING_MARGIN / 2
     return x1 - dx, y1 - dy, x2 + dx, y2 + dy
-
-
-def _centre(box: Box) -> np.ndarray:
-    return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])

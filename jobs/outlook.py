@@ -42,17 +42,19 @@ def outlook(session: Session, job: Job) -> Outlook | None:
     )
     ahead = list(session.scalars(rows))
     engines = max(1, len(health.heard(session, ENGINE)))
-    costs = [_seconds_left(session, segment) for segment in ahead]
-    known = [cost for cost in costs if cost is not None]
-    seconds = sum(known) / engines if len(known) == len(costs) else None
+    paces = {step: _pace(session, step) for step in {segment.step for segment in ahead}}
+    costs = [
+        (each.stop - each.start - each.done_frames) * pace
+        for each in ahead
+        if (pace := paces[each.step]) is not None
+    ]
+    seconds = sum(costs) / engines if len(costs) == len(ahead) else None
     return Outlook(1 + len({segment.job_id for segment in ahead}), seconds)
 
 
-def _seconds_left(session: Session, segment: Segment) -> float | None:
-    """What is left of a segment, at the speed of all that were done; None before the first."""
-    value = sa.select(Counter.value).where(Counter.label == segment.step, Counter.bound == "")
+def _pace(session: Session, step: str) -> float | None:
+    """Seconds a frame of a step takes, by all that were done; None before the first."""
+    value = sa.select(Counter.value).where(Counter.label == step, Counter.bound == "")
     frames = session.scalar(value.where(Counter.name == "frames"))
     spent = session.scalar(value.where(Counter.name == "step_seconds_sum"))
-    if not frames or spent is None:
-        return None
-    return (segment.stop - segment.start - segment.done_frames) * spent / frames
+    return spent / frames if frames and spent is not None else None

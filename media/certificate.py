@@ -57,7 +57,8 @@ def local_certificate(folder: Path) -> Certificate:
             with suppress(FileExistsError):  # another process was first: its certificate counts
                 os.link(draft, path)
             draft.unlink()
-    return _parsed(path.read_bytes(), path.read_bytes())
+    pem = path.read_bytes()
+    return _parsed(pem, pem)
 
 
 def certificate_from(chain: Path, key: Path) -> Certificate:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import av
-from av.filter import Graph
+
+from media.filters import graph
 
 Timed = tuple[Fraction, av.VideoFrame]
-_THREADS = 2
 
 
 def deinterlaced(pictures: Iterable[Timed]) -> Iterator[Timed]:
@@ -42,16 +42,7 @@ class _Weaver:
 
     def __init__(self, like: av.VideoFrame, before: av.VideoFrame | None) -> None:
         self._likeness = _likeness(like)
-        self._graph = Graph()
-        self._graph.threads = _THREADS
-        source = self._graph.add_buffer(
-            width=like.width,
-            height=like.height,
-            format=like.format,
-            time_base=Fraction(1, 1000),
-        )
-        bwdif = self._graph.add("bwdif", mode="send_frame", parity="auto", deint="interlaced")
-        self._graph.link_nodes(source, bwdif, self._graph.add("buffersink")).configure()
+        self._graph = graph(like, "bwdif", mode="send_frame", parity="auto", deint="interlaced")
         self._times = deque[Fraction | None]()
         if before is not None and self.fits(before):
             # It was shown already, and is only what the filter looks back at.

@@ -8,7 +8,6 @@ table from colour to colour, that libavfilter's lut3d applies.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,8 +15,9 @@ from typing import Literal
 
 import av
 import numpy as np
-from av.filter import Graph
 from av.video.reformatter import ColorPrimaries, ColorTrc
+
+from media.filters import graph
 
 Signal = Literal["pq", "hlg", "wide"]
 
@@ -26,7 +26,6 @@ PEAK = 1000.0
 WHITE = 203.0
 _GAMMA = 2.4
 _GRID = 33
-_THREADS = 2
 _LUMINANCE = np.array([0.2627, 0.6780, 0.0593])
 _BT2020_TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
@@ -102,19 +101,10 @@ class ToneMapper:
 
     def __init__(self, like: av.VideoFrame, signal: Signal) -> None:
         self._likeness = _likeness(like, signal)
-        self._graph = Graph()
-        self._graph.threads = _THREADS
-        source = self._graph.add_buffer(
-            width=like.width,
-            height=like.height,
-            format=like.format,
-            time_base=Fraction(1, 1000),
-        )
         with TemporaryDirectory() as folder:
             cube = Path(folder) / "table.cube"
             cube.write_text(_cube(signal))
-            lut = self._graph.add("lut3d", file=str(cube), interp="tetrahedral")
-        self._graph.link_nodes(source, lut, self._graph.add("buffersink")).configure()
+            self._graph = graph(like, "lut3d", file=str(cube), interp="tetrahedral")
 
     def fits(self, picture: av.VideoFrame, signal: Signal) -> bool:
         return _likeness(picture, signal) == self._likeness

@@ -42,8 +42,7 @@ def create_upload() -> tuple[dict[str, Any], int]:
 @api.post("/sample")
 def create_sample() -> tuple[dict[str, Any], int]:
     Body(request, known=set())
-    source = jobs().create_upload(visitor(), sample.face(), "astronaut.png")
-    voice = jobs().create_upload(visitor(), sample.VOICE, "hello.mp3")
+    source, voice = sample.given()
     return {"source": representation.upload(source), "voice": representation.upload(voice)}, 201
 
 
