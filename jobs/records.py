@@ -69,6 +69,23 @@ class Upload(Record):
     created: Mapped[float] = mapped_column(default=time.time)
 
 
+class Transfer(Record):
+    """A file that is sent in pieces; `upload_id` is what it became once all had come.
+
+    `bytes` is the length that was announced, and `told` what the sender says of the file, in the
+    words of tus (Upload-Metadata). How much is here is the size of the partial file.
+    """
+
+    __tablename__ = "transfer"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    owner: Mapped[str] = mapped_column(String(64), index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    told: Mapped[str] = mapped_column(String(2000), default="")
+    upload_id: Mapped[str | None] = mapped_column(String(32))
+    created: Mapped[float] = mapped_column(default=time.time)
+
+
 class Job(Record):
     """One request: a source, voices, options, and how far it is.
 
