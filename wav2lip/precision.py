@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from wav2lip.packed import packed
 # How far, in levels of 255, a faster generator may be from the one that was trained.
 MEAN_ERROR = 0.3
 MAX_ERROR = 3.0
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,9 @@ def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> Gen
     the processor's library can, and, unless `precision` is "fp32", in half the precision where that
     is faster and the pictures stay within the errors above.
     """
-    folded = copy.deepcopy(network).to(device)
+    folded = copy.deepcopy(network)
     fold_batch_norm(folded)
-    convert_conv2d_weight_memory_format(folded, torch.channels_last)
+    channels_last(folded, device)
     exact = Generator(folded, device, torch.float32)
     dtype = torch.float32 if precision == "fp32" else fast_dtype(device)
     for each in dict.fromkeys((dtype, torch.float32)):
@@ -60,6 +63,11 @@ def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> Gen
             if candidate and _draws_alike(candidate, exact):
                 return candidate
     return exact
+
+
+def channels_last(network: Net, device: str) -> Net:
+    """The network itself, moved to `device`, its convolutions in the layout they are fastest in."""
+    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
 
 
 def _with_packed_weights(plain: Generator) -> Generator | None:

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from wav2lip import expert
+from wav2lip.precision import channels_last
 from wav2lip.training import state, windows
 from wav2lip.training.loop import Training, mixed_precision
 from wav2lip.training.report import Strip
@@ -128,7 +128,7 @@ def main(
 
     state.generator(config.seed, 2**31 - 1)
     begun = expert.load(Path(config.start)) if config.start else expert.NETWORKS[config.network]()
-    network = convert_conv2d_weight_memory_format(begun.to(device), torch.channels_last)
+    network = channels_last(begun, device)
     hints = _hints(network, trials[0]).to(device)
     rate = config.rate or RATES[config.network] / (5 if config.start else 1)
     nets: dict[str, tuple[nn.Module, float]] = {"expert": (network, rate), "hints": (hints, rate)}

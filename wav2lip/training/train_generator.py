@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from media.errors import NamedError
 from wav2lip import expert, weights
 from wav2lip.networks import QualityDiscriminator, Wav2Lip
+from wav2lip.precision import channels_last
 from wav2lip.training import state, windows
 from wav2lip.training.loop import Training, mixed_precision
 from wav2lip.training.report import Strip
@@ -105,16 +105,16 @@ def main(
     """
     learned, unseen = windows.load(prepared, table, lags)
     trials = [Draw(unseen, config, trial=True)(number).to(device) for number in range(TRIALS)]
-    judge = _fast(expert.load(expert_file), device).requires_grad_(False)
+    judge = channels_last(expert.load(expert_file), device).requires_grad_(False)
     print(f"{len(learned)} clips to learn from, {len(unseen)} to validate on")
 
     state.generator(config.seed, 2**31 - 1)
-    generator = _fast(Wav2Lip(), device)
+    generator = channels_last(Wav2Lip(), device)
     if config.start:
         _begin(generator, config.start)
     rate = config.rate or (TUNING_RATE if config.start else RATE)
     nets: dict[str, tuple[nn.Module, float]] = {"generator": (generator, rate)}
-    critic = _fast(QualityDiscriminator(), device) if config.discriminator else None
+    critic = channels_last(QualityDiscriminator(), device) if config.discriminator else None
     if critic:
         nets["discriminator"] = (critic, rate)
     described = {**asdict(config), "expert": expert_file.name}
@@ -227,10 +227,6 @@ def _begin(generator: nn.Module, name: str) -> None:
         generator.load_state_dict(weights.load_state_dict(path))
     except RuntimeError as error:
         raise weights.corrupt(path) from error
-
-
-def _fast(network: nn.Module, device: str) -> nn.Module:
-    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
 
 
 def _pictures(frames: Tensor) -> list[np.ndarray]:

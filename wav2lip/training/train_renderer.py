@@ -12,20 +12,18 @@ import argparse
 from collections.abc import Callable
 from math import cos, pi
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import convert_conv2d_weight_memory_format
 from tqdm import trange
 
 from wav2lip.compact import crop
 from wav2lip.compact.renderer import TOP, Drawing, Renderer
+from wav2lip.precision import channels_last
 from wav2lip.training import dataset, faces, state
 from wav2lip.training.judges import READ_POINTS, Critic, Reader
-
-Net = TypeVar("Net", bound=nn.Module)
 
 BATCH = 32
 FRAMES_OF_A_PERSON = 900
@@ -110,7 +108,7 @@ def _train_reader(
     trial: faces.Batch,
 ) -> Reader:
     state.generator(config["seed"], 1)
-    reader = _fast(Reader(), device)
+    reader = channels_last(Reader(), device)
     training = _Training(run / "reader.pt", config, steps, {"reader": (reader, READER_RATE)})
     for step in training.steps():
         batch = _to(batch_at(step), device)
@@ -141,7 +139,7 @@ def _train_pairs(
     begun: dict[str, Any] | None,
 ) -> Renderer:
     state.generator(config["seed"], 2)
-    renderer = _fast(Renderer(), device)
+    renderer = channels_last(Renderer(), device)
     rate = RENDERER_RATE
     if begun:
         renderer.load_state_dict(begun["renderer"])
@@ -169,7 +167,7 @@ def _train_with_critic(
     trial: faces.Batch,
 ) -> Renderer:
     state.generator(config["seed"], 3)
-    critic = _fast(Critic(), device)
+    critic = channels_last(Critic(), device)
     nets: dict[str, tuple[nn.Module, float]] = {
         "renderer": (renderer, SECOND_RATE),
         "critic": (critic, CRITIC_RATE),
@@ -287,10 +285,6 @@ def _trial(renderer: Renderer, trial: faces.Batch, device: str) -> str:
         return float(10 * torch.log10(4 / error))
 
     return f"{decibels(result):.2f} dB, reference {decibels(batch.reference[:, :, TOP:]):.2f} dB"
-
-
-def _fast(network: Net, device: str) -> Net:
-    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
 
 
 def _to(batch: faces.Batch, device: str) -> faces.Batch:
