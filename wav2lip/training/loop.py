@@ -6,13 +6,17 @@ A script says what a step is:
         training.descend(loss, "generator")
         if training.looks(step):
             training.judge(validation_loss)
+            training.show(strips)
 
-Everything that decides how a run goes on is in RUN/state.pt: networks, optimisers, step, curves,
-the best result. Random numbers come from `state.generator(seed, step)` alone. So a killed run that
-is started again ends where an unbroken one would have ended.
+Everything that decides how a run goes on is in RUN/state.pt: networks, their running means,
+optimisers, step, curves, the best result. A training of several stages has a folder for each, and
+one report of all. Random numbers come from `state.generator(seed, step)` alone. So a killed run
+that is started again ends where an unbroken one would have ended.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +28,7 @@ from tqdm import tqdm
 
 from wav2lip import precision
 from wav2lip.training import state
-from wav2lip.training.report import Report, Strip
+from wav2lip.training.report import Report, Section, Strip
 
 WARM_UP = 100  # steps
 Weights = dict[str, Tensor]
@@ -36,24 +40,51 @@ class Drawn(Protocol):
     def to(self, device: str) -> Any: ...
 
 
+@dataclass(frozen=True)
+class Learner:
+    """A network and how it learns.
+
+    With an `average` in 0..1 a running mean of the weights is kept, of which so large a share stays
+    at each step (Polyak and Juditsky, 1992); 0.999 remembers the last thousand steps or so.
+    """
+
+    network: nn.Module
+    rate: float
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.99)
+    average: float = 0.0
+
+    def optimiser(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            self.network.parameters(), self.rate, self.betas, weight_decay=self.weight_decay
+        )
+
+
 class Training:
-    """Networks with their learning rates, the step they are at, and how it went so far."""
+    """Networks that learn, the step they are at, and how it went so far."""
 
     def __init__(
-        self, run: Path, config: dict[str, Any], nets: dict[str, tuple[nn.Module, float]]
+        self,
+        run: Path,
+        config: dict[str, Any],
+        learners: Mapping[str, Learner],
+        report: Report,
     ) -> None:
         """`config` says steps, seed, look_every, patience and whatever else decides how the run
         goes: only a run of the same configuration is continued.
 
-        Every `look_every` steps the run is validated, saved and reported; after `patience` looks
-        without a better one (0: never) it stops. Raises NamedError as `state.resume` does.
+        Every `look_every` steps the run is validated, saved and shown in the `report`, in a section
+        of the name of the folder `run`; after `patience` looks without a better one (0: never) it
+        stops. Raises NamedError as `state.resume` does.
         """
         self.run, self.config, self.last = run, config, int(config["steps"])
-        self.nets = {name: net for name, (net, _) in nets.items()}
-        self.rates = {name: rate for name, (_, rate) in nets.items()}
-        self.optimisers = {
-            name: torch.optim.AdamW(net.parameters(), self.rates[name], betas=(0.9, 0.99))
-            for name, net in self.nets.items()
+        self.learners, self.page, self.section = learners, report, ""
+        self.nets = {name: learner.network for name, learner in learners.items()}
+        self.optimisers = {name: learner.optimiser() for name, learner in learners.items()}
+        self.means = {
+            name: copy.deepcopy(learner.network).eval().requires_grad_(False)
+            for name, learner in learners.items()
+            if learner.average
         }
         self.look_every, self.patience = config["look_every"], config["patience"]
         self.step, self.best, self.best_step = 0, float("inf"), 0
@@ -63,9 +94,7 @@ class Training:
     @property
     def done(self) -> bool:
         """All steps are made, or no look has been better for too long."""
-        looks = (self.step - self.best_step) // self.look_every
-        stale = 0 < self.patience <= looks and self.best_step > 0
-        return self.step >= self.last or stale
+        return self._over(self.step)
 
     def steps(
         self, draw: Callable[[int], Drawn], device: str = "cpu", workers: int = 0
@@ -104,8 +133,10 @@ class Training:
         loss.backward()
         for name in names:
             for group in self.optimisers[name].param_groups:
-                group["lr"] = self.rates[name] * share
+                group["lr"] = self.learners[name].rate * share
             self.optimisers[name].step()
+            if name in self.means:
+                _blend(self.means[name], self.nets[name], self._remembered(name))
         self.note(names[0], loss.item())
 
     def note(self, curve: str, value: float) -> None:
@@ -120,25 +151,54 @@ class Training:
             self.best, self.best_step = loss, self.step + 1
         return better
 
-    def report(self, title: str, strips: Iterable[Strip] = ()) -> None:
-        """Rewrite RUN/report.html."""
+    def keep(self, name: str) -> None:
+        """Save a network as it is now, for `result` to give back where `patience` chooses."""
+        if self.patience:
+            state.save(self.run / "best.pt", {name: _whole(self.settled(name).state_dict())})
+
+    def settled(self, name: str) -> nn.Module:
+        """The network that is to be used: its running mean where there is one."""
+        return self.means.get(name, self.nets[name])
+
+    def result(self, name: str) -> nn.Module:
+        """The settled network in eval mode, as it was kept at the best look where `patience`
+        chooses, else as it is at the end.
+        """
+        network = self.settled(name)
+        if self.patience and self.best_step:
+            kept = torch.load(self.run / "best.pt", weights_only=True, map_location="cpu")
+            network.load_state_dict(kept[name])
+        return network.eval()
+
+    def show(self, strips: Iterable[Strip] = ()) -> None:
+        """Bring this run's section of the report up to date."""
         words = f"step {self.step + 1} of {self.last}"
         if self.best_step:
             words += f", best validation {self.best:.4f} at step {self.best_step}"
-        running = self.step + 1 < self.last
-        report = Report(title, words, self.config, self.curves, list(strips), running)
-        report.write(self.run / "report.html")
+        section = Section(self.run.name, words, self.config, self.curves, list(strips))
+        self.section = section.html()
+        self.page.show(self.run.name, self.section, self._over(self.step + 1))
 
     def checkpoint(self, name: str, architecture: str) -> dict[str, Any]:
         """A network as a file in Wav2Lip's layout, with what it is and how it came about."""
         return {
             "architecture": architecture,
             "config": self.config,
-            "state_dict": _whole(self.nets[name].state_dict()),
+            "state_dict": _whole(self.settled(name).state_dict()),
             "optimizer": self.optimisers[name].state_dict(),
             "global_step": self.step + 1,
             "global_epoch": 0,  # batches are drawn at random: there are no epochs
         }
+
+    def _over(self, made: int) -> bool:
+        """Whether the run has ended when so many steps are made."""
+        looks = (made - self.best_step) // self.look_every
+        stale = 0 < self.patience <= looks and self.best_step > 0
+        return made >= self.last or stale
+
+    def _remembered(self, name: str) -> float:
+        """The share of a mean that stays: less at first, or the beginning would count most."""
+        return min(self.learners[name].average, (self.step + 1) / (self.step + 10))
 
     def _resume(self) -> None:
         saved = state.resume(self.run / "state.pt", self.config)
@@ -149,6 +209,10 @@ class Training:
         for name, net in self.nets.items():
             net.load_state_dict(saved["nets"][name])
             self.optimisers[name].load_state_dict(saved["optimisers"][name])
+        for name, mean in self.means.items():
+            mean.load_state_dict(saved["means"][name])
+        self.section = saved["section"]
+        self.page.show(self.run.name, self.section, self.done)
 
     def _save(self) -> None:
         state.save(
@@ -159,7 +223,9 @@ class Training:
                 "best": self.best,
                 "best_step": self.best_step,
                 "curves": self.curves,
+                "section": self.section,
                 "nets": {name: net.state_dict() for name, net in self.nets.items()},
+                "means": {name: mean.state_dict() for name, mean in self.means.items()},
                 "optimisers": {name: each.state_dict() for name, each in self.optimisers.items()},
             },
         )
@@ -190,6 +256,17 @@ def mixed_precision(device: torch.device) -> torch.autocast:
     """bf16 inside, on devices that multiply it faster than float32."""
     pays = device.type == "cuda" or precision.fast_dtype(device.type) == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=pays)
+
+
+@torch.no_grad()
+def _blend(mean: nn.Module, network: nn.Module, share: float) -> None:
+    """Let `share` of the mean stay, and the rest be the network as it is now."""
+    latest = network.state_dict()
+    for name, value in mean.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(latest[name], 1 - share)
+        else:
+            value.copy_(latest[name])
 
 
 def _whole(weights: Weights) -> Weights:

@@ -37,36 +37,53 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Report:
-    """`curves` are (step, value) by name; while `running`, the page reloads itself."""
+class Section:
+    """How one stage of a training goes: `curves` are (step, value) by name."""
 
-    title: str
+    name: str
     words: str
     config: Mapping[str, Any]
     curves: Mapping[str, Sequence[tuple[int, float]]]
     strips: Sequence[Strip]
-    running: bool
 
-    def write(self, path: Path) -> None:
-        """Write the page so that `path` is always a whole one."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as unfinished:
-            unfinished.write_text(self.page(), encoding="utf-8")
-
-    def page(self) -> str:
-        refresh = f'<meta http-equiv="refresh" content="{REFRESH}">' if self.running else ""
-        title = html.escape(self.title)
+    def html(self) -> str:
         rows = "".join(
             f"<tr><td>{html.escape(str(key))}</td><td>{html.escape(str(value))}</td></tr>"
             for key, value in self.config.items()
         )
         return (
-            f'<!doctype html><html lang="en"><meta charset="utf-8">{refresh}'
-            f"<title>{title}</title><style>{_STYLE}</style>"
-            f"<h1>{title}</h1><p>{html.escape(self.words)}</p>"
+            f"<section><h2>{html.escape(self.name)}</h2><p>{html.escape(self.words)}</p>"
             + "".join(_curve(name, points) for name, points in self.curves.items() if points)
             + "".join(_strip(strip) for strip in self.strips)
-            + f"<h2>Configuration</h2><table>{rows}</table></html>\n"
+            + f"<details open><summary>Configuration</summary><table>{rows}</table></details>"
+            "</section>"
+        )
+
+
+class Report:
+    """The page of a training of one stage or more; it reloads itself until the last has ended."""
+
+    def __init__(self, path: Path, title: str, last: str | None = None) -> None:
+        """`last` names the last of several stages."""
+        self.path, self.title, self.last = path, title, last
+        self._sections: dict[str, str] = {}
+
+    def show(self, stage: str, section: str, over: bool) -> None:
+        """Write the page with a new section of a stage, so that `path` is always a whole one."""
+        self._sections[stage] = section
+        ended = over and self.last in (None, stage)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.path) as unfinished:
+            unfinished.write_text(self._page(ended), encoding="utf-8")
+
+    def _page(self, ended: bool) -> str:
+        refresh = "" if ended else f'<meta http-equiv="refresh" content="{REFRESH}">'
+        title = html.escape(self.title)
+        # What is going on now is what one comes to see.
+        sections = "".join(reversed(self._sections.values()))
+        return (
+            f'<!doctype html><html lang="en"><meta charset="utf-8">{refresh}'
+            f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>{sections}</html>\n"
         )
 
 

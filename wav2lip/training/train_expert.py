@@ -24,8 +24,8 @@ from torch.nn import functional
 from wav2lip import expert
 from wav2lip.precision import channels_last
 from wav2lip.training import state, windows
-from wav2lip.training.loop import Training, mixed_precision
-from wav2lip.training.report import Strip
+from wav2lip.training.loop import Learner, Training, mixed_precision
+from wav2lip.training.report import Report, Strip
 from wav2lip.training.train_voice import augmented
 
 TRIALS = 6
@@ -131,8 +131,9 @@ def main(
     network = channels_last(begun, device)
     hints = _hints(network, trials[0]).to(device)
     rate = config.rate or RATES[config.network] / (5 if config.start else 1)
-    nets: dict[str, tuple[nn.Module, float]] = {"expert": (network, rate), "hints": (hints, rate)}
-    training = Training(run, asdict(config), nets)
+    learners = {"expert": Learner(network, rate), "hints": Learner(hints, rate)}
+    report = Report(run / "report.html", "Training a sync expert")
+    training = Training(run, asdict(config), learners, report)
 
     for step, batch in training.steps(Draw(learned, config), device, workers):
         sound, mouth = _embedded(network, batch)
@@ -148,7 +149,7 @@ def main(
             training.note("own sound closer than a shifted one", figures.closer)
             if training.judge(figures.loss):
                 state.save(run / "expert.pt", training.checkpoint("expert", "syncnet"))
-            training.report("Training a sync expert", [_strip(trials[0])])
+            training.show([_strip(trials[0])])
     return run / "expert.pt"
 
 

@@ -24,8 +24,8 @@ from wav2lip import expert, weights
 from wav2lip.networks import QualityDiscriminator, Wav2Lip
 from wav2lip.precision import channels_last
 from wav2lip.training import state, windows
-from wav2lip.training.loop import Training, mixed_precision
-from wav2lip.training.report import Strip
+from wav2lip.training.loop import Learner, Training, mixed_precision
+from wav2lip.training.report import Report, Strip
 
 TRIALS = 4
 RATE, TUNING_RATE = 1e-4, 2e-5
@@ -113,12 +113,13 @@ def main(
     if config.start:
         _begin(generator, config.start)
     rate = config.rate or (TUNING_RATE if config.start else RATE)
-    nets: dict[str, tuple[nn.Module, float]] = {"generator": (generator, rate)}
+    learners = {"generator": Learner(generator, rate)}
     critic = channels_last(QualityDiscriminator(), device) if config.discriminator else None
     if critic:
-        nets["discriminator"] = (critic, rate)
+        learners["discriminator"] = Learner(critic, rate)
     described = {**asdict(config), "expert": expert_file.name}
-    training = Training(run, described, nets)
+    report = Report(run / "report.html", "Training a generator")
+    training = Training(run, described, learners, report)
 
     for step, batch in training.steps(Draw(learned, config), device, workers):
         drawn = _drawn(generator, batch)
@@ -141,7 +142,7 @@ def main(
             score = (1 - config.sync_weight) * likely + config.sync_weight * in_sync
             if training.judge(score):
                 state.save(run / "generator.pt", training.checkpoint("generator", "wav2lip"))
-            training.report("Training a generator", strips)
+            training.show(strips)
     return run / "generator.pt"
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from wav2lip.training import state
-from wav2lip.training.loop import Training
-from wav2lip.training.report import Strip
+from wav2lip.training.loop import Learner, Training
+from wav2lip.training.report import Report, Strip
 
 CONFIG: dict[str, Any] = {"steps": 12, "seed": 3, "look_every": 4, "patience": 0}
 
@@ -34,19 +34,22 @@ def fit(
     config: dict[str, Any] = CONFIG,
     judge: Callable[[int, float], float] = lambda step, loss: loss,
     stop_at: int = -1,
+    average: float = 0.0,
 ) -> Training:
     """Fit y = 2x with a noisy line; `judge` makes the validation loss of a step."""
     torch.manual_seed(0)
     line = nn.Sequential(nn.Linear(1, 1), nn.Dropout(0.1))
-    training = Training(run, config, {"line": (line, 0.05)})
+    report = Report(run / "report.html", "A line")
+    training = Training(run, config, {"line": Learner(line, 0.05, average=average)}, report)
     for step, batch in training.steps(draw):
         if step == stop_at:
             raise KeyboardInterrupt
         loss = ((line(batch.x) - 2 * batch.x) ** 2).mean()
         training.descend(loss, "line")
         if training.looks(step):
-            training.judge(judge(step, loss.item()))
-            training.report("A line", [Strip("nothing", [np.zeros((2, 2, 3), np.uint8)])])
+            if training.judge(judge(step, loss.item())):
+                training.keep("line")
+            training.show([Strip("nothing", [np.zeros((2, 2, 3), np.uint8)])])
     return training
 
 
@@ -69,6 +72,40 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(tmp_path: Path, stop_at: i
     resumed = fit(tmp_path / "stopped")
     assert resumed.curves == unbroken.curves
     assert torch.equal(weights(resumed), weights(unbroken))
+
+
+@pytest.mark.parametrize("stop_at", [3, 9])
+def test_the_mean_of_a_stopped_run_goes_on_too(tmp_path: Path, stop_at: int) -> None:
+    unbroken = fit(tmp_path / "unbroken", average=0.9)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "stopped", stop_at=stop_at, average=0.9)
+    resumed = fit(tmp_path / "stopped", average=0.9)
+    one, two = (run.result("line").state_dict() for run in (unbroken, resumed))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_the_mean_follows_the_network_calmly(tmp_path: Path) -> None:
+    config = {**CONFIG, "steps": 60, "look_every": 1, "patience": 0}
+    plain, calm = fit(tmp_path / "plain", config), fit(tmp_path / "calm", config, average=0.9)
+    # How the network learns is not changed by looking at its mean.
+    assert torch.equal(weights(plain), weights(calm))
+    mean, last = (value["0.weight"].item() for value in
+                  (calm.result("line").state_dict(), calm.nets["line"].state_dict()))  # fmt: skip
+    assert mean != last
+    assert abs(mean - last) < 0.5
+    assert calm.checkpoint("line", "line")["state_dict"]["0.weight"].item() == mean
+
+
+def test_the_result_is_the_last_or_where_patience_chooses_the_best(tmp_path: Path) -> None:
+    worse_after_four: Callable[[int, float], float] = lambda step, _: abs(step + 1 - 4)  # noqa: E731
+    run, early = tmp_path / "run", tmp_path / "early"
+    to_the_end = fit(run, judge=worse_after_four)
+    assert to_the_end.result("line") is to_the_end.nets["line"]
+    with pytest.raises(KeyboardInterrupt):
+        fit(early, stop_at=4)
+    best = torch.load(early / "state.pt", weights_only=True)["nets"]["line"]
+    chosen = fit(tmp_path / "chosen", {**CONFIG, "patience": 5}, worse_after_four).result("line")
+    assert all(torch.equal(chosen.state_dict()[name], value) for name, value in best.items())
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
