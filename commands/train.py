@@ -195,7 +195,13 @@ def compact(
     prepare.main(clips, prepared, processes)
     train_voice.main(prepared, run, table, **_given(steps=voice_steps), **how)
     drawing = _given(reader_steps=reader_steps, steps=renderer_steps, critic_steps=critic_steps)
-    train_renderer.main(prepared, run, table, **drawing, **how)
+    shared = {
+        "seed": how["seed"],
+        "everyone": how["everyone"],
+        "start": start and str(how["start"]),
+    }
+    config = train_renderer.Config(**drawing, **shared)
+    train_renderer.main(prepared, run, config, table, how["device"])
     export.main(run, run, run / "compact.pt")
     click.echo(run / "compact.pt")
 

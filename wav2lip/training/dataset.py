@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from media.errors import NamedError
 from wav2lip.compact import mouth_shape
 
 # Embeddings closer than this are one person (dlib advises 0.6, which joins lookalikes).
 SAME_PERSON = 0.42
 # A clip of fewer frames is too short to tell a resting mouth: its person's clips are pooled.
 SHORT_CLIP = 100
+# Where nobody is held out, so many of the clips show how a run goes.
+WATCHED = 24
 # One person in this many is held out where no table says who.
 HELD_OUT_SHARE = 10
 
@@ -34,6 +37,15 @@ class Clip:
         """The stored faces, RGB uint8 (n, 128, 128, 3)."""
         with np.load(self.path) as arrays:
             return arrays["crops"]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The clips that are learned from, and those that a run is watched on."""
+
+    learned: list[Clip]
+    watched: list[Clip]
+    unseen: bool  # whether nobody on the watched ones is learned from
 
 
 def load(prepared: Path, table: Path | None = None) -> list[Clip]:
@@ -66,6 +78,24 @@ def load(prepared: Path, table: Path | None = None) -> list[Clip]:
         for path, name, person, row in zip(paths, names, persons, rows, strict=True)
     ]
     return _with_rest(clips)
+
+
+def share_out(clips: list[Clip], everyone: bool, patience: int) -> Shares:
+    """Who is learned from: all but the held-out, or `everyone`.
+
+    Raises NamedError `nobody-held-out` where `patience` is to end a run by those it does not learn
+    from, and there are none.
+    """
+    held_out = [clip for clip in clips if clip.held_out]
+    unseen = bool(held_out) and not everyone
+    if patience and not unseen:
+        raise NamedError(
+            "nobody-held-out",
+            "Everybody is learned from: there is nobody to tell when to stop.",
+            "Name persons as held out in a --table, or leave --patience away.",
+        )
+    learned = [clip for clip in clips if everyone or not clip.held_out]
+    return Shares(learned, held_out or learned[:WATCHED], unseen)
 
 
 def spread(clips: list[Clip]) -> np.ndarray:

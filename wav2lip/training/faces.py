@@ -53,6 +53,9 @@ class Batch:
     rest: Tensor  # (n, 8) of the person
     inside: Tensor  # (n, 1, 96, 96) 1 between the lips of either picture, 0 elsewhere
 
+    def to(self, device: str) -> "Batch":
+        return Batch(*(value.to(device) for value in vars(self).values()))
+
 
 def gather(clips: list[dataset.Clip], unit: np.ndarray, most: int) -> Faces:
     """At most `most` frames of a person, evenly spread over their clips."""

@@ -82,7 +82,7 @@ class Training:
         self.nets = {name: learner.network for name, learner in learners.items()}
         self.optimisers = {name: learner.optimiser() for name, learner in learners.items()}
         self.means = {
-            name: copy.deepcopy(learner.network).eval().requires_grad_(False)
+            name: copy.deepcopy(learner.network).eval()
             for name, learner in learners.items()
             if learner.average
         }
@@ -152,7 +152,7 @@ class Training:
         return better
 
     def keep(self, name: str) -> None:
-        """Save a network as it is now, for `result` to give back where `patience` chooses."""
+        """Save a network as it is now, for `conclude` to take where `patience` chooses."""
         if self.patience:
             state.save(self.run / "best.pt", {name: _whole(self.settled(name).state_dict())})
 
@@ -160,15 +160,16 @@ class Training:
         """The network that is to be used: its running mean where there is one."""
         return self.means.get(name, self.nets[name])
 
-    def result(self, name: str) -> nn.Module:
-        """The settled network in eval mode, as it was kept at the best look where `patience`
-        chooses, else as it is at the end.
+    def conclude(self, name: str) -> None:
+        """Make the network itself what came of the run: its running mean where there is one, as it
+        was kept at the best look where `patience` chooses, else as it is at the end.
         """
-        network = self.settled(name)
+        weights = self.settled(name).state_dict()
         if self.patience and self.best_step:
             kept = torch.load(self.run / "best.pt", weights_only=True, map_location="cpu")
-            network.load_state_dict(kept[name])
-        return network.eval()
+            weights = kept[name]
+        self.nets[name].load_state_dict(weights)
+        self.nets[name].eval()
 
     def show(self, strips: Iterable[Strip] = ()) -> None:
         """Bring this run's section of the report up to date."""

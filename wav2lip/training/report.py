@@ -55,7 +55,7 @@ class Section:
             f"<section><h2>{html.escape(self.name)}</h2><p>{html.escape(self.words)}</p>"
             + "".join(_curve(name, points) for name, points in self.curves.items() if points)
             + "".join(_strip(strip) for strip in self.strips)
-            + f"<details open><summary>Configuration</summary><table>{rows}</table></details>"
+            + f"<details><summary>Configuration</summary><table>{rows}</table></details>"
             "</section>"
         )
 

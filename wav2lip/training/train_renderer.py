@@ -4,90 +4,143 @@
 
 Three stages: a reader of mouths, that judges; the renderer against real frames of the same person;
 the renderer again with a critic, half the time driving a frame with the mouth shape of another, as
-in use. RUN/renderer.pt is the result; RUN/reader.pt, stage1.pt and stage2.pt are the states that a
-killed run goes on from.
+in use. RUN/renderer.pt is the result, RUN/report.html shows how it goes, and a killed run goes on
+from what is in RUN/reader, RUN/pairs and RUN/critic.
 """
 
-import argparse
-from collections.abc import Callable
-from math import cos, pi
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from tqdm import trange
 
-from wav2lip.compact import crop
-from wav2lip.compact.renderer import TOP, Drawing, Renderer
+from wav2lip.compact.renderer import TOP, Renderer
 from wav2lip.precision import channels_last
-from wav2lip.training import dataset, faces, state
+from wav2lip.training import dataset, faces, likeness, state, words
 from wav2lip.training.judges import READ_POINTS, Critic, Reader
+from wav2lip.training.loop import Learner, Training, mixed_precision
+from wav2lip.training.report import Report, Strip
 
-BATCH = 32
-FRAMES_OF_A_PERSON = 900
+FRAMES_OF_A_PERSON, WATCHED_FRAMES_OF_A_PERSON = 900, 150
+WATCHED, SHOWN = 128, 9  # frames that a look is taken at, and those of them on the report
 READER_RATE, RENDERER_RATE, SECOND_RATE, CRITIC_RATE = 2e-3, 1.5e-3, 4e-4, 4e-4
 # A short run at the full rate would forget more than it learns.
 START_SHARE = 5
-SAVE_EVERY = 250
-MOUTH, GRADIENT, WARP, POINTS, SHAPES, FEATURES = 5.0, 1.0, 0.3, 0.06, 0.15, 0.03
-# Detail is to come from the picture, which has more of it than a drawing can: outside the mouth
-# only smooth shades are painted. And there is to be as much of it as in the real frame.
-SMOOTH, DETAIL = 2.0, 0.5
-# More weight on the critic paints lipstick and black slits; more on the driven shape and the
-# renderer learns to please the reader instead of the eye.
-CRITIC, DRIVEN_SHAPE, CHROMA, UNCHANGED = 0.006, 0.03, 1.5, 0.5
+# More weight on the critic paints lipstick and black slits.
+CRITIC = 0.006
+STAGES = ("reader", "pairs", "critic")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What decides how a run goes."""
+
+    reader_steps: int = 1500
+    steps: int = 3500
+    critic_steps: int = 1200
+    batch: int = 32
+    average: float = 0.0  # of the renderer's weights, see `loop.Learner`
+    look_every: int = 250
+    patience: int = 0  # for reader and pairs; a critic's worth is not in a validation loss
+    seed: int = 0
+    everyone: bool = False  # learn from the held-out persons too
+    start: str | None = None
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draws the batch of a step; where `driven`, every other pairs frames with themselves."""
+
+    seen: faces.Faces
+    seed: int
+    batch: int
+    driven: bool = False
+
+    def __call__(self, step: int) -> faces.Batch:
+        rng = state.generator(self.seed, step)
+        return faces.draw(self.seen, rng, self.batch, self.driven and step % 2 == 1)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the stages of a run share."""
+
+    folder: Path
+    config: Config
+    described: dict[str, Any]
+    steps: dict[str, int]
+    seen: faces.Faces
+    trial: faces.Batch
+    unseen: bool  # whether nobody of the trial is learned from
+    device: str
+    report: Report
+
+    def draw(self, stage: str) -> Draw:
+        seed = self.config.seed + 1 + STAGES.index(stage)
+        return Draw(self.seen, seed, self.config.batch, driven=stage == "critic")
+
+    def training(self, stage: str, learners: Mapping[str, Learner]) -> Training:
+        """What comes after a stage is no part of its configuration: that may be tried anew."""
+        config = {**self.described, "steps": self.steps[stage]}
+        for before in STAGES[: STAGES.index(stage)]:
+            config[f"{before} steps"] = self.steps[before]
+        return Training(self.folder / stage, config, learners, self.report)
+
+    def fresh(self, stage: str) -> None:
+        """Seed what a network of this stage begins as."""
+        state.generator(self.config.seed, 1 + STAGES.index(stage))
+
+    def caption(self, what: str) -> str:
+        return f"{what} ({'unseen' if self.unseen else 'learned'} persons)"
 
 
 def main(
     prepared: Path,
     run: Path,
+    config: Config | None = None,
     table: Path | None = None,
-    reader_steps: int = 1500,
-    steps: int = 3500,
-    critic_steps: int = 1200,
-    batch: int = BATCH,
-    seed: int = 0,
     device: str = "cpu",
-    everyone: bool = False,
-    start: Path | None = None,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """Train and write run/renderer.pt; returns its contents.
 
-    `everyone` learns from the held-out persons too. `start` is a compact checkpoint or the
-    renderer.pt of an earlier run to go on from, at a lower rate; its unit of mouth shapes is kept.
+    `config.start` is the file of a compact checkpoint, or the renderer.pt of an earlier run, to go
+    on from at a lower rate; its unit of mouth shapes is kept. `report` is a page that other
+    trainings write to as well. Raises NamedError `nobody-held-out` where `patience` has nobody to
+    go by, or `other-run` where `run` holds a run of another configuration.
     """
-    clips = dataset.load(prepared, table)
-    learned = [clip for clip in clips if everyone or not clip.held_out]
-    begun = torch.load(start, weights_only=True, map_location="cpu") if start else None
-    unit = begun["unit"].numpy() if begun else dataset.spread(learned)
-    seen = faces.gather(learned, unit, FRAMES_OF_A_PERSON)
-    unseen = faces.gather([c for c in clips if c.held_out], unit, 150) if _held(clips) else seen
-    trial = faces.draw(unseen, state.generator(seed, 2**30), 128)
+    config = config or Config()
+    shares = dataset.share_out(dataset.load(prepared, table), config.everyone, config.patience)
+    begun = _begun(config.start)
+    unit = begun["unit"].numpy() if begun else dataset.spread(shares.learned)
+    seen = faces.gather(shares.learned, unit, FRAMES_OF_A_PERSON)
+    watched = faces.gather(shares.watched, unit, WATCHED_FRAMES_OF_A_PERSON)
     print(f"{len(seen.shape)} frames to learn from")
-    config = {
-        "seed": seed,
-        "batch": batch,
-        "everyone": everyone,
-        "clips": len(learned),
-        "start": start.name if start else None,
-    }
-
-    def batches(number: int) -> Callable[[int, bool], faces.Batch]:
-        def at(step: int, same: bool = False) -> faces.Batch:
-            return faces.draw(seen, state.generator(seed + number, step), batch, same)
-
-        return at
-
-    reader = _train_reader(batches(1), reader_steps, run, config, device, trial)
-    reader.requires_grad_(False)
-    renderer = _train_pairs(reader, batches(2), steps, run, config, device, trial, begun)
-    renderer = _train_with_critic(
-        renderer, reader, batches(3), critic_steps, run, config, device, trial
+    name = Path(config.start).name if config.start else None
+    told = {**asdict(config), "clips": len(shares.learned), "start": name}
+    going = _Run(
+        folder=run,
+        config=config,
+        described={name: value for name, value in told.items() if not name.endswith("steps")},
+        steps=dict(
+            zip(STAGES, (config.reader_steps, config.steps, config.critic_steps), strict=True)
+        ),
+        seen=seen,
+        trial=faces.draw(watched, state.generator(config.seed, 2**30), WATCHED).to(device),
+        unseen=shares.unseen,
+        device=device,
+        report=report or Report(run / "report.html", "Training the renderer", STAGES[-1]),
     )
+    reader = _train_reader(going).requires_grad_(False)
+    renderer = _train_pairs(going, reader, begun)
+    renderer = _train_with_critic(going, reader, renderer)
     result = {
-        "config": {**config, "steps": steps, "critic_steps": critic_steps},
+        "config": told,
         "renderer": renderer.cpu().state_dict(),
         "unit": torch.from_numpy(unit),
     }
@@ -95,281 +148,136 @@ def main(
     return result
 
 
-def _held(clips: list[dataset.Clip]) -> bool:
-    return any(clip.held_out for clip in clips)
+def _begun(start: str | None) -> dict[str, Any] | None:
+    return torch.load(start, weights_only=True, map_location="cpu") if start else None
 
 
-def _train_reader(
-    batch_at: Callable[..., faces.Batch],
-    steps: int,
-    run: Path,
-    config: dict[str, Any],
-    device: str,
-    trial: faces.Batch,
-) -> Reader:
-    state.generator(config["seed"], 1)
-    reader = channels_last(Reader(), device)
-    training = _Training(run / "reader.pt", config, steps, {"reader": (reader, READER_RATE)})
-    for step in training.steps():
-        batch = _to(batch_at(step), device)
-        with torch.autocast(device, torch.bfloat16):
+def _train_reader(run: _Run) -> Reader:
+    run.fresh("reader")
+    reader = channels_last(Reader(), run.device)
+    learners = {"reader": Learner(reader, READER_RATE)}
+    training = run.training("reader", learners)
+    for step, batch in training.steps(run.draw("reader"), run.device):
+        with mixed_precision(batch.target.device):
             points, shapes, _ = reader(batch.target[:, :, TOP:])
-        loss = (
-            functional.smooth_l1_loss(points, batch.points[:, READ_POINTS])
-            + 0.5 * functional.smooth_l1_loss(shapes, batch.shape + batch.rest)
-        )  # fmt: skip
-        training.descend("reader", loss)
-    reader.eval()
-    batch = _to(trial, device)
-    with torch.inference_mode():
-        points, shapes, _ = reader(batch.target[:, :, TOP:])
-    off = (points - batch.points[:, READ_POINTS]).norm(dim=-1).mean()
-    print(f"reader: {off:.2f} pixels off on unseen persons")
+        training.descend(_misread(points, shapes, batch), "reader")
+        if training.looks(step):
+            loss, off, strip = _look_at_reader(run, reader)
+            training.note("pixels off", off)
+            if run.unseen and training.judge(loss):
+                training.keep("reader")
+            training.show([strip])
+    training.conclude("reader")
     return reader
 
 
-def _train_pairs(
-    reader: Reader,
-    batch_at: Callable[..., faces.Batch],
-    steps: int,
-    run: Path,
-    config: dict[str, Any],
-    device: str,
-    trial: faces.Batch,
-    begun: dict[str, Any] | None,
-) -> Renderer:
-    state.generator(config["seed"], 2)
-    renderer = channels_last(Renderer(), device)
+def _train_pairs(run: _Run, reader: Reader, begun: dict[str, Any] | None) -> Renderer:
+    run.fresh("pairs")
+    renderer = channels_last(Renderer(), run.device)
     rate = RENDERER_RATE
     if begun:
         renderer.load_state_dict(begun["renderer"])
         rate /= START_SHARE
-    nets: dict[str, tuple[nn.Module, float]] = {"renderer": (renderer, rate)}
-    training = _Training(run / "stage1.pt", config, steps, nets)
-    for step in training.steps():
-        batch = _to(batch_at(step), device)
-        with torch.autocast(device, torch.bfloat16):
+    learners = {"renderer": Learner(renderer, rate, average=run.config.average)}
+    training = run.training("pairs", learners)
+    for step, batch in training.steps(run.draw("pairs"), run.device):
+        with mixed_precision(batch.target.device):
             drawing = renderer(batch.target, batch.reference, batch.shape)
-            loss = _likeness(drawing, batch, renderer.mask, reader)
-        training.descend("renderer", loss)
-        training.report(lambda: _trial(renderer, trial, device))
+            loss = likeness.paired(drawing, batch, renderer.mask, reader)
+        training.descend(loss, "renderer")
+        if training.looks(step):
+            error, strip = _look_at_renderer(run, training)
+            if run.unseen and training.judge(error):
+                training.keep("renderer")
+            training.show([strip])
+    training.conclude("renderer")
     return renderer
 
 
-def _train_with_critic(
-    renderer: Renderer,
-    reader: Reader,
-    batch_at: Callable[..., faces.Batch],
-    steps: int,
-    run: Path,
-    config: dict[str, Any],
-    device: str,
-    trial: faces.Batch,
-) -> Renderer:
-    state.generator(config["seed"], 3)
-    critic = channels_last(Critic(), device)
-    nets: dict[str, tuple[nn.Module, float]] = {
-        "renderer": (renderer, SECOND_RATE),
-        "critic": (critic, CRITIC_RATE),
+def _train_with_critic(run: _Run, reader: Reader, renderer: Renderer) -> Renderer:
+    run.fresh("critic")
+    critic = channels_last(Critic(), run.device)
+    learners = {
+        "renderer": Learner(renderer, SECOND_RATE, average=run.config.average),
+        "critic": Learner(critic, CRITIC_RATE),
     }
-    training = _Training(run / "stage2.pt", config, steps, nets)
-    for step in training.steps():
+    training = run.training("critic", learners)
+    draw = run.draw("critic")
+    for step, batch in training.steps(draw, run.device):
         driven = step % 2 == 1
-        batch = _to(batch_at(step, driven), device)
         # Another's mouth on this frame: shapes are relative to a person's rest, so they carry over.
         shape = batch.shape.roll(1, 0) if driven else batch.shape
-        with torch.autocast(device, torch.bfloat16):
+        with mixed_precision(batch.target.device):
             drawing = renderer(batch.target, batch.reference, shape)
             if driven:
-                loss = _driven_well(drawing, batch, shape, renderer.mask, reader)
+                loss = likeness.driven(drawing, batch, shape, renderer.mask, reader)
             else:
-                loss = _likeness(drawing, batch, renderer.mask, reader)
+                loss = likeness.paired(drawing, batch, renderer.mask, reader)
             loss = loss - CRITIC * critic(drawing.result).float().mean()
-        training.descend("renderer", loss)
-        with torch.autocast(device, torch.bfloat16):
+        training.descend(loss, "renderer")
+        with mixed_precision(batch.target.device):
             real = critic(batch.target[:, :, TOP:]).float()
             drawn = critic(drawing.result.detach()).float()
-        training.descend(
-            "critic", functional.relu(1 - real).mean() + functional.relu(1 + drawn).mean()
-        )
-        training.report(lambda: _trial(renderer, trial, device))
-    return renderer.eval()
+        loss = functional.relu(1 - real).mean() + functional.relu(1 + drawn).mean()
+        training.descend(loss, "critic")
+        if training.looks(step):
+            training.show([_look_at_renderer(run, training)[1]])
+    training.conclude("renderer")
+    return renderer
 
 
-def _likeness(drawing: Drawing, batch: faces.Batch, mask: Tensor, reader: Reader) -> Tensor:
-    """How far a drawing is from the real frame, the mouth counting most."""
-    target = batch.target[:, :, TOP:]
-    weight = mask * (1 + MOUTH * _bump(batch.points, 13.0, 9.0))
-    weight = weight / weight.mean()
-    pixels = ((drawing.result - target).abs() * weight).mean()
-    edges = sum(
-        ((drawing.result.diff(dim=d) - target.diff(dim=d)).abs() * weight.narrow(d, 0, n)).mean()
-        for d, n in ((2, target.shape[2] - 1), (3, target.shape[3] - 1))
-    )
-    moved = ((drawing.warped - target).abs() * weight).mean()
-    points, shapes, features = reader(drawing.result)
-    with torch.no_grad():
-        wanted = reader(target)[2]
-    alike = sum(
-        functional.l1_loss(a.float(), b.float()) for a, b in zip(features, wanted, strict=True)
-    )
-    return (
-        pixels
-        + GRADIENT * edges
-        + WARP * moved
-        + POINTS * functional.smooth_l1_loss(points, batch.points[:, READ_POINTS])
-        + SHAPES * functional.smooth_l1_loss(shapes, batch.shape + batch.rest)
-        + FEATURES * alike
-        + SMOOTH * _painted_detail(drawing, batch, mask)
-        + DETAIL * ((_detail(drawing.result) - _detail(target)).abs() * _pooled(weight)).mean()
-    )
+def _misread(points: Tensor, shapes: Tensor, batch: faces.Batch) -> Tensor:
+    off = functional.smooth_l1_loss(points, batch.points[:, READ_POINTS])
+    return off + 0.5 * functional.smooth_l1_loss(shapes, batch.shape + batch.rest)
 
 
-def _driven_well(
-    drawing: Drawing, batch: faces.Batch, shape: Tensor, mask: Tensor, reader: Reader
-) -> Tensor:
-    """Without a real frame to compare with: the asked shape, same colours, a still face around."""
-    before = batch.reference[:, :, TOP:]
-    _, shapes, _ = reader(drawing.result)
-    colours = functional.avg_pool2d(drawing.result - before, 8)
-    chroma = colours - colours.mean(1, keepdim=True)
-    elsewhere = mask * (1 - _bump(batch.points, 22.0, 16.0))
-    return (
-        DRIVEN_SHAPE * functional.smooth_l1_loss(shapes, shape + batch.rest)
-        + CHROMA * chroma.abs().mean()
-        + UNCHANGED * ((drawing.result - before).abs() * elsewhere).mean()
-        + 0.5 * SMOOTH * _painted_detail(drawing, batch, mask)
-    )
+@torch.inference_mode()
+def _look_at_reader(run: _Run, reader: Reader) -> tuple[float, float, Strip]:
+    """The loss, how many pixels the points are off, and the first faces with the points on them."""
+    lower = run.trial.target[:, :, TOP:]
+    points, shapes, _ = reader.eval()(lower)
+    off = (points - run.trial.points[:, READ_POINTS]).norm(dim=-1).mean()
+    pictures = [
+        _marked(picture, read)
+        for picture, read in zip(_pictures(lower[:SHOWN]), points.cpu().numpy(), strict=False)
+    ]
+    strip = Strip(run.caption("what it reads"), pictures)
+    return _misread(points, shapes, run.trial).item(), off.item(), strip
 
 
-def _painted_detail(drawing: Drawing, batch: faces.Batch, mask: Tensor) -> Tensor:
-    """How much fine detail is painted, or painted over, where no inside of a mouth shows."""
-    painted = drawing.result - drawing.warped
-    fine = painted - functional.avg_pool2d(painted, 5, 1, 2, count_include_pad=False)
-    return (fine.abs() * mask * (1 - batch.inside[:, :, TOP:])).mean()
-
-
-def _detail(picture: Tensor) -> Tensor:
-    """The strength of fine detail around each place, (n, 1, 14, 24)."""
-    grey = picture.mean(1, keepdim=True)
-    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]], device=picture.device)
-    edges = functional.conv2d(grey, kernel.to(grey.dtype)[None, None], padding=1)
-    return (_pooled(edges**2) + 1e-4).sqrt()
-
-
-def _pooled(field: Tensor) -> Tensor:
-    return functional.avg_pool2d(field.float(), 8, 4, 4, count_include_pad=False)
-
-
-def _bump(points: Tensor, wide: float, high: float) -> Tensor:
-    """1 at the middle of the mouth, falling off over `wide` and `high` pixels: (n, 1, 56, 96)."""
-    centre = points[:, 48:].mean(1)
-    rows = torch.arange(TOP, crop.SIZE, device=points.device) + 0.5
-    columns = torch.arange(crop.SIZE, device=points.device) + 0.5
-    across = torch.exp(-(((columns - centre[:, :1]) / wide) ** 2) / 2)
-    down = torch.exp(-(((rows - centre[:, 1:]) / high) ** 2) / 2)
-    return (down[:, :, None] * across[:, None])[:, None]
-
-
-def _trial(renderer: Renderer, trial: faces.Batch, device: str) -> str:
-    """Decibels at the mouth on unseen persons: drawn, and for comparison the reference as it is."""
-    renderer.eval()
-    batch = _to(trial, device)
-    with torch.inference_mode(), torch.autocast(device, torch.bfloat16):
+@torch.inference_mode()
+def _look_at_renderer(run: _Run, training: Training) -> tuple[float, Strip]:
+    """The error around the mouth, noted in decibels; and faces: their reference, drawn, and real,
+    one above the other.
+    """
+    batch, renderer = run.trial, training.settled("renderer").eval()
+    with mixed_precision(batch.target.device):
         result = renderer(batch.target, batch.reference, batch.shape).result
-    renderer.train()
-    weight = _bump(batch.points, 13.0, 9.0)
-
-    def decibels(picture: Tensor) -> float:
-        error = ((picture - batch.target[:, :, TOP:]) ** 2 * weight).mean() / weight.mean()
-        return float(10 * torch.log10(4 / error))
-
-    return f"{decibels(result):.2f} dB, reference {decibels(batch.reference[:, :, TOP:]):.2f} dB"
-
-
-def _to(batch: faces.Batch, device: str) -> faces.Batch:
-    return faces.Batch(**{name: value.to(device) for name, value in vars(batch).items()})
+    error = likeness.at_the_mouth(result, batch)
+    copied = likeness.at_the_mouth(batch.reference[:, :, TOP:], batch)
+    training.note("dB at the mouth", -10 * torch.log10(error).item())
+    training.note("dB over copying the reference", 10 * torch.log10(copied / error).item())
+    drawn = torch.cat((batch.target[:, :, :TOP], result), 2)
+    columns = zip(*(_pictures(part[:SHOWN]) for part in (batch.reference, drawn, batch.target)),
+                  strict=True)  # fmt: skip
+    strip = Strip(run.caption("reference, drawn, real"), [np.concatenate(c) for c in columns])
+    return error.item(), strip
 
 
-class _Training:
-    """Networks, their optimisers and the step they are at, saved every so often."""
+def _pictures(faces: Tensor) -> list[np.ndarray]:
+    """Colours in -1..1 (n, 3, h, w) as RGB uint8 (h, w, 3)."""
+    levels = ((faces.float() + 1) * 127.5).round().clamp(0, 255).byte()
+    return list(levels.permute(0, 2, 3, 1).cpu().numpy())
 
-    def __init__(
-        self,
-        path: Path,
-        config: dict[str, Any],
-        steps: int,
-        nets: dict[str, tuple[nn.Module, float]],
-    ) -> None:
-        self.path, self.last, self.config = path, steps, {**config, "steps": steps}
-        self.nets = {name: net for name, (net, _) in nets.items()}
-        self.rates = {name: rate for name, (_, rate) in nets.items()}
-        self.optimisers = {
-            name: torch.optim.AdamW(net.parameters(), self.rates[name], betas=(0.9, 0.99))
-            for name, net in self.nets.items()
-        }
-        self.step = 0
-        self.losses: dict[str, float] = {}
-        saved = state.resume(path, self.config)
-        if saved:
-            self.step = saved["step"]
-            for name, net in self.nets.items():
-                net.load_state_dict(saved["nets"][name])
-                self.optimisers[name].load_state_dict(saved["optimisers"][name])
 
-    def steps(self) -> Any:
-        """The steps still to be made; saves on the way."""
-        for net in self.nets.values():
-            net.train()
-        self.progress = trange(self.step, self.last, desc=self.path.stem, mininterval=2)
-        for step in self.progress:
-            yield step
-            self.step = step + 1
-            if self.step % SAVE_EVERY == 0 or self.step == self.last:
-                self._save()
-
-    def descend(self, name: str, loss: Tensor) -> None:
-        """One step of one network, its rate warming up and then falling along half a cosine."""
-        share = min(1.0, (self.step + 1) / 100) * 0.5 * (1 + cos(pi * self.step / self.last))
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        for group in self.optimisers[name].param_groups:
-            group["lr"] = self.rates[name] * share
-        self.optimisers[name].step()
-        self.losses[name] = loss.item()
-
-    def report(self, trial: Callable[[], str]) -> None:
-        """Every so often, one line of how it goes."""
-        if (self.step + 1) % SAVE_EVERY == 0:
-            losses = " ".join(f"{name} {value:.4f}" for name, value in self.losses.items())
-            self.progress.write(f"{self.path.stem} {self.step + 1}: {losses}, {trial()}")
-
-    def _save(self) -> None:
-        state.save(
-            self.path,
-            {
-                "config": self.config,
-                "step": self.step,
-                "nets": {name: net.state_dict() for name, net in self.nets.items()},
-                "optimisers": {name: o.state_dict() for name, o in self.optimisers.items()},
-            },
-        )
+def _marked(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A lower face with points (27, 2), in pixels of the crop, on it."""
+    marked = np.ascontiguousarray(picture)
+    for x, y in np.rint(points - (0, TOP)).astype(int).tolist():
+        cv2.circle(marked, (x, y), 1, (90, 255, 90), -1)
+    return marked
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("prepared", type=Path)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--table", type=Path, help="clips.csv: file, person, held_out")
-    parser.add_argument("--reader-steps", type=int, default=1500)
-    parser.add_argument("--steps", type=int, default=3500)
-    parser.add_argument("--critic-steps", type=int, default=1200)
-    parser.add_argument("--batch", type=int, default=BATCH)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--everyone", action="store_true", help="train on held-out persons too")
-    parser.add_argument(
-        "--start", type=Path, help="a compact checkpoint or renderer.pt to go on from"
-    )
-    main(**vars(parser.parse_args()))
+    places, asked = words.read(__doc__, Config())
+    main(config=asked, **places)

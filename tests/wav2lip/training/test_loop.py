@@ -80,8 +80,9 @@ def test_the_mean_of_a_stopped_run_goes_on_too(tmp_path: Path, stop_at: int) -> 
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path / "stopped", stop_at=stop_at, average=0.9)
     resumed = fit(tmp_path / "stopped", average=0.9)
-    one, two = (run.result("line").state_dict() for run in (unbroken, resumed))
-    assert all(torch.equal(one[name], two[name]) for name in one)
+    for run in (unbroken, resumed):
+        run.conclude("line")
+    assert torch.equal(weights(resumed), weights(unbroken))
 
 
 def test_the_mean_follows_the_network_calmly(tmp_path: Path) -> None:
@@ -89,23 +90,27 @@ def test_the_mean_follows_the_network_calmly(tmp_path: Path) -> None:
     plain, calm = fit(tmp_path / "plain", config), fit(tmp_path / "calm", config, average=0.9)
     # How the network learns is not changed by looking at its mean.
     assert torch.equal(weights(plain), weights(calm))
-    mean, last = (value["0.weight"].item() for value in
-                  (calm.result("line").state_dict(), calm.nets["line"].state_dict()))  # fmt: skip
-    assert mean != last
-    assert abs(mean - last) < 0.5
-    assert calm.checkpoint("line", "line")["state_dict"]["0.weight"].item() == mean
+    last = weights(calm)
+    calm.conclude("line")
+    assert not torch.equal(weights(calm), last)
+    assert torch.allclose(weights(calm), last, atol=0.5)
 
 
 def test_the_result_is_the_last_or_where_patience_chooses_the_best(tmp_path: Path) -> None:
     worse_after_four: Callable[[int, float], float] = lambda step, _: abs(step + 1 - 4)  # noqa: E731
-    run, early = tmp_path / "run", tmp_path / "early"
-    to_the_end = fit(run, judge=worse_after_four)
-    assert to_the_end.result("line") is to_the_end.nets["line"]
+    ended = fit(tmp_path / "ended", judge=worse_after_four)
+    last = weights(ended)
+    ended.conclude("line")
+    assert torch.equal(weights(ended), last)
+
+    config = {**CONFIG, "patience": 1}
+    chosen = fit(tmp_path / "chosen", config, worse_after_four)
+    assert (chosen.best_step, chosen.step) == (4, 8)
     with pytest.raises(KeyboardInterrupt):
-        fit(early, stop_at=4)
-    best = torch.load(early / "state.pt", weights_only=True)["nets"]["line"]
-    chosen = fit(tmp_path / "chosen", {**CONFIG, "patience": 5}, worse_after_four).result("line")
-    assert all(torch.equal(chosen.state_dict()[name], value) for name, value in best.items())
+        fit(tmp_path / "early", config, worse_after_four, stop_at=4)
+    saved = torch.load(tmp_path / "early" / "state.pt", weights_only=True)["nets"]["line"]
+    chosen.conclude("line")
+    assert torch.equal(weights(chosen), torch.cat([value.ravel() for value in saved.values()]))
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
