@@ -20,8 +20,8 @@ export function compare(root, job, url, result) {
   button.addEventListener('click', () => {
     const open = button.getAttribute('aria-pressed') !== 'true';
     button.setAttribute('aria-pressed', String(open));
-    place.hidden = !open;
-    root.classList.toggle('open', open);
+    for (const part of [place, root.querySelector('.player ~ figcaption')]) part.hidden = !open;
+    root.closest('.result').classList.toggle('open', open);
     if (open && !place.firstElementChild) place.append(original(job, url, result), caption());
   });
 }

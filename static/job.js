@@ -6,7 +6,7 @@ import { details } from './details.js';
 import { notify, offer } from './notify.js';
 import { Picker } from './picker.js';
 import { rests } from './rests.js';
-import { waveform } from './waveform.js';
+import { said } from './said.js';
 import { left } from './words.js';
 
 const INTERVAL = 1500; // milliseconds between two looks at a running job
@@ -56,13 +56,16 @@ const fill = {
     const video = root.querySelector('video');
     if (!video.src) {
       video.src = job.result;
-      if (job.picture) video.poster = job.picture.url;
+      if (job.picture) {
+        video.poster = job.picture.url;
+        root.querySelector('.result').style.setProperty('--ratio', job.picture.width / job.picture.height);
+      }
       root.querySelector('.download').href = `${job.result}?download=1`;
       root.querySelector('.next').hidden = job.persons.length < 2;
       root.querySelector('.resting').append(...rests(job.not_animated, video));
       root.querySelector('.notes').append(...job.notes.map(item));
       compare(root.querySelector('.compare'), job, url, video);
-      if (job.voices.length === 1) said(root.querySelector('.said'), `${url}/voices/1`);
+      said(root.querySelector('.said'), job.voices, url, video);
       details(root.querySelector('.more'), url, true);
     }
     announce('Your video is ready.', null);
@@ -73,6 +76,8 @@ const fill = {
     root.querySelector('.message').textContent = error.message;
     root.querySelector('.remedy').textContent = error.remedy;
     root.querySelector('.retry').hidden = !job.retryable;
+    const given = job.source.kind === 'image' ? { url: `${url}/source` } : null;
+    see(root.querySelector('.seen'), job.picture ?? given);
     announce(`${job.summary}. ${error.message} ${error.remedy}`, null);
   },
 };
@@ -88,13 +93,6 @@ function see(image, picture) {
   if (!picture || !image.hidden) return;
   image.src = picture.url;
   image.hidden = false;
-}
-
-/** Draws the voice under the player, where one sees its pauses; it is no loss where that fails. */
-async function said(place, address) {
-  const sound = await fetch(address).catch(() => null);
-  const drawing = sound?.ok ? await waveform(await sound.blob()) : null;
-  if (drawing) place.replaceChildren(drawing);
 }
 
 /** Shows the first seconds as soon as they are there; they move only for who does not mind. */
