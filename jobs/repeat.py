@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobs.options import Options
-from jobs.records import Job
+from jobs.records import Job, Voice
 
 _ONLY_IN_JOBS = ("checkpoint",)
 # Words of the command line for what is said when it is *not* so.
@@ -31,18 +31,27 @@ def as_request(job: Job) -> dict[str, Any]:
 
 
 def as_command(job: Job) -> str | None:
-    """`mouth animate` with the same options; None for several voices at other times or levels."""
-    if len(job.voices) != 1:
+    """`mouth animate` with the same options; None while some of several voices have no speaker."""
+    words = ["mouth", "animate", job.source.name]
+    if len(job.voices) == 1 and not job.voices[0].start and not job.voices[0].gain:
+        (voice,) = job.voices
+        words.append(voice.upload.name)
+        if voice.person is not None and len(job.persons) > 1:
+            words += ["--person", str(voice.person)]
+    elif all(voice.person is not None for voice in job.voices):
+        for voice in job.voices:
+            words += ["--speaker", _speech(voice)]
+    else:
         return None
-    (voice,) = job.voices
-    if voice.start or voice.gain:
-        return None
-    words = ["mouth", "animate", job.source.name, voice.upload.name]
-    if voice.person is not None and len(job.persons) > 1:
-        words += ["--person", str(voice.person)]
     for name, value in _changed(job).items():
         words += _words(name, value)
     return shlex.join(words)
+
+
+def _speech(voice: Voice) -> str:
+    start = f"@{voice.start:.10g}" if voice.start else ""
+    gain = f"{voice.gain:+g}dB" if voice.gain else ""
+    return f"{voice.person}={voice.upload.name}{start}{gain}"
 
 
 def _changed(job: Job) -> dict[str, Any]:

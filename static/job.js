@@ -35,7 +35,7 @@ const fill = {
     root.querySelector('.frames').textContent = total && STEPS[step] < 2
       ? `${done} of ${total} frames` : '';
     root.querySelector('.left').textContent = left(remaining);
-    see(root.querySelector('.seen'), job.picture);
+    see(root.querySelector('.seen'), job);
     preview(root.querySelector('.working figure'), job.beginning);
     const now = STEPS[step] ?? (job.persons.length ? 1 : 0);
     root.querySelectorAll('.steps li').forEach((item, place) => {
@@ -76,8 +76,7 @@ const fill = {
     root.querySelector('.message').textContent = error.message;
     root.querySelector('.remedy').textContent = error.remedy;
     root.querySelector('.retry').hidden = !job.retryable;
-    const given = job.source.kind === 'image' ? { url: `${url}/source` } : null;
-    see(root.querySelector('.seen'), job.picture ?? given);
+    see(root.querySelector('.seen'), job);
     announce(`${job.summary}. ${error.message} ${error.remedy}`, null);
   },
 };
@@ -88,10 +87,11 @@ function item(text) {
   return line;
 }
 
-/** Shows the picture once it is known; setting the same address twice would fetch it twice. */
-function see(image, picture) {
-  if (!picture || !image.hidden) return;
-  image.src = picture.url;
+/** Shows the picture once it is known; one that was shown and is hidden now stays so. */
+function see(image, job) {
+  const address = job.picture?.url ?? (job.source.kind === 'image' ? `${url}/source` : '');
+  if (!address || image.src) return;
+  image.src = address;
   image.hidden = false;
 }
 

@@ -65,6 +65,22 @@ def test_the_command_line_has_the_options_of_the_job(
     assert Options.from_dict(asked) == Options.from_dict(options)
 
 
+def test_a_dialogue_is_said_speaker_by_speaker() -> None:
+    job = job_with(Voice(person=1, start=0.0, gain=0.0), Voice(person=2, start=1.5, gain=-3.0))
+    line = repeat.as_command(job)
+    assert line is not None
+    assert shlex.split(line)[2:] == [
+        "Me & you.mp4",
+        *("--speaker", "1=My voice 0.wav", "--speaker", "2=My voice 1.wav@1.5-3dB"),
+        *("--checkpoint", "compact"),
+    ]
+
+
+def test_there_is_no_command_line_before_all_speakers_are_known() -> None:
+    job = job_with(Voice(person=1, start=0.0, gain=0.0), Voice(person=None, start=1.5, gain=0.0))
+    assert repeat.as_command(job) is None
+
+
 def test_the_request_names_the_same_files_persons_and_changes() -> None:
     job = job_with(
         Voice(person=1, start=0.0, gain=0.0), Voice(person=2, start=1.5, gain=-3.0), overlay=True
