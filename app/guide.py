@@ -7,7 +7,7 @@ from typing import Any
 
 from app.api import DOCUMENT
 
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("options", "get", "head", "post", "put", "patch", "delete")
 
 
 @lru_cache(maxsize=1)

@@ -1,18 +1,19 @@
 """What belongs to somebody is there for nobody else: to others it is not found, not forbidden.
 
 One place looks, before any view does, so that a new address cannot forget to: an `<id>` in an
-address is always that of a job.
+address is always that of a job, a `<transfer>` that of a transfer.
 """
 
 import re
 
 import sqlalchemy as sa
 from flask import Flask, request
+from sqlalchemy.orm import Mapped
 
 from app.desk import jobs
 from app.visitor import known_visitor
 from jobs.errors import not_found
-from jobs.records import Job
+from jobs.records import Job, Transfer
 
 _ID = re.compile("[0-9a-f]{32}")
 
@@ -22,15 +23,22 @@ def register(app: Flask) -> None:
 
 
 def _only_the_owner() -> None:
-    if id := (request.view_args or {}).get("id"):
+    named = request.view_args or {}
+    if id := named.get("id"):
         check_owner(id)
+    if id := named.get("transfer"):
+        _check(id, "transfer", Transfer.id, Transfer.owner)
 
 
 def check_owner(job_id: str) -> None:
     """Raises NamedError not-found unless it is the job of who is asking."""
-    if not _ID.fullmatch(job_id):  # a database may stumble over what is none
-        raise not_found("job")
+    _check(job_id, "job", Job.id, Job.owner)
+
+
+def _check(id: str, what: str, ids: Mapped[str], owners: Mapped[str]) -> None:
+    if not _ID.fullmatch(id):  # a database may stumble over what is none
+        raise not_found(what)
     owner = known_visitor()
     with jobs().database.read() as session:
-        if owner is None or session.scalar(sa.select(Job.owner).where(Job.id == job_id)) != owner:
-            raise not_found("job")
+        if owner is None or session.scalar(sa.select(owners).where(ids == id)) != owner:
+            raise not_found(what)

@@ -8,13 +8,16 @@ from app.desk import jobs
 from app.visitor import client, visitor
 from jobs import limits, rates, room
 
-UPLOADING = {
+# Where a file begins to come, and where what comes may be as large as a file.
+BEGINNING = {
     "api.create_upload",
     "api.create_sample",
     "api.reuse_result",
+    "api.begin_transfer",
     "forms.create",
     "forms.try_sample",
 }
+UPLOADING = BEGINNING - {"api.begin_transfer"} | {"api.append_to_transfer"}
 _AGAIN = 5  # seconds after which a busy server is asked again
 
 
@@ -30,14 +33,22 @@ def _admit() -> None:
     """Raises `jobs.rates.Wait` (too-often, busy), and NamedError
     `too-much-stored`, `disk-full`.
     """
-    if request.endpoint not in UPLOADING:
-        return
+    if request.endpoint in BEGINNING:
+        _admit_file()
+    if request.endpoint in UPLOADING or request.endpoint == "api.finish_transfer":
+        _take_place()
+
+
+def _admit_file() -> None:
     settings, database = jobs().settings, jobs().database
     rates.count(database, f"upload {client()}", settings.uploads_per_hour, "Files were sent")
     with database.read() as session:
         coming = request.content_length or 0
         room.require_for_upload(settings, database, coming)
         limits.check_bytes(session, visitor(), coming, settings.bytes_per_client)
+
+
+def _take_place() -> None:
     places: threading.BoundedSemaphore | None = current_app.extensions["receiving"]
     if places is None:
         return

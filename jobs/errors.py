@@ -59,6 +59,30 @@ def result_too_long(seconds: int) -> NamedError:
     )
 
 
+def larger_than(most: int) -> NamedError:
+    return NamedError(
+        "too-large",
+        f"This is more than the {most} bytes that are accepted.",
+        "Cut the file shorter or save it in a lower quality; announce as many bytes as it has.",
+    )
+
+
+def wrong_offset(here: int) -> NamedError:
+    return NamedError(
+        "wrong-offset",
+        f"{here} bytes of this file are here; what was sent does not begin there.",
+        "Ask with HEAD how many bytes are here, and go on from there.",
+    )
+
+
+def not_complete(here: int, size: int) -> NamedError:
+    return NamedError(
+        "not-complete",
+        f"Only {here} of {size} bytes of this file are here.",
+        "Send the rest first.",
+    )
+
+
 def disk_full() -> NamedError:
     return NamedError(
         "disk-full",

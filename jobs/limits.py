@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from jobs.records import FINAL, Job, Upload
+from jobs.records import FINAL, Job, Transfer, Upload
 from media.errors import NamedError
 
 
@@ -19,9 +19,15 @@ def check_open_jobs(session: Session, owner: str, most: int) -> None:
 
 
 def check_bytes(session: Session, owner: str, more: int, most: int) -> None:
-    """Raises NamedError `too-much-stored` when `more` bytes would be too many; 0 is no limit."""
+    """Raises NamedError `too-much-stored` when `more` bytes would be too many; 0 is no limit.
+
+    Files that are still being sent count with all the bytes that were announced.
+    """
     mine = sa.select(sa.func.sum(Upload.bytes)).where(Upload.owner == owner)
-    if most and (session.scalar(mine) or 0) + more > most:
+    coming = sa.select(sa.func.sum(Transfer.bytes)).where(
+        Transfer.owner == owner, Transfer.upload_id.is_(None)
+    )
+    if most and sum(session.scalar(each) or 0 for each in (mine, coming)) + more > most:
         raise NamedError(
             "too-much-stored",
             f"Your files would take more than {most / 1024**3:.3g} GiB here.",

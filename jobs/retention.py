@@ -13,6 +13,7 @@ from jobs.records import FINAL, Job, Upload, Voice, Worker
 from jobs.service import Jobs
 from jobs.settings import Settings
 from jobs.storage import FORGOTTEN, Stored
+from jobs.transfers import Transfers
 from media.errors import NamedError
 
 DAY = 86_400.0
@@ -39,6 +40,7 @@ def tidy(jobs: Jobs, now: float | None = None) -> dict[str, int]:
         "uploads": _unused_uploads(jobs, now),
         "folders": _ownerless_folders(jobs),
         "scratch": jobs.storage.clear_scratch(now),
+        "transfers": Transfers(jobs).clear(now),
     }
     files = list(jobs.storage.find())
     removed["files"] = _ownerless_files(jobs, files, now)

@@ -13,15 +13,15 @@ from jobs.settings import Settings
 STORED = "stored_bytes"  # the counter of what all files take, and when that was looked at
 
 
-def require_for_upload(settings: Settings, database: Database, size: int) -> None:
+def require_for_upload(settings: Settings, database: Database, size: int, partial: int = 0) -> None:
     """Raises NamedError `disk-full` if so many bytes more would leave too little, or exceed the
-    quota.
+    quota together with the `partial` bytes of files that are still being sent.
     """
     if free(settings) - size < settings.disk_reserve_bytes:
         raise errors.disk_full()
     if settings.disk_quota_bytes:
         with database.read() as session:
-            if stored(session) + size > settings.disk_quota_bytes:
+            if stored(session) + partial + size > settings.disk_quota_bytes:
                 raise errors.quota_reached(settings.disk_quota_bytes)
 
 

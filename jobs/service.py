@@ -17,7 +17,7 @@ from jobs.choices import VoiceChoice
 from jobs.database import Database, alone
 from jobs.options import Options
 from jobs.queue import Queue
-from jobs.records import FINAL, Job, Person, Receipt, Segment, Upload, Voice, new_id
+from jobs.records import FINAL, Job, Person, Receipt, Segment, Transfer, Upload, Voice, new_id
 from jobs.settings import Settings
 from jobs.storage import Storage
 from media import sandbox
@@ -53,17 +53,21 @@ class Jobs:
         receipt: Receipt | None = None,
     ) -> Upload:
         """Store the file at `path`, which stays where it is; `name` is only for showing.
+        transfer: Transfer | None = None,
 
-        The result of a job, which nobody ever writes to, shares its room on the disk where it can.
-        With a receipt, what the same request made before is given again.
+        The result of a job, and what came in a transfer, nobody writes to any more: they share
+        their room on the disk where they can. With a receipt, what the same request made before is
+        given again.
 
         Raises MediaError for what is no picture, video or sound, or beyond the limits, and
-        NamedError `disk-full`, `too-much-stored`, `key-reused`.
+        NamedError `disk-full`, `too-much-stored`, `key-reused`; not-found for a transfer that has
+        ended meanwhile.
         """
         size = path.stat().st_size
-        room.require_for_upload(self.settings, self.database, size)
+        shared = result_of is not None or transfer is not None
+        room.require_for_upload(self.settings, self.database, 0 if transfer else size)
         info = sandbox.probe(path, self._limits(), self._bounds())
-        copy = _shared if result_of else shutil.copyfile
+        copy = _shared if shared else shutil.copyfile
         with self.storage.scratch() as folder:
             key = self.storage.put_file(Path(copy(path, folder / "upload")))
         upload = Upload(
@@ -82,6 +86,8 @@ class Jobs:
                 return session.get_one(Upload, known)
             limits.check_bytes(session, owner, size, self.settings.bytes_per_client)
             alone(session, key)
+            if transfer:  # first, so that its bytes are not counted twice
+                _claim(session, transfer.id, upload.id)
             session.add(upload)
             session.flush()
             if not self.storage.exists(key):  # its last other user left in this very moment
@@ -312,6 +318,13 @@ def _forget_work(session: Session, job: Job) -> None:
     for record in (Segment, Person):
         session.execute(sa.delete(record).where(record.job_id == job.id))
     job.picture = job.previews = job.not_animated = None
+
+def _claim(session: Session, transfer_id: str, upload_id: str) -> None:
+    """Let a transfer have become an upload. Raises NamedError not-found."""
+    mine = sa.update(Transfer).where(Transfer.id == transfer_id).values(upload_id=upload_id)
+    if not session.scalar(mine.returning(Transfer.id)):
+        raise errors.not_found("transfer")
+
 
 
 def _shared(path: Path, target: Path) -> Path:

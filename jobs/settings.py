@@ -124,6 +124,11 @@ class Settings:
     def secret(self) -> str:
         """The key for signing; made with mode 0600 at the first call when none is set."""
         if self.secret_key:
+    @property
+    def transfers_dir(self) -> Path:
+        """Where files that are sent in pieces wait for the rest."""
+        return self.var_dir / "transfers"
+
             return self.secret_key
         path = self.var_dir / "secret"
         if not path.exists():

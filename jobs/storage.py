@@ -70,7 +70,7 @@ class Storage:
         if path.stat().st_dev != target.parent.stat().st_dev:
             draft = target.with_name(f".{uuid.uuid4().hex}.part")
             path = Path(shutil.move(path, draft))
-        _to_disk(path)
+        to_disk(path)
         os.replace(path, target)  # noqa: PTH105 - the atomic one, by its POSIX name
 
     @contextmanager
@@ -153,8 +153,8 @@ class Storage:
         return f"{self.root}/{key}"
 
 
-def _to_disk(path: Path) -> None:
-    # Renaming is atomic for other processes, but only this survives a power cut.
+def to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -31,11 +31,7 @@ def create_upload() -> tuple[dict[str, Any], int]:
     keyed = "Idempotency-Key" in request.headers
     again = receipt(content_hash(path)) if keyed else None
     record = jobs().create_upload(visitor(), path, name, receipt=again)
-    try:
-        _check_role(record)
-    except NamedError:
-        jobs().delete_upload(record.id)
-        raise
+    require_role(record)
     return representation.upload(record), 201
 
 
@@ -46,13 +42,17 @@ def create_sample() -> tuple[dict[str, Any], int]:
     return {"source": representation.upload(source), "voice": representation.upload(voice)}, 201
 
 
-def _check_role(record: Upload) -> None:
+def require_role(record: Upload) -> None:
     """Refuse at once what a job would refuse later, where the request says what the file is for.
 
-    Raises MediaError.
+    What is refused is not kept. Raises MediaError.
     """
     role = request.args.get("role")
-    if role == "source" and record.kind == "audio":
-        raise not_a_face_file()
-    if role == "voice":
-        jobs().voice_duration(record)
+    try:
+        if role == "source" and record.kind == "audio":
+            raise not_a_face_file()
+        if role == "voice":
+            jobs().voice_duration(record)
+    except NamedError:
+        jobs().delete_upload(record.id)
+        raise
