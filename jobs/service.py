@@ -51,9 +51,9 @@ class Jobs:
         name: str,
         result_of: str | None = None,
         receipt: Receipt | None = None,
+        transfer: Transfer | None = None,
     ) -> Upload:
         """Store the file at `path`, which stays where it is; `name` is only for showing.
-        transfer: Transfer | None = None,
 
         The result of a job, and what came in a transfer, nobody writes to any more: they share
         their room on the disk where they can. With a receipt, what the same request made before is
@@ -84,10 +84,10 @@ class Jobs:
         with self.database.write() as session:
             if receipt and (known := receipts.earlier(session, receipt, upload.id)):
                 return session.get_one(Upload, known)
-            limits.check_bytes(session, owner, size, self.settings.bytes_per_client)
-            alone(session, key)
             if transfer:  # first, so that its bytes are not counted twice
                 _claim(session, transfer.id, upload.id)
+            limits.check_bytes(session, owner, size, self.settings.bytes_per_client)
+            alone(session, key)
             session.add(upload)
             session.flush()
             if not self.storage.exists(key):  # its last other user left in this very moment
@@ -314,17 +314,17 @@ def _locked(session: Session, job_id: str) -> Job:
     raise errors.not_found("job")
 
 
-def _forget_work(session: Session, job: Job) -> None:
-    for record in (Segment, Person):
-        session.execute(sa.delete(record).where(record.job_id == job.id))
-    job.picture = job.previews = job.not_animated = None
-
 def _claim(session: Session, transfer_id: str, upload_id: str) -> None:
     """Let a transfer have become an upload. Raises NamedError not-found."""
     mine = sa.update(Transfer).where(Transfer.id == transfer_id).values(upload_id=upload_id)
     if not session.scalar(mine.returning(Transfer.id)):
         raise errors.not_found("transfer")
 
+
+def _forget_work(session: Session, job: Job) -> None:
+    for record in (Segment, Person):
+        session.execute(sa.delete(record).where(record.job_id == job.id))
+    job.picture = job.previews = job.not_animated = None
 
 
 def _shared(path: Path, target: Path) -> Path:

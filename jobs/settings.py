@@ -121,14 +121,14 @@ class Settings:
         """Where half-written files live; on the file system of the embedded storage."""
         return self.var_dir / "work"
 
-    def secret(self) -> str:
-        """The key for signing; made with mode 0600 at the first call when none is set."""
-        if self.secret_key:
     @property
     def transfers_dir(self) -> Path:
         """Where files that are sent in pieces wait for the rest."""
         return self.var_dir / "transfers"
 
+    def secret(self) -> str:
+        """The key for signing; made with mode 0600 at the first call when none is set."""
+        if self.secret_key:
             return self.secret_key
         path = self.var_dir / "secret"
         if not path.exists():
