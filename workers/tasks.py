@@ -74,11 +74,6 @@ def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
             work(jobs, jobs.job(job_id), lease)
     except pipeline.Cancelled:
         lease.give_back()
-    except NamedError as error:
-        lease.fail(error)
-    except SoftTimeLimitExceeded:
-        lease.give_back(errors.took_too_long())
-        sound = False  # it may have been in the middle of anything, such as an import
     except Exception as error:
         sound = _account_for(error, jobs, lease)
     except BaseException:  # the worker is being stopped: another may go on at once
@@ -90,11 +85,20 @@ def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
 
 
 def _account_for(error: Exception, jobs: Jobs, lease: Lease) -> bool:
-    """Tell what an error means for the job: a full disk, a lost file, or something unforeseen.
+    """Tell what an error means for the job: what it says itself, that time is up, a full disk, a
+    lost file, or something unforeseen.
 
-    False after the last: a device, for one, does nothing more for a process that broke on it.
+    False when the process cannot be trusted any more: the end of its time may have come in the
+    middle of anything, such as an import, and after something unforeseen a device, for one, does
+    nothing more for a process that broke on it.
     """
     job_id, step = lease.segment.job_id, lease.segment.step
+    if is_out_of_time(error):
+        lease.give_back(errors.took_too_long())
+        return False
+    if isinstance(error, NamedError):
+        lease.fail(error)
+        return True
     if named := errors.of_storage(error):
         logs.log("storage-error", job=job_id, step=step, error=type(error).__name__)
         lease.fail(named)
@@ -108,6 +112,15 @@ def _account_for(error: Exception, jobs: Jobs, lease: Lease) -> bool:
         logs.failure("segment-error", job=job_id, step=step)
     lease.give_back(None if mended else errors.internal_error())
     return mended
+
+
+def is_out_of_time(error: BaseException | None) -> bool:
+    """Whether the time limit is behind an error: a reader that it struck in the middle of a file
+    may have taken it for a fault of the file.
+    """
+    while error and not isinstance(error, SoftTimeLimitExceeded):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _detect(jobs: Jobs, job: Job, lease: Lease) -> None:
