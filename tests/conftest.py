@@ -1,6 +1,7 @@
 """Material that tests of several packages share, all of it ours or in the public domain."""
 
 import math
+import os
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,12 @@ import pytest
 from media.assemble import concatenate
 from media.pictures import read_picture, write_picture
 from media.video_writer import VideoWriter
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes that test side by side share the processors, and so do those that they start."""
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

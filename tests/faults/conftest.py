@@ -56,7 +56,13 @@ class World(Stack):
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def settings() -> dict[str, str]:
+    """More settings of the world, for a test to say."""
+    return {}
+
+
+@pytest.fixture
+def world(tmp_path: Path, settings: dict[str, str]) -> Iterator[World]:
+    made = World(tmp_path, **settings)
     yield made
     made.stop()

@@ -41,6 +41,7 @@ def test_what_was_lost_before_the_clock_was_set_back_is_found_soon(world: World)
     assert world.jobs.job(job_id).state == "done"
 
 
+@pytest.mark.parametrize("settings", [{"SEGMENT_SECONDS": "2"}])
 def test_what_takes_for_ever_is_stopped_by_name_and_can_be_retried(world: World) -> None:
     world.suffer(hang="/segments/")
     world.start(*EVERYTHING)
