@@ -21,14 +21,14 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def loop_options(steps: int, look_every: int) -> Callable[..., Any]:
-    """Add what trainings share that learn from windows of prepared clips."""
+def look_options(look_every: int) -> Callable[..., Any]:
+    """Add what every training has that looks at clips it does not learn from."""
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
         for option in (
             click.option(
                 "--patience",
-                type=int,
+                type=click.IntRange(0),
                 default=0,
                 metavar="N",
                 help="Stop after N looks without a better one (0: never).",
@@ -41,6 +41,19 @@ def loop_options(steps: int, look_every: int) -> Callable[..., Any]:
                 metavar="STEPS",
                 help="Look at the validation clips, save, and rewrite the report.",
             ),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def loop_options(steps: int, look_every: int) -> Callable[..., Any]:
+    """Add what trainings share that learn from windows of prepared clips."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in (
+            look_options(look_every),
             click.option("--steps", type=int, default=steps, show_default=True),
             click.option("--rate", type=float, default=0.0, metavar="R", help="Learning rate."),
             click.option(
@@ -157,12 +170,20 @@ def own_steps(name: str, what: str) -> Callable[..., Any]:
 @train.command()
 @click.argument("clips", type=FOLDER)
 @run_options
+@look_options(look_every=250)
 @click.option("--processes", type=int, default=2, show_default=True, help="For preparing clips.")
 @flag("--everyone", "Learn from held-out persons too.")
 @click.option(
     "--start",
     metavar="CHECKPOINT",
     help="Fine-tune these weights, `compact` say; without a --table to everyone in CLIPS.",
+)
+@click.option(
+    "--average",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    metavar="A",
+    help="Draw with a running mean of the renderer's weights, of which A stays at each step.",
 )
 @own_steps("--voice-steps", "each voice net")
 @own_steps("--reader-steps", "the network that judges mouths")
@@ -172,9 +193,11 @@ def compact(
     clips: Path,
     run: Path,
     table: Path | None,
+    device: str,
     processes: int,
     everyone: bool,
     start: str | None,
+    average: float,
     voice_steps: int | None,
     reader_steps: int | None,
     renderer_steps: int | None,
@@ -187,21 +210,21 @@ def compact(
     """
     from wav2lip import weights
     from wav2lip.training import export, prepare, train_renderer, train_voice
+    from wav2lip.training.report import Report
 
-    if start:
-        how["start"] = weights.locate(start)[0]
-    how["everyone"] = everyone or bool(start and not table)
+    shared = {
+        "everyone": everyone or bool(start and not table),
+        "start": str(weights.locate(start)[0]) if start else None,
+        **how,
+    }
+    hearing = train_voice.Config(**_given(steps=voice_steps), **shared)
+    steps = _given(reader_steps=reader_steps, steps=renderer_steps, critic_steps=critic_steps)
+    drawing = train_renderer.Config(average=average, **steps, **shared)
+    report = Report(run / "report.html", "Training compact", train_renderer.STAGES[-1])
     prepared = run / "prepared"
     prepare.main(clips, prepared, processes)
-    train_voice.main(prepared, run, table, **_given(steps=voice_steps), **how)
-    drawing = _given(reader_steps=reader_steps, steps=renderer_steps, critic_steps=critic_steps)
-    shared = {
-        "seed": how["seed"],
-        "everyone": how["everyone"],
-        "start": start and str(how["start"]),
-    }
-    config = train_renderer.Config(**drawing, **shared)
-    train_renderer.main(prepared, run, config, table, how["device"])
+    train_voice.main(prepared, run, hearing, table, device, report)
+    train_renderer.main(prepared, run, drawing, table, device, report)
     export.main(run, run, run / "compact.pt")
     click.echo(run / "compact.pt")
 

@@ -25,8 +25,8 @@ from wav2lip import expert
 from wav2lip.precision import channels_last
 from wav2lip.training import state, windows
 from wav2lip.training.loop import Learner, Training, mixed_precision
+from wav2lip.training.microphones import augmented
 from wav2lip.training.report import Report, Strip
-from wav2lip.training.train_voice import augmented
 
 TRIALS = 6
 RATES = {"light": 2e-3, "paper": 1e-4}

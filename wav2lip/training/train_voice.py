@@ -3,154 +3,218 @@
     python -m wav2lip.training.train_voice PREPARED RUN --table clips.csv
 
 A short first training scores every clip at lags of some frames either way; clips whose lips do not
-follow are dropped, lags are mended. Then `nets` networks are trained, whose answers are averaged.
-They hear a second or so at a time and answer for all of it, so that how a mouth moves can be
-learned and not only where it is. RUN/voice.pt is the result; RUN/voice-*.pt are the states a killed
-run goes on from.
+follow are dropped, lags are mended (RUN/lags.json). Then `nets` networks are trained, whose answers
+are averaged. They hear a second or so at a time and answer for all of it, so that how a mouth moves
+can be learned and not only where it is. RUN/voice.pt is the result, RUN/report.html shows how it
+goes, and a killed run goes on from what is in RUN/scoring and RUN/voice-0, RUN/voice-1 ...
 """
 
-import argparse
-import copy
 import json
-from dataclasses import dataclass
-from math import cos, pi
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import trange
 
-from wav2lip.audio import MEL_RATE, N_MELS, SILENCE
+from wav2lip.audio import MEL_RATE
 from wav2lip.compact import mouth_shape, voice
-from wav2lip.training import dataset, state
+from wav2lip.training import dataset, lags, sequences, state, words
+from wav2lip.training.loop import Learner, Training, mixed_precision
+from wav2lip.training.report import Report, Strip
 
-FPS = 25
-BATCH = 48
-# What is heard at a time: 48 answers at 40 a second, 1.2 s.
-SEQUENCE = 48
-LEARNING_RATE = 3e-3
-WEIGHT_DECAY = 3e-2
-# A clip follows its sound when prediction and opening correlate at least so much; another lag has
-# to be clearly better than none to be believed.
-LARGEST_LAG = 6
-IN_SYNC = 0.25
-LAG_GAIN = 0.08
-SCORING_STEPS = 400
-SAVE_EVERY = 250
+RATE, WEIGHT_DECAY, BETAS = 3e-3, 3e-2, (0.9, 0.999)
+# A short run at the full rate would forget more than it learns.
+START_SHARE = 3
+# The net that is used is the running mean of the one that learns.
+AVERAGE = 0.995
 # The openings matter most to the eye, and the rest comes along.
 WEIGHTS = (3.0, 2.0, 1.0, 1.0, 1.0, 1.5, 1.0, 0.7)
 # Errors of the movement from one answer to the one after next; and of its form, whatever its size.
 MOVEMENT, FORM = 2.0, 0.5
-# The net that is kept is the running mean of the one that learns (Polyak and Juditsky, 1992).
-AVERAGED = 0.995
-# Speech is heard up to so much faster or slower than it was.
-STRETCH = 0.15
-# Sound that a frame must have on both sides of it to be learned from, in columns.
-HEARD_BEFORE, HEARD_AFTER = 4, 10
+OPENINGS = slice(0, 2)
+# Of the report's pictures: how many, their height, and pixels a frame.
+SHOWN, HEIGHT, PACE, FRAMES = 3, 100, 4, 75
+
+Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Material:
-    """Many clips laid end to end in sound and in sight, each at its own place."""
+class Config:
+    """What decides how a run goes."""
 
-    mel: Tensor  # (80, T), silence between the clips
-    target: Tensor  # (n, 8) deviations in standard deviations of the group, 25 a second
-    first_column: np.ndarray  # (clips,) where a clip's sound begins in `mel`
-    columns: np.ndarray  # (clips,) how long it is
-    first_frame: np.ndarray  # (clips,) where its frames begin in `target`
-    frames: np.ndarray  # (clips,) how many they are
-    lag: np.ndarray  # (clips,) frame i shows what is said at frame i + lag
-    chance: np.ndarray  # (clips,) cumulative probability of being drawn
+    steps: int = 3000
+    scoring_steps: int = 400
+    nets: int = 2
+    batch: int = 48
+    look_every: int = 250
+    patience: int = 0
+    seed: int = 0
+    everyone: bool = False  # learn from the held-out persons too
+    start: str | None = None
+
+    def last(self) -> str:
+        """The stage that ends a run."""
+        return f"voice-{self.nets - 1}"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the stages of a run share."""
+
+    folder: Path
+    config: Config
+    described: dict[str, Any]
+    shares: dataset.Shares
+    device: str
+    report: Report
 
 
 def main(
     prepared: Path,
     run: Path,
+    config: Config | None = None,
     table: Path | None = None,
-    steps: int = 3000,
-    nets: int = 2,
-    seed: int = 0,
     device: str = "cpu",
-    everyone: bool = False,
-    start: Path | None = None,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """Train and write run/voice.pt; returns its contents.
 
-    `everyone` trains on the held-out too. `start` is a compact checkpoint to go on from, with as
-    many nets as it has and at a third of the rate; its unit of mouth shapes is kept, so that its
-    renderer, or one that goes on from it, understands the new nets.
+    `config.start` is the file of a compact checkpoint to go on from, with as many nets as it has
+    and at a third of the rate; its unit of mouth shapes is kept, so that its renderer, or one that
+    goes on from it, understands the new nets. `report` is a page that other trainings write to as
+    well. Raises NamedError `nobody-held-out` where `patience` has nobody to go by, or `other-run`
+    where `run` holds a run of another configuration.
     """
+    config = config or Config()
     clips = [clip for clip in dataset.load(prepared, table) if clip.mel.shape[1]]
-    learned = [clip for clip in clips if everyone or not clip.held_out]
-    unseen = [clip for clip in clips if clip.held_out]
-    begun = torch.load(start, weights_only=True, map_location="cpu") if start else None
-    config = {
-        "steps": steps,
-        "seed": seed,
-        "everyone": everyone,
-        "clips": len(learned),
-        "start": start.name if start else None,
-    }
-    unit = begun["unit"].numpy() if begun else dataset.spread(learned)
-
-    known = begun["voice"] if begun else [None] * nets
-    lags = _lags(learned, run, config, device, known[0])
-    print(f"{len(lags)} of {len(learned)} clips follow their sound")
-    material = gather([clip for clip in learned if clip.name in lags], lags)
-    trained = []
-    for number, weights in enumerate(known):
-        path = run / f"voice-{number}.pt"
-        net = _train(material, steps, seed + 1 + number, path, config, device, unseen, weights)
-        trained.append(net)
-    if unseen:
-        print("held-out persons, all nets:", correlations(trained, unseen))
+    shares = dataset.share_out(clips, config.everyone, config.patience)
+    begun, start = None, None
+    if config.start:
+        begun = torch.load(config.start, weights_only=True, map_location="cpu")
+        start = Path(config.start).name
+        config = replace(config, nets=len(begun["voice"]))
+    unit = begun["unit"].numpy() if begun else dataset.spread(shares.learned)
+    told = {**asdict(config), "clips": len(shares.learned), "start": start}
+    going = _Run(
+        folder=run,
+        config=config,
+        described={name: value for name, value in told.items() if name != "nets"},
+        shares=shares,
+        device=device,
+        report=report or Report(run / "report.html", "Training voice nets", config.last()),
+    )
+    known: list[Weights | None] = begun["voice"] if begun else [None] * config.nets
+    moved = _in_sync(going, known[0])
+    print(f"{len(moved)} of {len(shares.learned)} clips follow their sound")
+    material = sequences.gather([clip for clip in shares.learned if clip.name in moved], moved)
+    trained: list[nn.Module] = [
+        _train(going, f"voice-{number}", material, config.steps, 1 + number, weights)
+        for number, weights in enumerate(known)
+    ]
+    if shares.unseen:
+        print("held-out persons, all nets:", correlations(trained, shares.watched))
     result = {
-        "config": config,
+        "config": told,
         "nets": [net.state_dict() for net in trained],
         "unit": torch.from_numpy(unit),
-        **_usual(learned, lags, unit),
+        **_usual(shares.learned, moved, unit),
     }
     state.save(run / "voice.pt", result)
     return result
 
 
-def gather(clips: list[dataset.Clip], lags: dict[str, int]) -> Material:
-    """Lay clips end to end; a person's chance grows with the square root of their frames."""
-    statistics = _statistics(clips)
-    gap = np.full((N_MELS, 2 * voice.REACH + 2 * SEQUENCE), SILENCE, np.float32)
-    mels, targets, first_column, first_frame = [gap], [], [], []
-    column, frame = gap.shape[1], 0
-    seen: dict[str, int] = {}
-    for clip in clips:
-        mean, deviation = statistics[clip.group]
-        targets.append(((clip.raw - mean) / deviation).clip(-4, 4))
-        mels += [clip.mel, gap]
-        first_column.append(column)
-        first_frame.append(frame)
-        column += clip.mel.shape[1] + gap.shape[1]
-        frame += len(clip.raw)
-        seen[clip.person] = seen.get(clip.person, 0) + len(clip.raw)
-    chance = np.cumsum([len(clip.raw) * seen[clip.person] ** -0.5 for clip in clips])
-    return Material(
-        mel=torch.from_numpy(np.concatenate(mels, 1)),
-        target=torch.from_numpy(np.concatenate(targets).astype(np.float32)),
-        first_column=np.array(first_column),
-        columns=np.array([clip.mel.shape[1] for clip in clips]),
-        first_frame=np.array(first_frame),
-        frames=np.array([len(clip.raw) for clip in clips]),
-        lag=np.array([lags.get(clip.name, 0) for clip in clips]),
-        chance=chance / chance[-1],
+def _in_sync(run: _Run, known: Weights | None) -> dict[str, int]:
+    """The clips whose lips follow their sound, and by how many frames the sound is to be moved."""
+    path, learned = run.folder / "lags.json", run.shares.learned
+    if path.exists():
+        return json.loads(path.read_text())
+    if known:
+        net = voice.VoiceNet()
+        net.load_state_dict(known)
+    else:
+        material = sequences.gather(learned, {})
+        net = _train(run, "scoring", material, run.config.scoring_steps, 0)
+    openings = {
+        group: [(said[:, OPENINGS], seen[:, OPENINGS]) for said, seen in pieces]
+        for group, pieces in _said_and_seen([net], learned).items()
+    }
+    by_group = lags.following(openings)
+    found = {clip.name: by_group[clip.group] for clip in learned if clip.group in by_group}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1))
+    return found
+
+
+def _train(
+    run: _Run,
+    stage: str,
+    material: sequences.Material,
+    steps: int,
+    number: int,
+    begun: Weights | None = None,
+) -> voice.VoiceNet:
+    seed = run.config.seed + number
+    state.generator(seed, 2**31 - 1)
+    net, rate = voice.VoiceNet().to(run.device), RATE
+    if begun:
+        net.load_state_dict(begun)
+        rate /= START_SHARE
+    learner = Learner(net, rate, WEIGHT_DECAY, BETAS, AVERAGE)
+    config = {**run.described, "steps": steps, "seed": seed}
+    training = Training(run.folder / stage, config, {"voice": learner}, run.report)
+    draw = sequences.Draw(material, seed, run.config.batch)
+    for step, batch in training.steps(draw, run.device):
+        with mixed_precision(batch.heard.device):
+            answer = net(batch.heard)
+        edge = voice.REACH // voice.STRIDE
+        loss = unlike(answer[:, :, edge:-edge].float(), batch.target, batch.known)
+        training.descend(loss, "voice")
+        if training.looks(step):
+            _look(run, training)
+    training.conclude("voice")
+    return net.cpu()
+
+
+def _look(run: _Run, training: Training) -> None:
+    """Judge the net by how the openings it says correlate with those seen, and show some."""
+    pieces = _said_and_seen([training.settled("voice")], run.shares.watched)
+    correlation = np.mean(
+        [
+            lags.correlation(
+                *(np.concatenate(part)[:, OPENINGS] for part in zip(*each, strict=True))
+            )
+            for each in pieces.values()
+        ]
     )
+    training.note("correlation of the opening", float(correlation))
+    if run.shares.unseen and training.judge(1 - float(correlation)):
+        training.keep("voice")
+    who = "unseen" if run.shares.unseen else "learned"
+    caption = f"mouth opening of {who} persons: seen (grey) and said (blue)"
+    pictures = [_plotted(*each[0]) for each in list(pieces.values())[:SHOWN]]
+    training.show([Strip(caption, pictures)])
+
+
+def _plotted(said: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The inner openings (n, 8) of a clip's first 3 s as curves, each in its own deviations."""
+    picture = np.full((HEIGHT, PACE * FRAMES, 3), 255, np.uint8)
+    for lengths, colour in ((seen, (150, 150, 150)), (said, (74, 126, 187))):
+        opening = lengths[:FRAMES, mouth_shape.OPENING]
+        level = (opening - opening.mean()) / (opening.std() + 1e-6)
+        points = np.stack((PACE * np.arange(len(level)), HEIGHT * (0.6 - level / 7)), 1)
+        cv2.polylines(picture, [points.round().astype(np.int32)], False, colour, 2, cv2.LINE_AA)
+    return picture
 
 
 def correlations(nets: list[nn.Module], clips: list[dataset.Clip]) -> dict[str, float]:
     """Mean correlation of each predicted length with the measured one, over the groups of clips."""
     scores = np.array(
         [
-            _correlation(*(np.concatenate(part) for part in zip(*pieces, strict=True)))
+            lags.correlation(*(np.concatenate(part) for part in zip(*pieces, strict=True)))
             for pieces in _said_and_seen(nets, clips).values()
         ]
     )
@@ -158,22 +222,13 @@ def correlations(nets: list[nn.Module], clips: list[dataset.Clip]) -> dict[str, 
     return {name: round(float(value), 3) for name, value in zip(names, scores.mean(0), strict=True)}
 
 
-def _statistics(clips: list[dataset.Clip]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    grouped: dict[str, list[np.ndarray]] = {}
-    for clip in clips:
-        grouped.setdefault(clip.group, []).append(clip.raw)
-    joined = {group: np.concatenate(raws) for group, raws in grouped.items()}
-    floor = np.median([raw.std(0) for raw in joined.values()], axis=0) / 3
-    return {group: (raw.mean(0), np.maximum(raw.std(0), floor)) for group, raw in joined.items()}
-
-
-def _usual(clips: list[dataset.Clip], lags: dict[str, int], unit: np.ndarray) -> dict[str, Tensor]:
+def _usual(clips: list[dataset.Clip], moved: dict[str, int], unit: np.ndarray) -> dict[str, Tensor]:
     """The mean and deviation of a usual speaker in units of mouth shape, and the closed mouth."""
-    talking = [clip for clip in clips if clip.name in lags]
-    statistics = _statistics(talking)
+    talking = [clip for clip in clips if clip.name in moved]
+    usual = sequences.statistics(talking)
     rests = {clip.group: clip.rest for clip in talking}
-    means = [(mean - rests[group]) / unit for group, (mean, _) in statistics.items()]
-    deviations = [deviation / unit for _, deviation in statistics.values()]
+    means = [(mean - rests[group]) / unit for group, (mean, _) in usual.items()]
+    deviations = [deviation / unit for _, deviation in usual.values()]
     shapes = np.concatenate([(clip.raw - clip.rest) / unit for clip in talking])
     closed = shapes[shapes[:, mouth_shape.OPENING] < 0.15]
     return {
@@ -183,143 +238,24 @@ def _usual(clips: list[dataset.Clip], lags: dict[str, int], unit: np.ndarray) ->
     }
 
 
-def _lags(
-    clips: list[dataset.Clip],
-    run: Path,
-    config: dict[str, Any],
-    device: str,
-    begun: dict[str, Tensor] | None,
-) -> dict[str, int]:
-    """The clips whose lips follow their sound, and by how many frames the sound is to be moved."""
-    path = run / "lags.json"
-    if path.exists():
-        return json.loads(path.read_text())
-    net: nn.Module
-    if begun:
-        net = voice.VoiceNet().eval()
-        net.load_state_dict(begun)
-    else:
-        path_of_net = run / "voice-scoring.pt"
-        seed = config["seed"]
-        net = _train(gather(clips, {}), SCORING_STEPS, seed, path_of_net, config, device, [])
-    tried = range(-LARGEST_LAG, LARGEST_LAG + 1)
-    scores: dict[str, list[float]] = {}
-    for group, pieces in _said_and_seen([net], clips).items():
-        scores[group] = [_opening_at(lag, pieces) for lag in tried]
-    chosen = {}
-    for group, by_lag in scores.items():
-        best = int(np.argmax(by_lag))
-        lag = tried[best] if by_lag[best] > by_lag[LARGEST_LAG] + LAG_GAIN else 0
-        if by_lag[lag + LARGEST_LAG] >= IN_SYNC:
-            chosen[group] = lag
-    lags = {clip.name: chosen[clip.group] for clip in clips if clip.group in chosen}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(lags, indent=1))
-    return lags
-
-
-def _said_and_seen(
-    nets: list[nn.Module], clips: list[dataset.Clip]
-) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+def _said_and_seen(nets: list[nn.Module], clips: list[dataset.Clip]) -> dict[str, list[lags.Piece]]:
     """For every group, clip by clip: what the nets say and what was measured, (n, 8) each."""
     for net in nets:
         net.eval()
-    pieces: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    pieces: dict[str, list[lags.Piece]] = {}
     for clip in clips:
-        seconds = np.arange(len(clip.raw)) / FPS
+        seconds = np.arange(len(clip.raw)) / sequences.FPS
         column = seconds * MEL_RATE
-        whole = (column >= HEARD_BEFORE) & (column + HEARD_AFTER <= clip.mel.shape[1])
+        whole = (column >= sequences.HEARD_BEFORE) & (
+            column + sequences.HEARD_AFTER <= clip.mel.shape[1]
+        )
         if whole.any():
             said = voice.predict(nets, clip.mel, seconds[whole])
             pieces.setdefault(clip.group, []).append((said, clip.raw[whole]))
     return pieces
 
 
-def _opening_at(lag: int, pieces: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Correlation of the two openings when frame i shows what is said at frame i + lag."""
-    early, late = max(-lag, 0), max(lag, 0)
-    said = np.concatenate([said[late : len(said) - early, :2] for said, _ in pieces])
-    seen = np.concatenate([seen[early : len(seen) - late, :2] for _, seen in pieces])
-    return float(_correlation(said, seen).mean()) if len(said) > 1 else 0.0
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson's correlation of each column."""
-    a, b = a - a.mean(0), b - b.mean(0)
-    return (a * b).sum(0) / np.sqrt((a**2).sum(0) * (b**2).sum(0) + 1e-12)
-
-
-def _train(
-    material: Material,
-    steps: int,
-    seed: int,
-    path: Path,
-    config: dict[str, Any],
-    device: str,
-    unseen: list[dataset.Clip],
-    begun: dict[str, Tensor] | None = None,
-) -> nn.Module:
-    state.generator(seed, -1 % 2**31)
-    net = voice.VoiceNet().to(device)
-    rate = LEARNING_RATE
-    if begun:
-        net.load_state_dict(begun)
-        rate /= 3
-    kept = copy.deepcopy(net).eval()
-    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=WEIGHT_DECAY)
-    saved = state.resume(path, config)
-    if saved:
-        net.load_state_dict(saved["net"])
-        kept.load_state_dict(saved["kept"])
-        optimiser.load_state_dict(saved["optimiser"])
-    progress = trange(saved["step"] if saved else 0, steps, desc=path.stem, mininterval=5)
-    for step in progress:
-        net.train()
-        rng = state.generator(seed, step)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * _cosine(step, steps)
-        heard, target, known = (part.to(device) for part in _batch(material, rng))
-        with torch.autocast(device, torch.bfloat16):
-            answer = net(heard)
-        edge = voice.REACH // voice.STRIDE
-        loss = _unlike(answer[:, :, edge:-edge].float(), target, known)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        _average(kept, net, min(AVERAGED, (step + 1) / (step + 10)))
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
-            _save(path, config, step + 1, net, kept, optimiser)
-            scores = correlations([kept], unseen) if unseen else ""
-            progress.write(f"{path.stem} {step + 1} {loss.item():.3f} {scores}")
-    return kept.cpu()
-
-
-def _save(
-    path: Path,
-    config: dict[str, Any],
-    step: int,
-    net: nn.Module,
-    kept: nn.Module,
-    optimiser: torch.optim.Optimizer,
-) -> None:
-    states = {"net": net.state_dict(), "kept": kept.state_dict()}
-    state.save(
-        path, {"config": config, "step": step, "optimiser": optimiser.state_dict(), **states}
-    )
-
-
-@torch.no_grad()
-def _average(kept: nn.Module, net: nn.Module, share: float) -> None:
-    """Move the running mean a little towards the net."""
-    latest = net.state_dict()
-    for name, value in kept.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(latest[name], 1 - share)
-        else:
-            value.copy_(latest[name])
-
-
-def _unlike(answer: Tensor, target: Tensor, known: Tensor) -> Tensor:
+def unlike(answer: Tensor, target: Tensor, known: Tensor) -> Tensor:
     """How far answers (n, 8, t) are from targets, where those are `known` (n, 1, t)."""
     weights = torch.tensor(WEIGHTS, device=answer.device)[None, :, None] / sum(WEIGHTS)
     total = known.sum().clamp(min=1)
@@ -348,101 +284,6 @@ def _centred(values: Tensor, known: Tensor) -> Tensor:
     return (values - mean) * known
 
 
-def _cosine(step: int, steps: int) -> float:
-    """Learning rate as a share of the full one: a short warm-up, then half a cosine."""
-    return min(1.0, (step + 1) / 100) * 0.5 * (1 + cos(pi * step / steps))
-
-
-def _batch(material: Material, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Mel (n, 80, T), targets (n, 8, SEQUENCE), and where they are known (n, 1, SEQUENCE)."""
-    clip = np.searchsorted(material.chance, rng.random(BATCH)).clip(max=len(material.chance) - 1)
-    pace = rng.uniform(1 - STRETCH, 1 + STRETCH, BATCH)
-    span = SEQUENCE * voice.STRIDE * pace
-    # A sequence begins anywhere in its clip, or a little before it.
-    spare = (material.columns[clip] - span).clip(min=0)
-    begin = rng.uniform(-0.15 * span, spare + 0.15 * span)
-    columns = material.first_column[clip] + begin
-    steps = np.arange(-voice.REACH, SEQUENCE * voice.STRIDE + voice.REACH - 1)
-    heard = _interpolated(material.mel, columns[:, None] + steps * pace[:, None])
-
-    # Lips and sound agree to a frame or so at best.
-    at = begin[:, None] + np.arange(SEQUENCE) * voice.STRIDE * pace[:, None]
-    frame = (at + rng.uniform(-1.5, 1.5, (BATCH, 1))) * (FPS / MEL_RATE) - material.lag[clip, None]
-    last = material.frames[clip, None] - 1
-    inside = (frame >= 0) & (frame <= last)
-    inside &= (at >= HEARD_BEFORE) & (at + HEARD_AFTER <= material.columns[clip, None])
-    places = material.first_frame[clip, None] + frame.clip(0, last)
-    target = _interpolated(material.target.T, places)
-    known = torch.from_numpy(inside[:, None].astype(np.float32))
-    return augmented(heard.permute(1, 0, 2), rng), target.permute(1, 0, 2), known
-
-
-def _interpolated(values: Tensor, places: np.ndarray) -> Tensor:
-    """`values` (c, T) read at `places` (n, t) between its columns: (c, n, t)."""
-    below = np.floor(places).astype(np.int64).clip(0, values.shape[1] - 2)
-    share = torch.from_numpy((places - below).clip(0, 1).astype(np.float32))
-    index = torch.from_numpy(below)
-    return values[:, index] * (1 - share) + values[:, index + 1] * share
-
-
-def augmented(mel: Tensor, rng: np.random.Generator) -> Tensor:
-    """Mel (n, 80, t) as other microphones, rooms and throats would have given it."""
-    n = len(mel)
-
-    def draw(low: float, high: float, *shape: int) -> Tensor:
-        return torch.from_numpy(rng.uniform(low, high, (n, *shape)).astype(np.float32))
-
-    mel = _other_throat(mel, draw(-5, 5, 1), draw(0.88, 1.12, 1))
-    mel = _other_room(mel, draw(0.0, 0.85, 1), draw(-3.0, -0.25, 1))
-    bands = functional.interpolate(draw(-0.6, 0.6, 1, 7), N_MELS, mode="linear")[:, 0, :, None]
-    mel = mel + draw(-1.2, 0.8, 1, 1) + bands
-    # A noise floor hides what is quieter than itself: most voices have one far down.
-    hiss = functional.interpolate(draw(-0.7, 0.7, 1, 5), N_MELS, mode="linear")[:, 0, :, None]
-    floor = draw(-6.5, -1.2, 1, 1) + hiss
-    mel = torch.maximum(mel, floor + 0.3 * torch.randn(mel.shape))
-    return _masked(mel, rng).clamp(-4, 4)
-
-
-def _other_throat(mel: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Formants moved by `shift` (n, 1) bins and stretched by `scale` (n, 1)."""
-    places = (torch.arange(N_MELS)[None] * scale + shift).clamp(0, N_MELS - 1.001)
-    below = places.long()
-    share = (places - below)[:, :, None]
-    below = below[:, :, None].expand(-1, -1, mel.shape[2])
-    return mel.gather(1, below) * (1 - share) + mel.gather(1, below + 1) * share
-
-
-def _other_room(mel: Tensor, decay: Tensor, level: Tensor) -> Tensor:
-    """With what was heard before ringing on: `decay` a column down, at `level`."""
-    heard, ringing = [mel[:, :, 0]], mel[:, :, 0]
-    for column in range(1, mel.shape[2]):
-        # Decibels fall evenly; one unit of mel is 12.5 dB.
-        ringing = torch.maximum(ringing - 0.1 - decay, mel[:, :, column - 1])
-        heard.append(torch.maximum(mel[:, :, column], ringing + level))
-    return torch.stack(heard, 2)
-
-
-def _masked(mel: Tensor, rng: np.random.Generator) -> Tensor:
-    """Some bands and some moments unheard (SpecAugment: Park et al., Interspeech 2019)."""
-    mean = mel.mean((1, 2), keepdim=True)
-    moments = mel.shape[2]
-    for axis, size, widest in ((1, N_MELS, 14), (1, N_MELS, 8), (2, moments, moments // 16)):
-        start, width = rng.integers(0, size, (len(mel), 1)), rng.integers(0, widest, (len(mel), 1))
-        places = np.arange(size)
-        hidden = torch.from_numpy((places >= start) & (places < start + width))
-        mel = torch.where(hidden[:, :, None] if axis == 1 else hidden[:, None], mean, mel)
-    return mel
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("prepared", type=Path)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--table", type=Path, help="clips.csv: file, person, held_out")
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--nets", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--everyone", action="store_true", help="train on held-out persons too")
-    parser.add_argument("--start", type=Path, help="a compact checkpoint to go on from")
-    main(**vars(parser.parse_args()))
+    places, asked = words.read(__doc__, Config())
+    main(config=asked, **places)
