@@ -10,7 +10,7 @@ import checkpoints
 from face_detection.detection import Detection
 
 # Raised whenever the same detector with the same parameters starts to give other boxes.
-BOXES_VERSION = 2
+BOXES_VERSION = 3
 
 
 class Detector(Protocol):
@@ -36,10 +36,12 @@ def load_detector(
     searched and the faces followed through the others (`stride.Strided`). Raises `NamedError`
     `checkpoint-missing` or `checkpoint-corrupt` for S3FD's weights, ValueError for another name.
     """
-    from face_detection.stride import Strided
+    from face_detection.stride import LONG_STRIDE, STRIDE, Strided
 
     detector = _searching(name or default_detector(), still, batch_size)
-    return detector if still else Strided(detector)
+    if still:
+        return detector
+    return Strided(detector, LONG_STRIDE if detector.name == "s3fd" else STRIDE)
 
 
 def _searching(name: str, still: bool, batch_size: int | None) -> Detector:

@@ -1,51 +1,65 @@
 """Searching few frames of a video, and following the faces through those between.
 
 Where the same faces are found in two frames a stride apart, each is taken up in the frames between
-by its landmarks, from where it must be by then: a look at the face itself instead of a search of
-the whole picture. Wherever that is in doubt (a face comes or goes, leaps, turns away, or the
-picture changes), the frames are searched as if there was no stride.
+by its landmarks, from where it was in the frame before: a look at the face itself instead of a
+search of the whole picture. Landmarks hold on to whatever is there, so now and then, and wherever
+they fail, the detector looks again, at no more than the surroundings of the face. Whatever is in
+doubt then (a face comes or goes, leaps, or the picture changes) is searched as if there was no
+stride.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice, pairwise
 
 import numpy as np
 
 from face_detection import shots
-from face_detection.detection import Detection, iou
-from face_detection.detectors import Detector
+from face_detection.detection import Box, Detection, centre, iou
+from face_detection.detectors import Detector, working_copy
 from face_detection.fitting import fit
 
-STRIDE = 8
+# Frames between two searches: of a detector that is quick, and of one that takes most of a second.
+# Who comes and goes between two searches is not seen.
+STRIDE, LONG_STRIDE = 8, 24
+# So many frames after a search the detector looks at the faces that were followed since.
+LOOK_AGAIN = 8
 # A face that is somewhere else a stride later, or leans otherwise (degrees), may be another one.
-SAME_IOU, SAME_ROLL = 0.5, 15.0
-# What the landmarks find is not far from where the face must be.
-EXPECTED_IOU = 0.7
-# A search costs memory for every frame that is given at once.
-STRIDES_AT_ONCE = 3
+SAME_IOU, SAME_ROLL = 0.3, 15.0
+# What the landmarks, and the detector, find is not far from where the face must be.
+FITTED_IOU, SEEN_IOU = 0.7, 0.5
+# The surroundings of a face, in sides of it, and the size in which they are looked at.
+SURROUNDINGS, SURROUNDINGS_PIXELS = 2.0, 128 * 128
 
 
 class Strided:
     """A detector (see `detectors.Detector`) of frames that follow each other in a video.
 
-    Of frames that have nothing to do with each other it searches every one.
+    Of frames that have nothing to do with each other it searches every one. A frame that ended one
+    call and begins the next, as `overlapping` gives them, is searched once.
     """
+
+    batch_size = LONG_STRIDE + 1
 
     def __init__(self, detector: Detector, stride: int = STRIDE) -> None:
         self.name = detector.name
         self.parameters = {**detector.parameters, "stride": stride}
-        self.batch_size = STRIDES_AT_ONCE * stride + 1
         self._detector, self._stride = detector, stride
+        self._last: tuple[np.ndarray, list[Detection]] | None = None
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
         if not frames:
             return []
-        searched = sorted({*range(0, len(frames), self._stride), len(frames) - 1})
-        found = dict(
-            zip(searched, self._detector.detect([frames[n] for n in searched]), strict=True)
-        )
-        for first, last in pairwise(searched):
+        found: dict[int, list[Detection]] = {}
+        if self._last is not None and self._last[0] is frames[0]:
+            found[0] = self._last[1]
+        stops = sorted({*range(0, len(frames), self._stride), len(frames) - 1})
+        searched = [n for n in stops if n not in found]
+        faces = self._detector.detect([frames[n] for n in searched])
+        found.update(zip(searched, faces, strict=True))
+        for first, last in pairwise(stops):
             self._fill(frames, found, first, last)
+        self._last = frames[-1], found[len(frames) - 1]
         return [found[n] for n in range(len(frames))]
 
     def _fill(
@@ -66,24 +80,85 @@ class Strided:
             self._fill(frames, found, middle, last)
             return
         for at in range(first + 1, last):
-            share = (at - first) / (last - first)
-            followed = _followed(frames[at], [_between(a, b, share) for a, b in pairs])
-            if followed is None:
-                (followed,) = self._detector.detect([frames[at]])
-            found[at] = followed
+            share = 1 / (last - at + 1)
+            expected = [_between(a, b, share) for a, b in pairs]
+            faces = self._followed(frames[at], expected, (at - first) % LOOK_AGAIN == 0)
+            if faces is None:
+                (found[at],) = self._detector.detect([frames[at]])
+                self._fill(frames, found, at, last)
+                return
+            found[at] = sorted(faces, key=lambda face: face.score, reverse=True)
+            pairs = [(face, later) for face, (_, later) in zip(faces, pairs, strict=True)]
+
+    def _followed(
+        self, frame: np.ndarray, expected: Sequence[Detection], look: bool
+    ) -> list[Detection] | None:
+        """The faces where they are in this frame, None if one is not where it is expected.
+
+        With `look` they must be faces for the detector as well.
+        """
+        fitted = _nearest(fit(frame, expected, np.inf), expected, FITTED_IOU)
+        if fitted is not None and not look:
+            return fitted
+        seen = _nearest(self._around(frame, expected), expected, SEEN_IOU)
+        return fitted if fitted is not None and seen is not None else seen
+
+    def _around(self, frame: np.ndarray, faces: Sequence[Detection]) -> list[Detection]:
+        """What the detector finds at and around the faces."""
+        pictures, places = [], []
+        for face in faces:
+            left, top, right, bottom = _surroundings(frame, face.box)
+            part = frame[top:bottom, left:right]
+            picture, scale = working_copy(part, SURROUNDINGS_PIXELS, 1.0)
+            pictures.append(picture)
+            places.append((left, top, scale))
+        return [
+            replace(
+                each,
+                x1=each.x1 / scale + left,
+                y1=each.y1 / scale + top,
+                x2=each.x2 / scale + left,
+                y2=each.y2 / scale + top,
+            )
+            for found, (left, top, scale) in zip(
+                self._detector.detect(pictures), places, strict=True
+            )
+            for each in found
+        ]
+
+
+def overlapping(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    """`frames` in batches of `size`, 2 or more: each after the first begins with the frame that
+    the one before it ended with.
+    """
+    waiting = iter(frames)
+    batch = list(islice(waiting, size))
+    while batch:
+        yield batch
+        new = list(islice(waiting, size - 1))
+        batch = [batch[-1], *new] if new else []
 
 
 def _pairs(
     before: Sequence[Detection], after: Sequence[Detection]
 ) -> list[tuple[Detection, Detection]] | None:
     """Each face with itself a little later, None unless all are there in both."""
-    if len(before) != len(after):
+    later = _nearest(after, before, SAME_IOU)
+    if later is None or len(before) != len(after):
         return None
-    pairs = [(face, max(after, key=lambda other: iou(face.box, other.box))) for face in before]
-    if len({id(later) for _, later in pairs}) < len(pairs):
+    pairs = list(zip(before, later, strict=True))
+    return pairs if all(abs(a.roll - b.roll) <= SAME_ROLL for a, b in pairs) else None
+
+
+def _nearest(
+    found: Sequence[Detection], expected: Sequence[Detection], least_iou: float
+) -> list[Detection] | None:
+    """For each that is expected what was found there, each once; None if there is not enough."""
+    if len(found) < len(expected):
         return None
-    alike = (iou(a.box, b.box) >= SAME_IOU and abs(a.roll - b.roll) <= SAME_ROLL for a, b in pairs)
-    return pairs if all(alike) else None
+    nearest = [max(found, key=lambda other: iou(face.box, other.box)) for face in expected]
+    near = (iou(a.box, b.box) >= least_iou for a, b in zip(nearest, expected, strict=True))
+    return nearest if len({id(each) for each in nearest}) == len(expected) and all(near) else None
 
 
 def _unbroken(frames: Sequence[np.ndarray]) -> bool:
@@ -98,10 +173,9 @@ def _between(a: Detection, b: Detection, share: float) -> Detection:
     return Detection(*((1 - share) * ends[0] + share * ends[1]).tolist())
 
 
-def _followed(frame: np.ndarray, expected: Sequence[Detection]) -> list[Detection] | None:
-    """The faces where they are in this frame, None if one is not where it is expected."""
-    faces = fit(frame, expected, np.inf)
-    if len(faces) < len(expected):
-        return None
-    near = (max(iou(face.box, e.box) for e in expected) >= EXPECTED_IOU for face in faces)
-    return faces if all(near) else None
+def _surroundings(frame: np.ndarray, box: Box) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part of the frame that lies around a face."""
+    (x, y), (height, width) = centre(box), frame.shape[:2]
+    dx, dy = SURROUNDINGS / 2 * (box[2] - box[0]), SURROUNDINGS / 2 * (box[3] - box[1])
+    left, top = max(int(x - dx), 0), max(int(y - dy), 0)
+    return left, top, min(int(x + dx) + 1, width), min(int(y + dy) + 1, height)

@@ -20,6 +20,7 @@ from face_detection.detection import Detection
 from face_detection.detectors import Detector
 from face_detection.identity import identity_from
 from face_detection.persons import Person, link, require_faces
+from face_detection.stride import overlapping
 from media import provenance
 from media.assemble import concatenate
 from media.badge import add_badge
@@ -98,13 +99,14 @@ def detect_segment(
         return known
     faces: list[list[Detection]] = []
     signatures: list[np.ndarray] = []
-    size = _fitting(source, detector.batch_size, SEARCH_BYTES)
-    for batch in ahead(_batches(source.read(range(start, stop)), size)):
+    size = max(2, _fitting(source, detector.batch_size, SEARCH_BYTES))
+    for batch in ahead(overlapping(source.read(range(start, stop)), size)):
         if cancelled():
             raise Cancelled
-        faces.extend(detector.detect(batch))
-        signatures.extend(shots.signature(frame) for frame in batch)
-        progress(len(batch))
+        new = slice(1 if faces else 0, None)
+        faces.extend(detector.detect(batch)[new])
+        signatures.extend(shots.signature(frame) for frame in batch[new])
+        progress(len(batch[new]))
     seen = Seen(faces, np.array(signatures, np.uint8).reshape(-1, shots.SIDE, shots.SIDE))
     cache.put(key, start, stop, seen.faces)
     cache.put_signatures(key, start, stop, seen.signatures)

@@ -12,16 +12,19 @@ from face_detection.detection import Detection, iou
 from face_detection.detectors import load_detector
 from face_detection.frontal import DlibDetector
 from face_detection.persons import link
-from face_detection.stride import STRIDE, Strided
+from face_detection.stride import LONG_STRIDE, STRIDE, SURROUNDINGS_PIXELS, Strided, overlapping
 
 
 class Counting(DlibDetector):
-    """Remembers how many frames it was asked to search."""
+    """Remembers how many frames it was asked to search, and how many parts of frames."""
 
     searched = 0
+    looked_at = 0
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
-        self.searched += len(frames)
+        whole = sum(frame.size // 3 > 2 * SURROUNDINGS_PIXELS for frame in frames)
+        self.searched += whole
+        self.looked_at += len(frames) - whole
         return super().detect(frames)
 
 
@@ -81,6 +84,64 @@ def test_a_face_that_leaps_is_searched_for(counting: Counting, nodding: list[np.
     assert all(iou(box, boxes[0]) > 0.95 for box in boxes[:5])
     assert all(iou(box, boxes[-1]) > 0.95 for box in boxes[5:])
     assert iou(boxes[0], boxes[-1]) < 0.5
+
+
+def test_at_a_long_stride_a_part_of_the_frame_is_looked_at_now_and_then(
+    counting: Counting, nodding: list[np.ndarray]
+) -> None:
+    every = np.array([faces[0].box for faces in counting.detect(nodding)])
+    counting.searched = 0
+    found = Strided(counting, LONG_STRIDE).detect(nodding)
+    assert (counting.searched, counting.looked_at) == (2, 2)
+    error = np.abs(every - [faces[0].box for faces in found]).mean(axis=1)
+    assert (error / (every[:, 2] - every[:, 0])).mean() <= 0.005
+
+
+def test_a_face_that_is_hidden_for_a_while_is_not_there_meanwhile(
+    counting: Counting, nodding: list[np.ndarray]
+) -> None:
+    hidden = range(10, 18)
+    frames = [frame.copy() for frame in nodding]
+    for at in hidden:
+        frames[at][40:260, 130:330] = (120, 140, 160)
+    found = Strided(counting, LONG_STRIDE).detect(frames)
+    assert [len(faces) for faces in found] == [at not in hidden for at in range(25)]
+
+
+def test_where_landmarks_fail_the_surroundings_of_the_face_are_searched() -> None:
+    """As S3FD sees a face in profile, of which it is sure and landmarks know nothing."""
+    flat = np.full((300, 512, 3), 120, np.uint8)
+
+    class Sure(Counting):
+        def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
+            super().detect(frames)
+            sizes = [frame.shape[:2] for frame in frames]
+            return [[Detection(w / 4, h / 4, 3 * w / 4, 3 * h / 4, 1.0)] for h, w in sizes]
+
+    sure = Sure()
+    boxes = [face.box for (face,) in Strided(sure, LONG_STRIDE).detect([flat] * 25)]
+    assert (sure.searched, sure.looked_at) == (2, 23)
+    assert np.abs(np.array(boxes) - (128, 75, 384, 225)).max() < 3
+
+
+def test_a_frame_that_two_batches_share_is_searched_once(
+    counting: Counting, nodding: list[np.ndarray]
+) -> None:
+    strided = Strided(counting)
+    first, second = overlapping(nodding, 17)
+    assert second[0] is first[-1]
+    faces = strided.detect(first) + strided.detect(second)[1:]
+    assert counting.searched == 4
+    assert faces == Strided(counting).detect(nodding)
+
+
+@pytest.mark.parametrize(
+    ("count", "batches"),
+    [(0, []), (1, [[0]]), (3, [[0, 1, 2]]), (4, [[0, 1, 2], [2, 3]]), (5, [[0, 1, 2], [2, 3, 4]])],
+)
+def test_batches_overlap_by_a_frame(count: int, batches: list[list[int]]) -> None:
+    frames = [np.full((1, 1, 3), at, np.uint8) for at in range(count)]
+    assert [[int(f[0, 0, 0]) for f in batch] for batch in overlapping(frames, 3)] == batches
 
 
 def test_pictures_that_have_nothing_in_common_are_all_searched(counting: Counting) -> None:
