@@ -14,6 +14,7 @@ from app.system import generators, overview, system
 from app.visitor import visitor
 from jobs.errors import not_found
 from jobs.records import FINAL, Job, Upload
+from jobs.summary import length
 
 pages = Blueprint("pages", __name__)
 for words_for in (words.moment, words.ahead, words.size):
@@ -56,7 +57,7 @@ def start() -> str:
         max_bytes=settings.max_upload_bytes,
         max_seconds=settings.max_seconds,
         max_size=words.size(settings.max_upload_bytes),
-        max_duration=words.length(settings.max_seconds),
+        max_duration=length(settings.max_seconds),
     )
 
 

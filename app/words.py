@@ -1,20 +1,8 @@
-"""Numbers, times and states as people say them."""
+"""Numbers, times and choices as people say them."""
 
 from datetime import UTC, datetime
 
 NBSP = "\N{NO-BREAK SPACE}"
-
-STATES = {
-    "uploaded": "About to start",
-    "detecting": "Looking for faces",
-    "choosing": "Who speaks?",
-    "queued": "Waiting for its turn",
-    "rendering": "Moving the mouth",
-    "finishing": "Putting picture and sound together",
-    "done": "Your video is ready",
-    "failed": "This did not work",
-    "cancelled": "Cancelled",
-}
 
 # What happens to a video that is not as long as the voice.
 SYNC_MODES = {
@@ -40,17 +28,10 @@ def size(count: int) -> str:
     """Bytes as "2 GB" or "350 kB", in powers of 1024 as limits are set."""
     value = float(count)
     for unit in ("bytes", "kB", "MB"):
-        if value < 1024:
+        if value < 999.5:  # more would be four digits, which .3g writes with an exponent
             return f"{value:.3g}{NBSP}{unit}"
         value /= 1024
     return f"{value:.3g}{NBSP}GB"
-
-
-def length(seconds: int) -> str:
-    """Seconds as "90 seconds", "60 minutes" or "2 hours"."""
-    if seconds >= 7200:
-        return f"{seconds / 3600:.3g} hours"
-    return f"{seconds / 60:.3g} minutes" if seconds >= 120 else f"{seconds} seconds"
 
 
 def moment(iso: str) -> str:

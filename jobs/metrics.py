@@ -18,6 +18,7 @@ COUNTERS = {
     "failures": ("Jobs that failed, by the code of the error.", "code"),
     "broken_segments": ("Segments that were lost or broke and were tried again.", "code"),
     "frames": ("Frames that were worked on; with step_seconds_sum, how many a second.", "step"),
+    "webhooks": ("Tries to tell a webhook, by what came of them.", "outcome"),
     "removed": ("What retention and tidying removed.", "what"),
 }
 _HISTOGRAM = "step_seconds"

@@ -91,7 +91,8 @@ class Job(Record):
 
     `picture` is what the boxes of the persons lie in: key, frame, width and height. `previews` are
     frames to look through: frame, time in seconds, key, and boxes of person and box. `not_animated`
-    are the stretches of the result as `workers.sight.NotAnimated` has them.
+    are the stretches of the result as `workers.sight.NotAnimated` has them. `webhook` is whom to
+    tell how it goes on: url, and secret or None.
     """
 
     __tablename__ = "job"
@@ -107,6 +108,7 @@ class Job(Record):
     previews: Mapped[list[dict[str, Any]] | None]
     not_animated: Mapped[list[dict[str, Any]] | None]
     result_key: Mapped[str | None]
+    webhook: Mapped[dict[str, Any] | None]
     created: Mapped[float] = mapped_column(default=time.time, index=True)
     updated: Mapped[float] = mapped_column(default=time.time, onupdate=time.time)
 
@@ -119,6 +121,9 @@ class Job(Record):
     )
     segments: Mapped[list["Segment"]] = relationship(
         order_by="Segment.index", cascade="all, delete-orphan", passive_deletes=True
+    )
+    deliveries: Mapped[list["Delivery"]] = relationship(
+        order_by="Delivery.created", cascade="all, delete-orphan", passive_deletes=True
     )
 
 
@@ -191,6 +196,25 @@ class Segment(Record):
     holder: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[float] = mapped_column(default=0.0)
     suspect: Mapped[bool] = mapped_column(default=False)
+
+
+class Delivery(Record):
+    """Something that a job's webhook is to be told.
+
+    `due` is when it is tried next, in seconds since 1970; None once it was `delivered` or given up.
+    While a try lasts it is when that is taken for lost. `error` is what was wrong with the last.
+    """
+
+    __tablename__ = "delivery"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), index=True)
+    event: Mapped[str] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(default=0)
+    created: Mapped[float] = mapped_column(default=time.time)
+    due: Mapped[float | None] = mapped_column(default=time.time, index=True)
+    delivered: Mapped[float | None]
+    error: Mapped[dict[str, Any] | None]
 
 
 class Token(Record):

@@ -20,6 +20,7 @@ from jobs.queue import Queue
 from jobs.records import FINAL, Job, Person, Receipt, Segment, Transfer, Upload, Voice, new_id
 from jobs.settings import Settings
 from jobs.storage import Storage
+from jobs.webhooks import Webhook
 from media import sandbox
 from media.errors import no_audio_track, not_a_face_file, not_a_voice
 from media.probe import Limits
@@ -32,6 +33,7 @@ WHOLE_JOB = (
     selectinload(Job.voices).selectinload(Voice.upload),
     selectinload(Job.persons),
     selectinload(Job.segments),
+    selectinload(Job.deliveries),
 )
 
 
@@ -116,14 +118,16 @@ class Jobs:
         options: Mapping[str, Any] | None = None,
         consent: bool = False,
         receipt: Receipt | None = None,
+        webhook: Webhook | None = None,
     ) -> Job:
-        """Start a job of the owner's own uploads.
+        """Start a job of the owner's own uploads, of which a `webhook` is told how it goes on.
 
         For another job's result other `options` are usual, see `jobs.chaining`.
         With a receipt, what the same request made before is given again.
 
-        Raises NamedError: not-found, bad-option, no-voice, too-long, too-many-jobs, key-reused, and
-        MediaError for a source without a picture and a voice that cannot drive a mouth.
+        Raises NamedError: not-found, bad-option, no-voice, too-long, too-many-jobs, key-reused,
+        bad-webhook, and MediaError for a source without a picture and a voice that cannot drive a
+        mouth.
         """
         source = self._upload(owner, source_id)
         if source.kind == "audio":
@@ -138,6 +142,7 @@ class Jobs:
             source_id=source_id,
             options=checked.to_dict(),
             consent=time.time() if consent else None,
+            webhook=webhook and webhook.record(self.settings.webhook_allow),
         )
         job.voices = spoken
         with self.database.write() as session:
@@ -149,7 +154,7 @@ class Jobs:
         return self.job(job.id)
 
     def job(self, job_id: str) -> Job:
-        """A job with its source, voices, persons and segments. Raises NamedError not-found."""
+        """A job that is loaded whole. Raises NamedError not-found."""
         with self.database.read() as session:
             if job := session.get(Job, job_id, options=WHOLE_JOB):
                 return job

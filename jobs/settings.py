@@ -77,6 +77,9 @@ class Settings:
     metrics: str = _setting(
         "local", "Who may read /metrics: local (this machine only), all, or off."
     )
+    webhook_allow: str = _setting(
+        "", "Hosts, with commas between, that webhooks may call though private or plain http."
+    )
     lease_seconds: float = _setting(
         20.0, "Silence after which a worker is taken for dead and its piece given to another."
     )

@@ -71,5 +71,7 @@ def _keep_the_clock(**_: Any) -> None:
     if part() == BEAT:
         from workers.clock import Clock
         from workers.desk import workshop
+        from workers.messenger import Messenger
 
         Clock(workshop()).start()
+        Messenger(workshop()).start()

@@ -27,10 +27,10 @@ class Body:
         if unknown := sorted(values.keys() - known):
             raise self.wrong(unknown[0], "there is no such field")
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, most: int = 255) -> str:
         value = self._values.get(name)
-        if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
-            raise self.wrong(name, "it must be a text of 1 to 255 characters")
+        if not isinstance(value, str) or not 0 < len(value) <= most or not value.isprintable():
+            raise self.wrong(name, f"it must be a text of 1 to {most} characters")
         return value
 
     def has(self, name: str) -> bool:

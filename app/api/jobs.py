@@ -13,9 +13,11 @@ from app.api.repeats import receipt
 from app.desk import jobs, jobs_of
 from app.visitor import visitor
 from jobs.choices import Point, VoiceChoice
+from jobs.destination import LONGEST_URL
 from jobs.errors import not_found
 from jobs.options import LARGEST_SIDE
 from jobs.records import FINAL
+from jobs.webhooks import Webhook
 from media.errors import NamedError
 
 
@@ -27,7 +29,7 @@ def list_jobs() -> dict[str, Any]:
 
 @api.post("/jobs")
 def create_job() -> tuple[dict[str, Any], int]:
-    body = Body(request, known={"source", "voices", "options", "consent"})
+    body = Body(request, known={"source", "voices", "options", "consent", "webhook"})
     consent = body.flag("consent")
     if consent is False:
         raise NamedError(
@@ -42,6 +44,7 @@ def create_job() -> tuple[dict[str, Any], int]:
         body.fields("options"),
         consent is True,
         receipt(json.dumps(request.get_json(), sort_keys=True)),
+        _webhook(body),
     )
     return representation.job(job), 202
 
@@ -128,6 +131,14 @@ def _voices(body: Body) -> list[VoiceChoice]:
         )
         for voice in body.items("voices", known={"audio", "person", "start", "gain", "point"})
     ]
+
+
+def _webhook(body: Body) -> Webhook | None:
+    told = body.item("webhook", known={"url", "secret"})
+    if told is None:
+        return None
+    secret = told.text("secret") if told.has("secret") else None
+    return Webhook(told.text("url", most=LONGEST_URL), secret)
 
 
 def _point(voice: Body) -> Point | None:

@@ -471,3 +471,36 @@ def test_a_result_whose_file_is_gone_is_not_found(
 ) -> None:
     (Path(app.extensions["jobs"].storage.root) / "jobs" / job["id"] / "result.mp4").unlink()
     assert client.get(f"{JOBS}/{job['id']}/result").status_code == 404
+
+
+def test_a_webhook_is_kept_and_its_secret_never_shown(
+    client: FlaskClient, app: Flask, request_body: dict[str, Any]
+) -> None:
+    hook = {"url": "https://hooks.example.com/told", "secret": "0123456789abcdef"}
+    made = client.post(JOBS, json=request_body | {"webhook": hook})
+    assert made.get_json()["webhook"] == {"url": hook["url"], "signed": True, "deliveries": []}
+    job = client.delete(f"{JOBS}/{made.get_json()['id']}").get_json()
+    (delivery,) = job["webhook"]["deliveries"]
+    assert (delivery["event"], delivery["state"]) == ("job.cancelled", "waiting")
+    assert (delivery["attempts"], delivery["error"]) == (0, None)
+    assert hook["secret"] not in client.get(f"{JOBS}/{job['id']}").text
+    assert hook["secret"] not in client.get(f"{JOBS}/{job['id']}/details").text
+
+
+@pytest.mark.parametrize(
+    ("webhook", "code"),
+    [
+        ({"url": "http://hooks.example.com/"}, "bad-webhook"),
+        ({"url": "https://127.0.0.1/"}, "bad-webhook"),
+        ({"url": "https://hooks.example.com/", "secret": "short"}, "bad-webhook"),
+        ({"url": "https://hooks.example.com/", "password": "x"}, "bad-field"),
+        ({"url": 7}, "bad-field"),
+        ("https://hooks.example.com/", "bad-field"),
+    ],
+)
+def test_a_webhook_that_cannot_be_used_is_refused_with_the_job(
+    client: FlaskClient, request_body: dict[str, Any], webhook: Any, code: str
+) -> None:
+    answer = client.post(JOBS, json=request_body | {"webhook": webhook})
+    assert (answer.status_code, answer.get_json()["code"]) == (422, code)
+    assert client.get(JOBS).get_json()["jobs"] == []

@@ -3,13 +3,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import words
+from jobs import summary
 from jobs.options import Options
 from jobs.records import STATES
 from media.timeline import SYNC_MODES
 
 
 def test_every_state_has_words() -> None:
-    assert set(words.STATES) == set(STATES)
+    assert set(summary.STATES) == set(STATES)
 
 
 def test_every_sync_mode_has_words_and_the_default_comes_first() -> None:
@@ -23,6 +24,7 @@ def test_every_sync_mode_has_words_and_the_default_comes_first() -> None:
         (900, "900\N{NO-BREAK SPACE}bytes"),
         (2 * 1024**3, "2\N{NO-BREAK SPACE}GB"),
         (350 * 1024, "350\N{NO-BREAK SPACE}kB"),
+        (1010 * 1024, "0.986\N{NO-BREAK SPACE}MB"),
     ],
 )
 def test_sizes(count: int, said: str) -> None:
@@ -33,7 +35,7 @@ def test_sizes(count: int, said: str) -> None:
     ("seconds", "said"), [(90, "90 seconds"), (3600, "60 minutes"), (9000, "2.5 hours")]
 )
 def test_lengths(seconds: int, said: str) -> None:
-    assert words.length(seconds) == said
+    assert summary.length(seconds) == said
 
 
 @pytest.mark.parametrize(

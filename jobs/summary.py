@@ -1,0 +1,39 @@
+"""How a job stands, as people say it."""
+
+from jobs.outlook import Outlook
+from jobs.records import Job
+
+STATES = {
+    "uploaded": "About to start",
+    "detecting": "Looking for faces",
+    "choosing": "Who speaks?",
+    "queued": "Waiting for its turn",
+    "rendering": "Moving the mouth",
+    "finishing": "Putting picture and sound together",
+    "done": "Your video is ready",
+    "failed": "This did not work",
+    "cancelled": "Cancelled",
+}
+
+
+def summary(job: Job, turn: Outlook | None) -> str:
+    """The state in words, with the place in the queue where others are before it."""
+    # An answer may be there, and the worker that acts on it not yet.
+    words = STATES["queued" if job.state == "choosing" and not is_asking(job) else job.state]
+    if turn is None or turn.position == 1:
+        return words
+    when = "" if turn.seconds is None else f", in {length(max(1, round(turn.seconds)))} or so"
+    return f"{STATES['queued']}: number {turn.position}{when}"
+
+
+def is_asking(job: Job) -> bool:
+    """Whether the job waits for somebody to say who speaks."""
+    unknown = any(voice.person is None and not voice.point for voice in job.voices)
+    return job.state == "choosing" and unknown
+
+
+def length(seconds: int) -> str:
+    """Seconds as "90 seconds", "60 minutes" or "2 hours"."""
+    if seconds >= 7200:
+        return f"{seconds / 3600:.3g} hours"
+    return f"{seconds / 60:.3g} minutes" if seconds >= 120 else f"{seconds} seconds"
