@@ -30,6 +30,7 @@ from wav2lip.compact import mouth_shape
 from wav2lip.compact.engine import CompactEngine
 from wav2lip.evaluation import expert as experts
 from wav2lip.evaluation.footage import Face, steadied
+from wav2lip.training import lags
 
 FPS = Fraction(25)
 # Lags in frames of 40 ms, as the published SyncNet is asked for; at a positive one the voice is
@@ -129,23 +130,6 @@ def verdict(curve: np.ndarray, seconds: float, demand: Demand) -> dict[str, Any]
     }
 
 
-def correlations(seen: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """How openings (n, k) seen and said correlate at each of `LAGS`, mean over the k: (31,).
-
-    NaN where they overlap by less than half a second.
-    """
-    curve = np.full(len(LAGS), np.nan)
-    for place, lag in enumerate(LAGS.tolist()):
-        a = seen[max(-lag, 0) : len(seen) - max(lag, 0)]
-        b = said[max(lag, 0) : len(said) - max(-lag, 0)]
-        if len(a) < FPS / 2:
-            continue
-        a, b = a - a.mean(0), b - b.mean(0)
-        spread = np.sqrt((a**2).sum(0) * (b**2).sum(0)) + 1e-9
-        curve[place] = ((a * b).sum(0) / spread).mean()
-    return curve
-
-
 def _verdicts(measured: Sequence[Outcome], demand: Demand, by_folder: bool) -> list[dict[str, Any]]:
     groups: dict[str, list[Outcome]] = {}
     for each in measured:
@@ -218,7 +202,7 @@ class _VoiceJudge:
         points = [landmarks_in_fitted(f, tuple(b)) for f, b in zip(frames, boxes, strict=False)]
         seen = mouth_shape.measure(steadied(np.stack(points)))
         said = self._engine.drive(mel_spectrogram(samples), 0, len(points), FPS)
-        return correlations(seen[sounding, OPENINGS], said[sounding, OPENINGS])
+        return lags.curve([(said[sounding, OPENINGS], seen[sounding, OPENINGS])], LAGS.tolist())
 
 
 class _ExpertJudge:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dataset import sync
-from dataset.sync import LAGS, USUAL, correlations, verdict
+from dataset.sync import LAGS, USUAL, verdict
 from media.probe import probe
 from media.sound import read_sound
 from media.video import read_frames
@@ -97,12 +97,6 @@ def test_a_verdict_names_the_reason() -> None:
     assert reason((3, 0.6), seconds=2).startswith("the lips do not follow")
     assert reason((3, 0.2), seconds=4).startswith("the lips do not follow")
     assert reason((3, 0.2), seconds=40) == ""
-
-
-def test_a_positive_lag_is_a_late_voice() -> None:
-    seen = np.random.default_rng(0).normal(size=(100, 2))
-    said = np.roll(seen, 4, axis=0)
-    assert LAGS[np.argmax(correlations(seen, said))] == 4
 
 
 def test_silence_says_nothing(write_footage: Callable[..., Path], tmp_path: Path) -> None:
