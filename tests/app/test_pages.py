@@ -37,13 +37,6 @@ def test_a_checkpoint_that_is_not_here_cannot_be_selected(client: FlaskClient) -
     assert '<option value="s3fd"' not in page
 
 
-def test_the_first_page_is_light(client: FlaskClient) -> None:
-    files = ["style.css", "mark.svg", "sample/face.webp", "start.js", "api.js", "field.js"]
-    files += ["again.js", "record.js", "voices.js", "words.js", "waveform.js"]
-    parts = [client.get("/").data, *(client.get(f"/static/{file}").data for file in files)]
-    assert sum(map(len, parts)) < 100_000
-
-
 def test_a_job_has_a_page_and_its_names_stay_text(client: FlaskClient, job: dict[str, Any]) -> None:
     for path in (f"/jobs/{job['id']}", "/jobs"):
         page = client.get(path).text

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import wave
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -53,9 +54,15 @@ def browser_type_launch_args(chromium: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def base_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the installation behind `base_url` keeps its files: its folder `var`."""
+    return tmp_path_factory.mktemp("installation")
+
+
+@pytest.fixture(scope="session")
+def base_url(chromium: str, installation: Path) -> Iterator[str]:
     """The address of a whole installation with an empty var folder, shared by all tests."""
-    folder = tmp_path_factory.mktemp("installation")
+    folder = installation
     address = f"http://127.0.0.1:{_free_port()}"
     environment = {
         **os.environ,
@@ -77,6 +84,77 @@ def base_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     finally:
         stack.send_signal(signal.SIGTERM)
         stack.wait(timeout=60)
+
+
+class Mortal:
+    """A web server alone, which can be killed and comes back at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = f"http://127.0.0.1:{_free_port()}"
+
+    def start(self) -> None:
+        bind = self.address.removeprefix("http://")
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--config",
+            "python:app.server",
+            "--bind",
+            bind,
+        ]
+        log = self.folder / "log"
+        with log.open("a") as file:
+            self.process = subprocess.Popen(
+                [*command, "app:create_app()"],
+                env={**os.environ, "VAR_DIR": str(self.folder / "var")},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        _wait_for(self.address, self.process, log)
+
+    def kill(self) -> None:
+        """End it as a power cut would, with all its processes."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def mortal(chromium: str, tmp_path: Path) -> Iterator[Mortal]:
+    server = Mortal(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def slow() -> Callable[[Page], None]:
+    """Let a page send 4 MB a second and no more."""
+
+    def slow(page: Page) -> None:
+        conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": 4_000_000}
+        connection = page.context.new_cdp_session(page)
+        connection.send("Network.enable")
+        connection.send("Network.emulateNetworkConditions", {"offline": False, **conditions})
+
+    return slow
+
+
+@pytest.fixture(scope="session")
+def long_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tone of 131 s that swells every second; 12.6 MB, three pieces of a transfer and a bit."""
+    rate = 48000
+    time = np.arange(131 * rate) / rate
+    wave_form = 12000 * np.sin(2 * np.pi * 180 * time) * np.sin(np.pi * time) ** 2
+    path = tmp_path_factory.mktemp("voices") / "Long story.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(wave_form.astype("<i2").tobytes())
+    return path
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What a visitor does, from the first page to the finished video."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ import av
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+
+from app import sample
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +24,15 @@ WORK = 240_000  # milliseconds that finding faces and rendering may take on a bu
 def no_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("faces") / "sky.png"
     Image.new("RGB", (320, 240), (120, 160, 220)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def lost_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture that no other test gives, so that its file belongs to one job alone."""
+    path = tmp_path_factory.mktemp("faces") / "lost.png"
+    with Image.open(sample.face()) as picture:
+        picture.convert("RGB").crop((70, 0, 390, 300)).save(path)
     return path
 
 
@@ -86,8 +98,8 @@ def test_a_picture_without_a_face_says_so(
     page: Page, give: Give, no_face: Path, short_voice: Path
 ) -> None:
     give(no_face, short_voice)
-    expect(page.locator(".stopped .message")).to_contain_text("face", timeout=WORK)
-    expect(page.locator(".stopped .remedy")).not_to_be_empty()
+    expect(page.locator(".stopped-job .message")).to_contain_text("face", timeout=WORK)
+    expect(page.locator(".stopped-job .remedy")).not_to_be_empty()
     expect(page.get_by_role("link", name="Start again")).to_be_visible()
 
 
@@ -100,6 +112,25 @@ def test_a_running_job_can_be_cancelled_and_deleted(page: Page, tmp_path: Path) 
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.wait_for_url("**/jobs")
     expect(page.get_by_text("Nothing here yet")).to_be_visible()
+
+
+def test_what_failed_is_tried_once_more_when_its_cause_is_gone(
+    page: Page, installation: Path, short_voice: Path, lost_face: Path
+) -> None:
+    digest = hashlib.sha256(lost_face.read_bytes()).hexdigest()
+    page.goto("/")
+    page.get_by_label("Choose a file or drop a picture").set_input_files(lost_face)
+    expect(page.get_by_text("picture, 320 × 300")).to_be_visible()
+    (stored,) = (path for path in (installation / "var").rglob(f"{digest}*") if path.is_file())
+    away = stored.rename(stored.with_name("away"))
+    page.get_by_label("Choose a file or drop a recording").set_input_files(short_voice)
+    page.get_by_label("I may use this face and this voice").check()
+    page.get_by_role("button", name="Animate").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("This did not work", timeout=WORK)
+    expect(page.locator(".stopped-job .remedy")).not_to_be_empty()
+    away.rename(stored)
+    page.get_by_role("button", name="Try once more").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your video is ready", timeout=WORK)
 
 
 def test_the_list_shows_a_visitor_only_their_own_jobs(
