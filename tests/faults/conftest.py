@@ -1,6 +1,9 @@
 """Workers in a world that misbehaves."""
 
+import errno
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import pytest
 from jobs.choices import VoiceChoice
 from tests.faults.campaign import Recipe
 from tests.faults.material import recipes
+from tests.faults.program import free_port
 from tests.workers.conftest import Stack
 
 EVERYTHING = ("redis", "light", "engine", "beat")
@@ -25,13 +29,16 @@ class World(Stack):
             "SEGMENT_SECONDS": "0.2",
             "LEASE_SECONDS": "3",
             "SWEEP_SECONDS": "1",
+            "HOST": "127.0.0.1",
+            "PORT": str(free_port()),
             **environment,
         }
+        self.address = f"http://{own['HOST']}:{own['PORT']}"
         self._faults = folder / "faults"
         self.suffer()
         super().__init__(own, folder / "log")
         self._commands = {
-            name: command.replace("celery ", "python -m tests.faults.faulty ")
+            name: re.sub(r"\b(celery|gunicorn) --", r"python -m tests.faults.faulty \1 --", command)
             for name, command in self._commands.items()
         }
         self.recipes = recipes(folder)
@@ -66,3 +73,28 @@ def world(tmp_path: Path, settings: dict[str, str]) -> Iterator[World]:
     made = World(tmp_path, **settings)
     yield made
     made.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real one, of 2 MB, where this may be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip(
+            "nobody may mount anything here; the tests with errors in their place show the same"
+        )
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def fill(path: Path) -> None:
+    """Take all the room that a disk has left."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise

@@ -1,4 +1,5 @@
-"""`python -m tests.faults.faulty ...`: celery, in a world whose files and clock misbehave.
+"""`python -m tests.faults.faulty PROGRAM ...`: celery or gunicorn, in a world whose files and clock
+misbehave.
 
 The file that FAULTS names says how, at any moment anew: {"errno": "ENOSPC", "matching": PATTERN}
 lets nothing be written where the path matches, {"hang": PATTERN} lets it take for ever, and
@@ -11,6 +12,7 @@ import io
 import json
 import os
 import re
+import runpy
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-from celery.__main__ import main
 
 from jobs import database
 from workers import steps
@@ -72,5 +73,5 @@ steps.limit = lambda *_: 6.0 if "hang" in _faults() else 300.0
 database.BUSY_MILLISECONDS = 500  # a test must not wait for half a minute
 
 if __name__ == "__main__":
-    sys.argv[0] = "celery"
-    main()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -37,9 +37,7 @@ class Program:
     """`mouth serve` on a folder of its own, set to notice faults soon."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         own = {
             "VAR_DIR": str(folder / "var"),
             "PORT": str(self.port),
@@ -140,3 +138,9 @@ class Program:
 
 def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,15 +1,13 @@
 """No room, and no disk, at every stage of a job: it says so, and goes on when that is mended."""
 
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobs.retention import tidy
 from tests.faults.campaign import LATER
-from tests.faults.conftest import EVERYTHING, World
+from tests.faults.conftest import EVERYTHING, World, fill
 
 pytestmark = pytest.mark.slow
 ID = "[0-9a-f]{32}"
@@ -48,18 +46,6 @@ def test_a_disk_that_takes_nothing_stops_each_stage_by_name(
     assert list(world.jobs.settings.work_dir.iterdir()) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real one, of 2 MB, where this may be mounted."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("nobody may mount anything here; the test above shows the same")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
-
-
 def test_a_disk_that_is_really_full_stops_a_job_by_name(small_disk: Path, tmp_path: Path) -> None:
     """The database is elsewhere, so that the story can be told."""
     world = World(
@@ -72,8 +58,7 @@ def test_a_disk_that_is_really_full_stops_a_job_by_name(small_disk: Path, tmp_pa
         world.start(*EVERYTHING)
         job_id = world.new_job(world.recipes[2])
         filler = small_disk / "filler"
-        with pytest.raises(OSError, match="No space left"):
-            fill(filler)
+        fill(filler)
         world.until_state(job_id, "failed", "done")
         assert world.error(job_id) == "disk-full"
         filler.unlink()
@@ -82,12 +67,6 @@ def test_a_disk_that_is_really_full_stops_a_job_by_name(small_disk: Path, tmp_pa
         assert world.error(job_id) is None
     finally:
         world.stop()
-
-
-def fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
 
 
 def test_files_that_vanish_are_made_again(world: World) -> None:
