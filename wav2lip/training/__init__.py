@@ -1,5 +1,6 @@
-"""Training of the compact model: prepare, train_voice, train_renderer, export.
+"""From clips to weights.
 
-In that order. Each module reads from top to bottom, runs as
-`python -m wav2lip.training.<name> --help`, and has a `main` with plain arguments.
+The compact model: prepare, train_voice, train_renderer, export. The networks of the paper:
+train_expert, train_generator. Each reads from top to bottom and has a `main`; what they share is in
+loop, state and report.
 """

@@ -34,5 +34,12 @@ def test_compact_is_tuned_to_a_speaker(
         for name, value in before["renderer"].items()
         if name.endswith("weight")
     ]
+    config = after["config"]
+    assert (config["voice"]["steps"], config["renderer"]["critic_steps"]) == (2, 2)
+    assert config["voice"]["start"] == config["renderer"]["start"] == "compact.pt"
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for stage in ("voice-0", "voice-1", "reader", "pairs", "critic"):
+        assert f"<h2>{stage}</h2>" in page
+    assert "reference, drawn, real (learned persons)" in page
     # A few small steps away from where it began, not a beginning anew.
     assert 0 < max(apart) < 0.05
