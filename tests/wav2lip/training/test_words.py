@@ -8,7 +8,9 @@ from wav2lip.training import train_renderer, train_voice, words
 
 
 def test_every_part_of_a_configuration_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = "train prepared run --table clips.csv --steps 7 --average 0.9 --everyone --start base.pt"
+    asked = (
+        "train prepared run --table clips.csv --steps 7 --average 0.9 --everyone --start base.pt"
+    )
     monkeypatch.setattr("sys.argv", asked.split())
     places, config = words.read(train_renderer.__doc__, train_renderer.Config())
     assert places == {
