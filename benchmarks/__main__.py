@@ -1,21 +1,31 @@
 """What the work costs on this machine: stages and whole jobs, beside the plain reference.
 
-    python -m benchmarks [--quick] [--only WORD] [--seconds S] [--memory-seconds S] [--json FILE]
+    python -m benchmarks [--quick] [--long] [--only WORD] [--json FILE]
+    python -m benchmarks --markdown FILE
 
 On a machine that does other things meanwhile, compare the seconds of processors at work.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from benchmarks import jobs, quality, stages
+from benchmarks import jobs, memory, quality, stages
 from benchmarks.measure import Row, machine
 
-GROUPS = {"stages": stages.rows, "quality": quality.rows, "jobs": jobs.rows}
+GROUPS = {
+    "stages": stages.rows,
+    "quality": quality.rows,
+    "jobs": jobs.rows,
+    "memory": memory.rows,
+}
+# Seconds of voice and video in a job, and in the longer of two jobs whose memory is compared.
+SECONDS, QUICK_SECONDS = 10.0, 2.0
+LONG, LONGER = 30.0, 600.0
 
 
 def table(rows: list[Row]) -> Iterator[str]:
@@ -45,16 +55,31 @@ def _times(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}x"
 
 
+def markdown(report: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of a table for a document, of what was written as JSON."""
+    yield "| work | seconds | of processors | GFLOP/s | memory | reference takes |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for values in report["rows"]:
+        row = Row(**values)
+        speed = _figure(row.gflops, 0) + (f" ({_percent(row.share_of_peak)})" if row.gflops else "")
+        times = " / ".join(filter(None, (_times(row.ratio), _times(row.cpu_ratio))))
+        memory = row.memory and f"{row.memory:.0f} MiB"
+        cells = (_figure(row.seconds, 2), _figure(row.cpu, 2), speed, memory, times or row.note)
+        yield f"| {row.work} | " + " | ".join(cell or "" for cell in cells) + " |"
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--quick", action="store_true", help="two seconds of video, not ten")
+    options.add_argument("--long", action="store_true", help="memory of ten minutes of video")
     options.add_argument("--only", choices=GROUPS, help="a group of rows")
-    options.add_argument("--seconds", type=float, help="of voice and video in a job")
-    options.add_argument("--memory-seconds", type=float, help="of the long video (600)")
     options.add_argument("--json", type=Path, default=Path("benchmarks.json"))
+    options.add_argument("--markdown", type=Path, help="print what this JSON holds, and no more")
     chosen = options.parse_args()
-    seconds = chosen.seconds or (2.0 if chosen.quick else 10.0)
-    long = chosen.memory_seconds or (20.0 if chosen.quick else 600.0)
+    if chosen.markdown:
+        print("\n".join(markdown(json.loads(chosen.markdown.read_text()))))
+        return
+    seconds, long = QUICK_SECONDS if chosen.quick else SECONDS, LONGER if chosen.long else LONG
     print(json.dumps(machine()))
     rows: list[Row] = []
     print(next(table([])), flush=True)

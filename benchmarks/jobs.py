@@ -14,10 +14,9 @@ from benchmarks.measure import Cost, Row, of_process
 PROCFILE = Path(__file__).resolve().parent.parent / "Procfile"
 
 
-def rows(folder: Path, seconds: float, long: float) -> Iterator[Row]:
+def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
     yield from _compared(folder, seconds)
     yield from _overhead(folder)
-    yield from _memory(folder, long)
 
 
 def _compared(folder: Path, seconds: float) -> Iterator[Row]:
@@ -55,15 +54,6 @@ def _overhead(folder: Path) -> Iterator[Row]:
             cpu=milliseconds / 1000,
             note=f"{milliseconds:.0f} ms",
         )
-
-
-def _memory(folder: Path, long: float) -> Iterator[Row]:
-    for seconds in (10.0, long):
-        film = material.film(folder / "long.mp4", 1280, 720, round(seconds * material.FPS))
-        voice = material.voice(folder / "long.wav", seconds)
-        mine = _job(film, voice, ["--weights", str(networks.generator_weights(folder))])
-        yield _row(f"1280x720, {seconds:g} s, dlib, wav2lip", mine, None, round(seconds * 25))
-        film.unlink()
 
 
 def _row(work: str, mine: dict[str, float], plain: Cost | None, frames: int, note: str = "") -> Row:

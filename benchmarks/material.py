@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from skimage.data import astronaut, rocket
 
+from media.assemble import concatenate
 from media.pictures import write_picture
 from media.sound import read_sound
 from media.video import VideoWriter
@@ -29,6 +30,12 @@ def film(path: Path, width: int, height: int, frames: int) -> Path:
     with VideoWriter(path, width, height, FPS) as writer:
         for frame in moving(width, height, frames):
             writer.write(frame)
+    return path
+
+
+def repeated(short: Path, path: Path, frames: int, times: int) -> Path:
+    """A `film` of so many frames, again and again; nothing is encoded anew."""
+    concatenate([short] * times, None, path, FPS, frames * times)
     return path
 
 

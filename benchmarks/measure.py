@@ -53,6 +53,14 @@ def of_process(command: Sequence[str]) -> Cost:
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
+def most_memory(pid: int | str = "self") -> float:
+    """The most memory that a process has held so far, in MiB. Raises FileNotFoundError."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    # A process that has ended, and that nobody has asked about yet, holds none.
+    kilobytes = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(kilobytes[0]) / 1024 if kilobytes else 0.0
+
+
 @cache
 def peak(dtype: torch.dtype) -> float:
     """GFLOP in a second of a processor at work, when two large matrices multiply."""
@@ -90,10 +98,4 @@ def _of_one_call(work: Callable[[], object]) -> Cost:
     Path("/proc/self/clear_refs").write_text("5")
     began, busy = time.perf_counter(), time.process_time()
     work()
-    return Cost(time.perf_counter() - began, time.process_time() - busy, _most_memory())
-
-
-def _most_memory() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-    return int(kilobytes) / 1024
+    return Cost(time.perf_counter() - began, time.process_time() - busy, most_memory())

@@ -21,9 +21,9 @@ from face_detection.fitting import fit
 
 # Frames between two searches: of a detector that is quick, and of one that takes most of a second.
 # Who comes and goes between two searches is not seen.
-STRIDE, LONG_STRIDE = 8, 24
+STRIDE, LONG_STRIDE = 8, 25
 # So many frames after a search the detector looks at the faces that were followed since.
-LOOK_AGAIN = 8
+LOOK_AGAIN = 9
 # A face that is somewhere else a stride later, or leans otherwise (degrees), may be another one.
 SAME_IOU, SAME_ROLL = 0.3, 15.0
 # What the landmarks, and the detector, find is not far from where the face must be.
@@ -39,11 +39,10 @@ class Strided:
     call and begins the next, as `overlapping` gives them, is searched once.
     """
 
-    batch_size = LONG_STRIDE + 1
-
     def __init__(self, detector: Detector, stride: int = STRIDE) -> None:
         self.name = detector.name
         self.parameters = {**detector.parameters, "stride": stride}
+        self.batch_size = max(LONG_STRIDE // stride, 1) * stride + 1
         self._detector, self._stride = detector, stride
         self._last: tuple[np.ndarray, list[Detection]] | None = None
 

@@ -1,11 +1,12 @@
 """The measuring itself: memory, processors at work, arithmetic, and the table."""
 
 import sys
+from dataclasses import asdict
 
 import pytest
 import torch
 
-from benchmarks.__main__ import table
+from benchmarks.__main__ import markdown, table
 from benchmarks.jobs import worker_environment
 from benchmarks.measure import Row, gflop, of_call, of_process
 
@@ -41,3 +42,13 @@ def test_jobs_run_with_the_settings_of_the_engine_worker() -> None:
 def test_the_table_leaves_open_what_was_not_measured() -> None:
     _, line = table([Row("draw", seconds=2.0, frames_per_second=12.5, ratio=8.04)])
     assert line.split() == ["draw", "2.000", "12.5", "8.0x"]
+
+
+def test_the_table_of_a_document_is_made_of_the_json() -> None:
+    rows = [
+        Row("draw", 2.0, 3.5, gflops=380.4, share_of_peak=0.951, memory=512.3, cpu_ratio=8.04),
+        Row("boxes", note="mean 0.2 %"),
+    ]
+    _, _, first, second = markdown({"rows": [asdict(row) for row in rows]})
+    assert first == "| draw | 2.00 | 3.50 | 380 (95%) | 512 MiB | 8.0x |"
+    assert second == "| boxes |  |  |  |  | mean 0.2 % |"
