@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from wav2lip import weights
 from wav2lip.compact import crop, driving, settling
 from wav2lip.compact.pasting import paste
-from wav2lip.compact.renderer import ROWS, Renderer
+from wav2lip.compact.renderer import ROWS, Drawing, Renderer, mouth_and_jaw
 from wav2lip.compact.voice import VoiceNet
 from wav2lip.engine import Precision
 from wav2lip.precision import best_device, fast_dtype
@@ -44,6 +44,7 @@ class CompactEngine:
         self._nets = [_for_inference(net, "cpu") for net in nets]
         self._renderer = _for_inference(renderer, self.device)
         self._speaker = speaker
+        self._kept = mouth_and_jaw().to(self.device)
         self._dtype = torch.float32 if precision == "fp32" else fast_dtype(self.device)
 
     @classmethod
@@ -131,8 +132,7 @@ class CompactEngine:
         device_type = torch.device(self.device).type
         with torch.autocast(device_type, self._dtype, enabled=self._dtype != torch.float32):
             if (plain := shares == 0).any():
-                features = [known[which[plain]] for known in self._renderer.encode(faces, faces)]
-                drawing = self._renderer.draw(features, faces[which[plain]], shapes[plain])
+                drawing = self._redrawn(faces, which[plain], shapes[plain])
                 flow[plain] = drawing.flow.float()
                 painted[plain] = (drawing.result - drawing.warped).float()
             if (restless := ~plain).any():
@@ -142,8 +142,15 @@ class CompactEngine:
                     self._renderer, own, shapes[restless], closed, shares[restless]
                 )
                 flow[restless], painted[restless] = moved, (result - warped).float()
-        levels = painted * 127.5
+        flow, levels = flow * self._kept, painted * (self._kept * 127.5)
         return flow.permute(0, 2, 3, 1).cpu().numpy(), levels.permute(0, 2, 3, 1).cpu().numpy()
+
+    def _redrawn(self, faces: Tensor, which: Tensor, shapes: Tensor) -> Drawing:
+        """The faces of those indices in `shapes`, each looked at once."""
+        looks, again = which.unique(return_inverse=True)
+        seen = faces[looks].contiguous(memory_format=torch.channels_last)
+        features = [known[again] for known in self._renderer.encode(seen, seen)]
+        return self._renderer.draw(features, faces[which], shapes)
 
 
 def _networks(

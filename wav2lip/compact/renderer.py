@@ -118,6 +118,19 @@ def lower_face() -> Tensor:
     return (from_top * from_bottom)[:, None] * from_side[None]
 
 
+def mouth_and_jaw() -> Tensor:
+    """How much of a drawing is kept where a face is drawn on itself, (56, 96) in 0..1.
+
+    Its pose is right as it is: nose and cheeks that were moved all the same would make it look a
+    little like somebody else.
+    """
+    rows = torch.arange(TOP, crop.SIZE) + 0.5
+    columns = torch.arange(crop.SIZE) + 0.5
+    from_top = _smooth((rows - BLANK) / 12)
+    from_side = _smooth((36 - (columns - crop.SIZE / 2).abs()) / 14)
+    return from_top[:, None] * from_side[None]
+
+
 def _smooth(x: Tensor) -> Tensor:
     x = x.clamp(0, 1)
     return x * x * (3 - 2 * x)
