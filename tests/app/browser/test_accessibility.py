@@ -1,12 +1,18 @@
 """Every page, in every dress, held against WCAG 2.2 AA by axe-core."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from werkzeug.serving import make_server
+
+from app import create_app
+from jobs.settings import from_environment
 
 pytestmark = pytest.mark.browser
 
@@ -60,12 +66,27 @@ def visited(
         "choosing": choosing,
         "stopped": stopped,
         "another person": f"/?video={done.rpartition('/')[2]}",
+        "same again": f"/?again={done.rpartition('/')[2]}",
         "my videos": "/jobs",
         "system": "/system",
         "API": "/api",
         "not found": "/jobs/none",
     }
     return state, places
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a site that asks for a password; nobody works behind its pages."""
+    folder = tmp_path_factory.mktemp("locked")
+    settings = dataclasses.replace(from_environment(), var_dir=folder, site_password="open up")
+    server = make_server("127.0.0.1", 0, create_app(settings), threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture(params=DRESSES)
@@ -86,18 +107,51 @@ def test_no_page_breaks_a_rule(dressed: BrowserContext, visited: Any) -> None:
         assert problems(page) == [], name
 
 
+def test_an_opened_page_breaks_none(dressed: BrowserContext, visited: Any) -> None:
+    page = dressed.new_page()
+    page.goto(visited[1]["done"])
+    page.get_by_role("button", name="Compare with the original").click()
+    page.get_by_text("How this was made, and what the file says of itself").click()
+    expect(page.get_by_text("Yes, since this program signed it")).to_be_visible()
+    expect(page.locator(".said svg")).to_be_visible()
+    assert problems(page) == []
+    assert sticks_out(page) <= 0
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_the_question_for_the_password_breaks_none(
+    browser: Browser, locked: str, dress: str
+) -> None:
+    context = browser.new_context(base_url=locked, **DRESSES[dress])
+    page = context.new_page()
+    page.goto("/jobs")
+    expect(page.get_by_label("Password")).to_be_focused()
+    assert problems(page) == []
+    page.get_by_label("Password").fill("a guess")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("This is not the password.")
+    assert problems(page) == []
+    assert sticks_out(page) <= 0
+    context.close()
+
+
 def test_nothing_sticks_out_sideways(dressed: BrowserContext, visited: Any) -> None:
     page = dressed.new_page()
     for name, place in visited[1].items():
         page.goto(place, wait_until="networkidle")
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, name
+        assert sticks_out(page) <= 0, name
 
 
 def test_somebody_else_has_an_empty_list_without_a_fault(page: Page) -> None:
     page.goto("/jobs")
     expect(page.get_by_text("Nothing here yet")).to_be_visible()
     assert problems(page) == []
+
+
+def sticks_out(page: Page) -> int:
+    """Pixels by which the page is wider than its window."""
+    wide: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return wide
 
 
 def problems(page: Page) -> list[str]:
