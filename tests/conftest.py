@@ -6,6 +6,7 @@ import wave
 from fractions import Fraction
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -15,7 +16,13 @@ from media.video_writer import VideoWriter
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Processes that test side by side share the processors, and so do those that they start."""
+    """Nothing has to be quick where processes that test side by side share the processors; so do
+    those that they start.
+    """
+    hypothesis.settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("patient")
     if config.getoption("numprocesses", None):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
