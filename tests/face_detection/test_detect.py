@@ -67,7 +67,7 @@ def test_what_only_resembles_a_face_is_none(picture, still: DlibDetector) -> Non
     assert still.detect([frame]) == [[]]
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 1000), (1000, 1)])
 def test_odd_pictures_have_no_face(size: tuple[int, int], still: DlibDetector) -> None:
     assert still.detect([np.full((*size, 3), 128, np.uint8)]) == [[]]
 
