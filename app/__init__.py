@@ -17,6 +17,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     from app import (
         api,
+        compress,
         errors,
         forms,
         operation,
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     # What they look at comes in this order: whatever is refused early costs little.
-    for part in (errors, security, visitor, password, ownership, receiving):
+    for part in (compress, errors, security, visitor, password, ownership, receiving):
         part.register(app)
     app.before_request(security.check_body)
     app.register_blueprint(operation.operation)
