@@ -27,6 +27,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         receiving,
         security,
         visitor,
+        weights,
     )
     from app.files import UploadRequest
     from jobs.service import Jobs
@@ -56,5 +57,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(operation.operation)
     app.register_blueprint(pages.pages)
     app.register_blueprint(forms.forms)
+    app.register_blueprint(weights.weights)
     app.register_blueprint(api.api)
     return app

@@ -20,6 +20,7 @@ STATUS = {
     "password-needed": 401,
     "cross-site": 403,
     "form-expired": 403,
+    "not-allowed": 403,
     "not-found": 404,
     "method-not-allowed": 405,
     "not-now": 409,

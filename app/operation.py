@@ -33,12 +33,12 @@ def metrics() -> Response:
     Raises NamedError not-found.
     """
     allowed = jobs().settings.metrics
-    if allowed != "all" and not (allowed == "local" and _is_local()):
+    if allowed != "all" and not (allowed == "local" and is_local()):
         raise not_found("page")
     return Response(health.exposition(jobs()), mimetype="text/plain; version=0.0.4")
 
 
-def _is_local() -> bool:
+def is_local() -> bool:
     """Whether this machine itself asks, and no proxy on behalf of somebody else."""
     if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
         return False

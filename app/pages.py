@@ -12,12 +12,13 @@ from app.guide import guide
 from app.ownership import check_owner
 from app.system import generators, overview, system
 from app.visitor import visitor
+from app.weights import may_fetch
 from jobs.errors import not_found
 from jobs.records import FINAL, Job, Upload
 from jobs.summary import length
 
 pages = Blueprint("pages", __name__)
-for words_for in (words.moment, words.ahead, words.size):
+for words_for in (words.moment, words.ahead, words.size, words.host):
     pages.add_app_template_filter(words_for)
 
 WAITING = ("choosing", *FINAL)  # states in which nothing happens by itself
@@ -117,7 +118,7 @@ def api_guide() -> str:
 
 @pages.get("/system")
 def installation() -> str:
-    return render_template("system.html", **overview(all_jobs()))
+    return render_template("system.html", may_fetch=may_fetch(), **overview(all_jobs()))
 
 
 @pages.get("/jobs/<id>")

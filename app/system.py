@@ -8,7 +8,7 @@ from typing import Any
 from kombu.exceptions import OperationalError as BrokerAway
 
 import checkpoints
-from jobs import health
+from jobs import downloads, health
 from jobs.queue import DESK, ENGINE, LIGHT
 from jobs.service import Jobs
 from jobs.settings import Settings
@@ -49,11 +49,15 @@ def overview(jobs: Jobs) -> dict[str, Any]:
         waiting = {name: jobs.queue.length(name) for name in (DESK, LIGHT, ENGINE)}
     except BrokerAway:
         waiting = {}
+    weights = downloads.listed(jobs.database)
+    fetching = [name for name, each in weights.items() if each.state in downloads.OPEN]
     return {
         "readiness": health.readiness(jobs),
         "workers": workers,
         "waiting": waiting,
         "disk": {"free": usage.free, "total": usage.total},
         "checkpoints": checkpoints.all(),
+        "downloads": weights,
+        "fetching": f"Fetching {', '.join(fetching)}." if fetching else "",
         "versions": versions(),
     }

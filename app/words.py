@@ -1,6 +1,7 @@
 """Numbers, times and choices as people say them."""
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -32,6 +33,11 @@ def size(count: int) -> str:
             return f"{value:.3g}{NBSP}{unit}"
         value /= 1024
     return f"{value:.3g}{NBSP}GB"
+
+
+def host(url: str) -> str:
+    """The host of an address."""
+    return urlsplit(url).hostname or ""
 
 
 def moment(iso: str) -> str:

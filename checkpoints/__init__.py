@@ -1,7 +1,8 @@
 """The weights this program knows: what they are, where they lie, and whether they are whole.
 
-`manifest.json` lists them. Files lie in the folder named by the environment variable
-MOUTH_CHECKPOINTS, or beside this module; what ships with the program is found in either case.
+`manifest.json` lists them, or the file that the environment variable MOUTH_MANIFEST names. Files
+lie in the folder named by MOUTH_CHECKPOINTS, or beside this module; what ships with the program is
+found in either case.
 """
 
 import hashlib
@@ -49,7 +50,8 @@ def folder() -> Path:
 
 def all() -> list[Checkpoint]:
     """Every checkpoint of the manifest, the default first."""
-    entries = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    manifest = Path(os.environ.get("MOUTH_MANIFEST") or MANIFEST)
+    entries = json.loads(manifest.read_text(encoding="utf-8"))
     return [Checkpoint(name=name, **entry) for name, entry in entries.items()]
 
 

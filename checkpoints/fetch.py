@@ -120,7 +120,7 @@ def _failed(url: str, checkpoint: Checkpoint, error: Exception) -> NamedError:
     return NamedError(
         "download-failed",
         f"“{checkpoint.name}” could not be downloaded ({error}).",
-        "Is this machine online? Run the command again: it continues where it stopped. "
+        "Is this machine online? Try again: it continues where it stopped. "
         f"Or download {url} on another machine and put it at "
         f"{folder() / checkpoint.file}.",
     )

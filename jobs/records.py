@@ -258,7 +258,10 @@ class Receipt(Record):
 
 
 class Worker(Record):
-    """A worker that was heard: its `part` is a process of the Procfile, `memory` is in bytes."""
+    """A worker that was heard: its `part` is a process of the Procfile, `memory` is in bytes.
+
+    `device` is what it computes on, in words, where that matters.
+    """
 
     __tablename__ = "worker"
 
@@ -266,6 +269,25 @@ class Worker(Record):
     part: Mapped[str]
     seen: Mapped[float]
     memory: Mapped[int] = mapped_column(BigInteger)
+    device: Mapped[str | None]
+
+
+class Download(Record):
+    """Weights that somebody wants fetched, by the name of their checkpoint, or that were.
+
+    States: `waiting`, `running`, `done`, `failed`, `cancelled`. `done` and `total` are bytes.
+    `holder` names the one run that may write; without a sign of it until `lease_until` it is lost.
+    """
+
+    __tablename__ = "download"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    done: Mapped[int] = mapped_column(BigInteger)
+    total: Mapped[int | None] = mapped_column(BigInteger)
+    error: Mapped[dict[str, Any] | None]
+    holder: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[float]
 
 
 class Counter(Record):

@@ -77,6 +77,9 @@ class Settings:
     metrics: str = _setting(
         "local", "Who may read /metrics: local (this machine only), all, or off."
     )
+    fetching: str = _setting(
+        "local", "Who may fetch weights on the system page: local (this machine only), all, or off."
+    )
     webhook_allow: str = _setting(
         "", "Hosts, with commas between, that webhooks may call though private or plain http."
     )

@@ -62,7 +62,7 @@ def _bring_the_tables(**_: Any) -> None:
 @worker_process_init.connect
 def _live_with_the_worker(**_: Any) -> None:
     end_with_parent()
-    Heartbeat(Database(settings.database), part()).start()
+    Heartbeat(Database(settings.database), part(), settings.precision).start()
 
 
 @worker_ready.connect
@@ -71,7 +71,9 @@ def _keep_the_clock(**_: Any) -> None:
     if part() == BEAT:
         from workers.clock import Clock
         from workers.desk import workshop
+        from workers.fetching import Fetcher
         from workers.messenger import Messenger
 
         Clock(workshop()).start()
         Messenger(workshop()).start()
+        Fetcher(workshop().database).start()

@@ -14,7 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from jobs import logs
 from jobs.database import Database, insert
+from jobs.queue import ENGINE
 from jobs.records import Worker
+from workers.device import device
 
 EVERY = 5.0  # seconds
 
@@ -22,10 +24,11 @@ EVERY = 5.0  # seconds
 class Heartbeat(threading.Thread):
     """Tells of this process until it ends; `part` is its name in the Procfile."""
 
-    def __init__(self, database: Database, part: str) -> None:
+    def __init__(self, database: Database, part: str, precision: str) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self._database = database
         self._part = part
+        self._precision = precision
         self._name = f"{part}@{socket.gethostname()}:{os.getpid()}"
         self._over = threading.Event()
 
@@ -44,8 +47,9 @@ class Heartbeat(threading.Thread):
         self.join()
 
     def tell(self) -> None:
-        """Write down that this process lives, and what memory it holds."""
-        facts = {"part": self._part, "seen": time.time(), "memory": memory()}
+        """Write down that this process lives, what memory it holds, and what it computes on."""
+        where = device(self._precision) if self._part == ENGINE else None
+        facts = {"part": self._part, "seen": time.time(), "memory": memory(), "device": where}
         with self._database.write() as session:
             row = insert(session, Worker).values(name=self._name, **facts)
             session.execute(row.on_conflict_do_update(index_elements=[Worker.name], set_=facts))

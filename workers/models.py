@@ -4,7 +4,7 @@ import os
 from functools import lru_cache
 
 import wav2lip
-from face_detection.detectors import Detector, load_detector
+from face_detection.detectors import Detector, default_detector, load_detector
 from wav2lip.engine import Engine
 from workers.order import Source
 
@@ -18,8 +18,18 @@ def engine_for(source: Source, precision: str = "auto") -> Engine:
 
 
 def detector_for(source: Source, name: str = "") -> Detector:
-    """The detector called `name`, or the best one; in one frame it looks for smaller faces."""
-    return _detector(name or None, source.is_fixed, source.options.face_det_batch_size)
+    """The detector called `name`, or the best one whose weights are here now.
+
+    In one frame it looks for smaller faces.
+    """
+    return _detector(
+        name or default_detector(), source.is_fixed, source.options.face_det_batch_size
+    )
+
+
+def engine_loaded() -> bool:
+    """Whether this process has drawn something, or is about to."""
+    return _engine.cache_info().currsize > 0
 
 
 @lru_cache(maxsize=2)
@@ -29,7 +39,7 @@ def _engine(name: str, batch_size: int | None, precision: str) -> Engine:
 
 
 @lru_cache(maxsize=4)
-def _detector(name: str | None, still: bool, batch_size: int | None) -> Detector:
+def _detector(name: str, still: bool, batch_size: int | None) -> Detector:
     return load_detector(name, still=still, batch_size=batch_size)
 
 

@@ -18,11 +18,17 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from app import sample
 from media.video import read_frames
 from media.video_writer import VideoWriter
+
+from .published import Publisher
+
+# Milliseconds, on a busy machine, until what does not come true is a failure.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -60,13 +66,25 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def base_url(chromium: str, installation: Path) -> Iterator[str]:
+def publisher() -> Iterator[Publisher]:
+    """Somebody who publishes weights that the installation can fetch."""
+    with Publisher() as publisher:
+        yield publisher
+        publisher.open.set()
+        publisher.shutdown()
+
+
+@pytest.fixture(scope="session")
+def base_url(chromium: str, installation: Path, publisher: Publisher) -> Iterator[str]:
     """The address of a whole installation with an empty var folder, shared by all tests."""
     folder = installation
     address = f"http://127.0.0.1:{_free_port()}"
     environment = {
         **os.environ,
         "VAR_DIR": str(folder / "var"),
+        "MOUTH_MANIFEST": str(publisher.manifest(folder / "manifest.json")),
+        "MOUTH_CHECKPOINTS": str(folder / "weights"),
+        "no_proxy": "127.0.0.1",
         "PORT": address.rpartition(":")[2],
         "SEGMENT_SECONDS": "2",
     }
@@ -144,9 +162,9 @@ def slow() -> Callable[[Page], None]:
 
 @pytest.fixture(scope="session")
 def long_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tone of 131 s that swells every second; 12.6 MB, three pieces of a transfer and a bit."""
+    """A tone of 140 s that swells every second; 13.4 MB, three pieces of a transfer and a bit."""
     rate = 48000
-    time = np.arange(131 * rate) / rate
+    time = np.arange(140 * rate) / rate
     wave_form = 12000 * np.sin(2 * np.pi * 180 * time) * np.sin(np.pi * time) ** 2
     path = tmp_path_factory.mktemp("voices") / "Long story.wav"
     with wave.open(str(path), "wb") as file:
@@ -162,7 +180,7 @@ def page(page: Page) -> Iterator[Page]:
     """A page on which any error of our scripts fails the test."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE)
     yield page
     assert errors == []
 

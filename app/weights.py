@@ -1,0 +1,45 @@
+"""Fetching weights from the system page: for whoever runs the program, and nobody else."""
+
+from flask import Blueprint, redirect, url_for
+from werkzeug.wrappers import Response
+
+from app.desk import jobs
+from app.operation import is_local
+from jobs import downloads
+from media.errors import NamedError
+
+weights = Blueprint("weights", __name__)
+
+
+@weights.post("/system/weights/<name>/fetch")
+def fetch(name: str) -> Response:
+    _check_operator()
+    downloads.ask(jobs().database, name)
+    return _back()
+
+
+@weights.post("/system/weights/<name>/cancel")
+def cancel(name: str) -> Response:
+    _check_operator()
+    downloads.cancel(jobs().database, name)
+    return _back()
+
+
+def may_fetch() -> bool:
+    """Whether FETCHING lets who is asking fetch weights."""
+    allowed = jobs().settings.fetching
+    return allowed == "all" or (allowed == "local" and is_local())
+
+
+def _check_operator() -> None:
+    """Raises NamedError `not-allowed`."""
+    if not may_fetch():
+        raise NamedError(
+            "not-allowed",
+            "Only whoever runs this program may do that.",
+            "On its machine, open this page at localhost or run `mouth fetch NAME`.",
+        )
+
+
+def _back() -> Response:
+    return redirect(url_for("pages.installation", _anchor="weights"), 303)
