@@ -30,6 +30,9 @@ from commands.words import FILE, FOLDER, NEW_FOLDER
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--processes", type=int, default=2, show_default=True)
 @click.option("--device", help="cpu or cuda; the best when not given.")
+@click.option(
+    "--precision", default="auto", show_default=True, help="As of `mouth animate`; fp32 is exact."
+)
 def evaluate(
     clips: Path,
     report: Path,
@@ -42,6 +45,7 @@ def evaluate(
     seed: int,
     processes: int,
     device: str | None,
+    precision: str,
 ) -> None:
     """Measure how well weights speak, on the CLIPS of real speakers in a folder.
 
@@ -70,6 +74,7 @@ def evaluate(
         seed=seed,
         processes=processes,
         device=device,
+        precision=precision,
     )
     with _bar(checkpoint) as progress:
         mine = evaluate(checkpoint, plan, progress)

@@ -45,6 +45,7 @@ class Plan:
     seed: int = 0
     processes: int = 2
     device: str | None = None
+    precision: str = "auto"
 
 
 def watched(pair: Pair, plan: Plan) -> Footage:
@@ -60,7 +61,7 @@ def score_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> Scor
     experts = [_expert(path, key) for key, path in heard_by.items()]
 
     def made() -> Score:
-        engine = _engine(checkpoint, plan.device)
+        engine = _engine(checkpoint, plan.device, precision=plan.precision)
         other = of_length(_other_voice(pair), len(clip))
         score = redrawn(clip, rest, engine, plan.seed)
         for take in takes_of(clip, other, rest, engine):
@@ -82,7 +83,7 @@ def keys(plan: Plan) -> list[str]:
 def _made_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> list[object]:
     """All that decides what is made of a pair."""
     clips = [content_hash(pair.face), content_hash(pair.other), pair.offset]
-    return [*clips, plan.frames, rest.tolist(), _hash(checkpoint), plan.seed]
+    return [*clips, plan.frames, rest.tolist(), _hash(checkpoint), plan.seed, plan.precision]
 
 
 def _kept(key: str, plan: Plan, measure: Callable[[], Score]) -> Score:
@@ -107,7 +108,9 @@ def sheet_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> Shee
     key = _key("sheet", *_made_of(pair, rest, checkpoint, plan))
     other = of_length(_other_voice(pair), len(clip))
     player = plan.keep / "players" / f"{key}.mp4"
-    return drawn(clip, other, rest, _engine(checkpoint, plan.device), player)
+    return drawn(
+        clip, other, rest, _engine(checkpoint, plan.device, precision=plan.precision), player
+    )
 
 
 def _key(*parts: object) -> str:

@@ -109,6 +109,18 @@ def test_going_on_measures_only_what_is_new(clips: Path, report: Path, expert: P
     assert speed.sub("", (report / "evaluation.json").read_text()) == speed.sub("", values)
 
 
+def test_exact_pictures_are_measured_for_themselves(
+    clips: Path, report: Path, expert: Path, figures: dict[str, Any]
+) -> None:
+    before = set((report / "scores").iterdir())
+    answer = mouth("evaluate", clips, report, *FEW, "--expert", expert, "--precision", "fp32")
+    assert answer.exit_code == 0, answer.output
+    assert len(set((report / "scores").iterdir()) - before) == 2
+    exact = json.loads((report / "evaluation.json").read_text())["figures"]
+    quick = figures["opening_r"]["takes"]["still"]["mean"]
+    assert exact["opening_r"]["takes"]["still"]["mean"] == pytest.approx(quick, abs=0.05)
+
+
 def test_a_clip_without_a_face_is_left_out_and_said_so(
     clips: Path, report: Path, tmp_path: Path
 ) -> None:
