@@ -6,8 +6,8 @@ import { request } from './api.js';
 export async function again(url, form, face, voices) {
   const job = await request('GET', url);
   face.adopt(job.source.name, job.source.kind, `${url}/source`, Promise.resolve(job.source));
-  voices.adopt(job.voices.map(({ audio, name, duration, start }, place) => ({
-    name, address: `${url}/voices/${place + 1}`, start, upload: { id: audio, kind: 'audio', duration },
+  voices.adopt(job.voices.map(({ audio, name, duration, start, gain }, place) => ({
+    name, address: `${url}/voices/${place + 1}`, start, gain, upload: { id: audio, kind: 'audio', duration },
   })));
   const { options } = job;
   form.querySelector('#overlay').checked = options.overlay;

@@ -1,6 +1,6 @@
 /** The JSON API as this site's pages use it. */
 
-const BASE = '/api/v1';
+export const BASE = '/api/v1';
 
 /** A failure the visitor can read: `message` says what is wrong, `remedy` what to do next. */
 export class Problem extends Error {
@@ -16,13 +16,13 @@ export function missing(message, remedy) {
   return new Problem({ code: 'missing', message, remedy });
 }
 
-const unreachable = () => new Problem({
+export const unreachable = () => new Problem({
   code: 'unreachable',
   message: 'The server cannot be reached.',
   remedy: 'Check the connection and try again.',
 });
 
-const unexpected = (status) => new Problem({
+export const unexpected = (status) => new Problem({
   code: 'unexpected',
   message: `The server answered in a way this page does not understand (${status}).`,
   remedy: 'Reload the page and try again.',
@@ -45,32 +45,6 @@ export async function request(method, path, body) {
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
   throw answer?.code ? new Problem(answer) : unexpected(response.status);
-}
-
-/**
- * Sends a file; `role` ("source" or "voice") lets the server refuse a sound as a face at once.
- * Returns { done, abort }: `done` resolves to the upload; `onprogress` gets a share in 0..1.
- */
-export function send(file, role, onprogress) {
-  const transfer = new XMLHttpRequest();
-  const done = new Promise((resolve, reject) => {
-    transfer.upload.addEventListener('progress', (event) => {
-      if (event.lengthComputable) onprogress(event.loaded / event.total);
-    });
-    transfer.addEventListener('error', () => reject(unreachable()));
-    transfer.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
-    transfer.addEventListener('load', () => {
-      const answer = transfer.response;
-      if (transfer.status === 201) resolve(answer);
-      else reject(answer?.code ? new Problem(answer) : unexpected(transfer.status));
-    });
-    transfer.responseType = 'json';
-    transfer.open('POST', `${BASE}/uploads?role=${role}`);
-    const form = new FormData();
-    form.append('file', file);
-    transfer.send(form);
-  });
-  return { done, abort: () => transfer.abort() };
 }
 
 /** Shows a problem in an error paragraph, or clears it when there is none. */

@@ -1,14 +1,24 @@
 /** One place to give a file: choose or drop, see it, and have it sent at once. */
 
-import { Problem, send, show } from './api.js';
+import { Problem, show } from './api.js';
 import { Recorder } from './record.js';
+import { PIECE, Transfer } from './transfer.js';
+import { unfinished } from './unfinished.js';
 import { waveform } from './waveform.js';
-import { about, bytes } from './words.js';
+import { about, bytes, underway } from './words.js';
 
 const ELEMENTS = { image: 'img', video: 'video', audio: 'audio' };
+// Of each state of a transfer: what is said of it, and what its button does.
+const STATES = {
+  sending: ['Uploading', 'Pause'],
+  paused: ['Paused', 'Resume'],
+  waiting: ['Waiting for the connection', 'Try now'],
+  looking: ['Looking at it', ''],
+};
 
 export class FileField {
   #transfer = null;
+  #state = null; // of the transfer
   #address = ''; // of the preview, while there is one
 
   /** `root` is a section[data-role]; larger files than `limits.bytes` are refused before sending. */
@@ -26,10 +36,23 @@ export class FileField {
     const recording = root.querySelector('.recording');
     if (recording) {
       this.recorder = new Recorder(
-        recording, limits.seconds, (file) => this.give(file), (problem) => this.fail(problem),
+        recording, limits.seconds, (file) => this.give(file, false), (problem) => this.fail(problem),
       );
     }
+    this.hold = root.querySelector('.hold');
+    this.hold.addEventListener('click', () => this.#holdOrResume());
     this.#acceptDrops();
+    this.#remind();
+  }
+
+  /** Names a file whose upload was interrupted, in the first place that such files have. */
+  #remind() {
+    const known = this.input.id === this.role ? unfinished(this.role) : null;
+    const line = this.root.querySelector('.unfinished');
+    line.hidden = !known;
+    if (!known) return;
+    const share = Math.floor((100 * known.sent) / known.size);
+    line.textContent = `${share} % of “${known.name}” arrived before. Choose it again to go on from there.`;
   }
 
   #acceptDrops() {
@@ -49,8 +72,8 @@ export class FileField {
     });
   }
 
-  /** Takes a file: shows it and starts to send it. */
-  give(file) {
+  /** Takes a file: shows it and starts to send it; `kept` says whether it can be chosen again. */
+  give(file, kept = true) {
     if (!file) return;
     this.withdraw();
     this.fail(null);
@@ -65,19 +88,21 @@ export class FileField {
     }
     this.#address = URL.createObjectURL(file);
     const kind = this.role === 'voice' ? 'audio' : file.type.split('/')[0];
+    this.root.querySelector('.unfinished').hidden = true;
     this.#preview(file.name, kind, this.#address);
     this.root.querySelector('.facts .about').textContent = bytes(file.size);
     if (this.role === 'voice') this.#draw(file);
     this.adopted = false;
-    this.#follow(send(file, this.role, (share) => this.#tell(share)));
+    this.#state = null;
+    this.#follow(new Transfer(file, this.role, kept, (news) => this.#tell(file, news)));
   }
 
   /** Takes a file that the server has and shows at `address`; `done` resolves to its upload. */
   adopt(name, kind, address, done) {
     this.#preview(name, kind, address);
     this.adopted = true;
-    this.#tell(1);
-    this.#follow({ done, abort: () => {} });
+    this.#say('looking', '');
+    this.#follow({ done, abort: () => {}, resume: () => {} });
   }
 
   /** Stops what is being sent. */
@@ -87,6 +112,16 @@ export class FileField {
     this.recorder?.discard();
     transfer?.abort();
     URL.revokeObjectURL(this.#address);
+  }
+
+  /** Goes on with what was paused. */
+  resume() {
+    this.#transfer?.resume();
+  }
+
+  #holdOrResume() {
+    if (this.#state === 'sending') this.#transfer.pause();
+    else this.#transfer.resume();
   }
 
   get wrong() {
@@ -133,10 +168,24 @@ export class FileField {
     if (drawing && player.isConnected) player.before(drawing); // else another file came
   }
 
-  #tell(share) {
+  #tell(file, { state, sent, speed }) {
+    const share = file.size ? sent / file.size : 1;
     this.root.querySelector('progress').value = share;
-    this.root.querySelector('.percent').textContent = share < 1
-      ? `Uploading, ${Math.floor(share * 100)} %` : 'Looking at it';
+    this.root.querySelector('.percent').textContent = state === 'looking' ? '' : `${Math.floor(100 * share)} %`;
+    this.root.querySelector('.speed').textContent = state === 'looking' ? '' : underway(sent, file.size, speed);
+    // What takes a moment only is not worth a button.
+    this.#say(state, file.size > PIECE || state !== 'sending' ? STATES[state][1] : '');
+  }
+
+  /** Shows a state and the button that leads out of it; a change is said aloud. */
+  #say(state, verb) {
+    const [words] = STATES[state];
+    this.root.querySelector('.doing').textContent = words;
+    if (!verb && document.activeElement === this.hold) this.root.querySelector('.change').focus();
+    this.hold.hidden = !verb;
+    this.hold.querySelector('.verb').textContent = verb;
+    if (this.#state && this.#state !== state) this.root.querySelector('.told').textContent = words;
+    this.#state = state;
   }
 
   /** Waits for the upload; "sent" tells the page that it is known. */
@@ -150,6 +199,7 @@ export class FileField {
       if (this.#transfer !== transfer) return; // another file has taken its place
       this.sent = upload;
       this.root.querySelector('.facts .about').textContent = about(upload);
+      this.root.querySelector('.told').textContent = 'It has arrived';
       this.root.dispatchEvent(new CustomEvent('sent', { bubbles: true }));
     }).catch((problem) => {
       if (this.#transfer !== transfer) return;

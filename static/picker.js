@@ -1,5 +1,6 @@
-/** Who speaks: portraits to choose from, for one voice after the other. */
+/** Who speaks: portraits to choose from for one voice after the other, or to drag voices onto. */
 
+import { draggable } from './drag.js';
 import { Stage } from './stage.js';
 import { bar, span } from './timeline.js';
 
@@ -38,6 +39,7 @@ export class Picker {
     this.form.querySelector('.faces').classList.toggle('timed', isVideo);
     this.form.querySelector('.faces').append(...persons.map((person) => {
       const label = copy(this.form, '.one-person');
+      label.dataset.person = person.id;
       const input = label.querySelector('input');
       Object.assign(input, { value: person.id, id: `person-${person.id}` });
       label.querySelector('img').src = person.thumbnail;
@@ -56,30 +58,43 @@ export class Picker {
     const several = this.voices.length > 1;
     list.hidden = !several;
     this.form.querySelector('.portrait').hidden = several; // the list takes its room
-    if (several) this.form.querySelector('legend').textContent = 'Who speaks what';
+    if (several) {
+      this.form.querySelector('legend').textContent = 'Who speaks what';
+      this.form.querySelector('fieldset .hint').textContent =
+        'Drag a voice onto a face, or choose from the list below its name.';
+    }
     list.append(...this.job.voices.map((voice, place) => {
       const row = copy(this.form, '.one-voice');
       const select = row.querySelector('select');
       row.querySelector('input').value = place;
+      row.querySelector('.number').textContent = place + 1;
       row.querySelector('.name').textContent = voice.name;
       row.querySelector('.times').textContent = span(voice.start, voice.start + voice.duration);
       select.dataset.voice = place;
       select.setAttribute('aria-label', `Who speaks “${voice.name}”`);
       select.append(...this.job.persons.map(({ id }) => new Option(`Person ${id}`, id)));
+      draggable(row, (person) => this.#assign(place, person));
       return row;
     }));
   }
 
+  /** Lets a person speak a voice, and says so aloud where there are several. */
+  #assign(place, person) {
+    this.voices[place].person = person;
+    this.#turnTo(place);
+    this.#refresh();
+    if (this.voices.length === 1) return;
+    this.form.querySelector('.told').textContent =
+      `Voice ${place + 1}, “${this.job.voices[place].name}”, speaks as person ${person}.`;
+  }
+
   #change(control) {
     if (control.type === 'range') return; // looking around answers nothing
-    if (control.name === 'person') this.voices[this.#place].person = Number(control.value);
-    else if (control.name === 'voice') this.#turnTo(Number(control.value));
-    else {
-      const place = Number(control.dataset.voice);
-      this.voices[place].person = Number(control.value);
-      this.#turnTo(place);
-    }
-    this.#refresh();
+    if (control.name === 'person') this.#assign(this.#place, Number(control.value));
+    else if (control.name === 'voice') {
+      this.#turnTo(Number(control.value));
+      this.#refresh();
+    } else this.#assign(Number(control.dataset.voice), Number(control.value));
   }
 
   /** Makes a voice the one that the portraits answer for. */
@@ -111,8 +126,19 @@ export class Picker {
       row.querySelector('input').checked = place === this.#place;
       row.querySelector('select').value = this.voices[place].person ?? '';
     });
+    if (several) this.#tellSpeakers();
     this.#enlarge(persons.find(({ id }) => id === voice.person));
     this.stage.choose(voice.person);
+  }
+
+  /** Writes below each portrait which voices that person speaks. */
+  #tellSpeakers() {
+    for (const label of this.form.querySelectorAll('.faces label')) {
+      const numbers = this.voices.flatMap(({ person }, place) => (
+        person === Number(label.dataset.person) ? [place + 1] : []
+      ));
+      label.querySelector('.speaks').textContent = numbers.length ? `Voice ${numbers.join(', ')}` : '';
+    }
   }
 
   #enlarge(person) {

@@ -126,6 +126,7 @@ form.addEventListener('submit', (event) => {
   }
   once(form.querySelector('#start-error'), async () => {
     status.textContent = 'Waiting for the upload to end…';
+    [face, voices].forEach((given) => given.resume());
     // A failed upload is shown beside its own field; here it only ends the attempt.
     const [source, spoken] = await Promise.allSettled([face.upload, voices.choices()]);
     if (source.status === 'rejected' || spoken.status === 'rejected') return;

@@ -28,12 +28,14 @@ export class Voices {
     field.input.focus();
   }
 
-  /** Takes voices that the server has: name, address, start in seconds, and the upload's JSON. */
+  /** Takes voices that the server has: name, address, start in seconds, gain, and the upload's JSON. */
   adopt(known) {
-    known.forEach(({ name, address, start, upload }, place) => {
+    known.forEach(({ name, address, start, gain, upload }, place) => {
       if (place) this.add();
       this.fields[place].adopt(name, 'audio', address, Promise.resolve(upload));
-      if (known.length > 1) secondsOf(this.fields[place]).value = start;
+      if (known.length < 2) return;
+      secondsOf(this.fields[place]).value = start;
+      gainOf(this.fields[place]).value = gain || '';
     });
     this.#refresh();
   }
@@ -52,10 +54,14 @@ export class Voices {
     (this.fields.find((field) => !field.upload) ?? this.fields.at(-1)).give(file);
   }
 
+  /** Goes on with what was paused. */
+  resume() {
+    this.fields.forEach((field) => field.resume());
+  }
+
   /** Marks what is not filled in; returns the controls to go to. */
   gaps() {
     return this.fields.flatMap((field) => {
-      const start = secondsOf(field);
       if (!field.upload) {
         // What was wrong with the last file says more.
         if (!field.wrong) {
@@ -63,10 +69,19 @@ export class Voices {
         }
         return [field.input];
       }
-      const bad = this.#isTimed && !start.checkValidity();
-      start.setAttribute('aria-invalid', String(bad));
-      field.fail(bad ? missing('The start is not a time.', 'Give seconds from 0, like 2.5.') : null);
-      return bad ? [start] : [];
+      if (!this.#isTimed) {
+        field.fail(null);
+        return [];
+      }
+      const wrong = [
+        [secondsOf(field), 'The start is not a time.', 'Give seconds from 0, like 2.5.'],
+        [gainOf(field), 'The loudness is not a number of decibels.', 'Give -60 to 60, like -3.'],
+      ].filter(([control]) => {
+        control.setAttribute('aria-invalid', String(!control.checkValidity()));
+        return !control.checkValidity();
+      });
+      field.fail(wrong.length ? missing(...wrong[0].slice(1)) : null);
+      return wrong.map(([control]) => control);
     });
   }
 
@@ -74,7 +89,11 @@ export class Voices {
   async choices() {
     const uploads = await Promise.all(this.fields.map((field) => field.upload));
     const starts = this.#starts();
-    return uploads.map((upload, place) => ({ audio: upload.id, start: starts[place] }));
+    return uploads.map((upload, place) => ({
+      audio: upload.id,
+      start: starts[place],
+      gain: this.#isTimed ? Number(gainOf(this.fields[place]).value) : 0,
+    }));
   }
 
   /** Seconds at which the last of them ends, as far as they are known. */
@@ -112,4 +131,8 @@ export class Voices {
 
 function secondsOf(field) {
   return field.root.querySelector('.seconds');
+}
+
+function gainOf(field) {
+  return field.root.querySelector('.gain');
 }

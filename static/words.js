@@ -42,3 +42,10 @@ export function clock(count, digits = 0) {
   const minutes = Math.floor(whole / 60) % 60;
   return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}${rest}`;
 }
+
+/** How far a file is on its way: "12 of 30 MB, 3.1 MB/s, about 10 seconds left". */
+export function underway(sent, size, speed) {
+  const words = [`${bytes(sent)} of ${bytes(size)}`];
+  if (speed) words.push(`${bytes(speed)}/s`, left((size - sent) / speed));
+  return words.join(', ');
+}

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from jobs import tokens
 
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 DOCUMENT = json.loads(Path("app/api/openapi.json").read_text())
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 CHECKS = [  # a request that fits the document may still be refused: its files do not exist
