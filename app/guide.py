@@ -1,9 +1,12 @@
 """The API's document, laid out for a page: what can be asked, with what, and what comes back."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from app.api import DOCUMENT
 
@@ -15,7 +18,7 @@ def guide() -> dict[str, Any]:
     """Title, description, operations and schemas of openapi.json, all pointers followed once."""
     document = json.loads(DOCUMENT)
     return {
-        "info": document["info"],
+        "info": _marked(document["info"]),
         "base": document["servers"][0]["url"],
         "operations": list(_operations(document)),
         "schemas": {
@@ -42,9 +45,9 @@ def _operation(
         "method": method.upper(),
         "path": path,
         "summary": asked["summary"],
-        "description": asked.get("description", ""),
+        "description": _code(asked.get("description", "")),
         "parameters": [
-            _followed(document, each)
+            _marked(_followed(document, each))
             for each in item.get("parameters", []) + asked.get("parameters", [])
         ],
         "bodies": [
@@ -52,7 +55,8 @@ def _operation(
             for kind, content in contents.items()
         ],
         "answers": [
-            (status, _followed(document, answer)) for status, answer in asked["responses"].items()
+            (status, _marked(_followed(document, answer)))
+            for status, answer in asked["responses"].items()
         ],
     }
 
@@ -65,3 +69,13 @@ def _followed(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]
             found = found[part]
         value = found
     return value
+
+
+def _marked(thing: dict[str, Any]) -> dict[str, Any]:
+    """The same with its description as HTML."""
+    return thing | {"description": _code(thing.get("description", ""))}
+
+
+def _code(text: str) -> Markup:
+    """Text of the document as HTML: what stands between `backticks` is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704

@@ -12,7 +12,7 @@ def no_face_found() -> FaceError:
         "no-face-found",
         "No face was found in this picture or video.",
         "Use one in which a face is upright, well lit and turned towards the camera, "
-        "or give the face's box yourself.",
+        "or say on the command line where it is: --box X1 Y1 X2 Y2.",
     )
 
 

@@ -116,3 +116,4 @@ def test_the_guide_tells_of_every_operation(client: FlaskClient) -> None:
                 assert f'id="{operation["operationId"]}"' in page
     for name in document["components"]["schemas"]:
         assert f'id="{name}"' in page
+    assert "<code>/uploads</code>" in page
