@@ -1,5 +1,7 @@
 """How a job stands, as people say it."""
 
+import math
+
 from jobs.outlook import Outlook
 from jobs.records import Job
 
@@ -22,8 +24,10 @@ def summary(job: Job, turn: Outlook | None) -> str:
     words = STATES["queued" if job.state == "choosing" and not is_asking(job) else job.state]
     if turn is None or turn.position == 1:
         return words
-    when = "" if turn.seconds is None else f", in {length(max(1, round(turn.seconds)))} or so"
-    return f"{STATES['queued']}: number {turn.position}{when}"
+    if turn.seconds is None:
+        return f"{STATES['queued']}: number {turn.position}"
+    rough = 10 * max(1, math.ceil(turn.seconds / 10))  # nobody knows it better than that
+    return f"{STATES['queued']}: number {turn.position}, in {length(rough)} or so"
 
 
 def is_asking(job: Job) -> bool:
