@@ -1,10 +1,9 @@
 """Draws docs/screenshots/: walks through the program with the sample, and looks at what is there.
 
-    python docs/make_screenshots.py [FOLDER]
-
 Starts the program with an empty VAR_DIR of its own, or looks at the one whose address is in SERVER.
 """
 
+import argparse
 import os
 import re
 import socket
@@ -165,7 +164,9 @@ def draw(address: str, folder: Path, scratch: Path) -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "screenshots"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=HERE / "screenshots")
+    folder = parser.parse_args().folder
     with tempfile.TemporaryDirectory() as scratch:
         if address := os.environ.get("SERVER"):
             draw(address, folder, Path(scratch))
