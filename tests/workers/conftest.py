@@ -98,6 +98,17 @@ def start_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
         stack.stop()
 
 
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """All processes that make videos, started once for the tests of a file that hurt none."""
+    folder = tmp_path_factory.mktemp("stack")
+    own = {"VAR_DIR": str(folder / "var"), "SWEEP_SECONDS": "1", "SEGMENT_SECONDS": "0.4"}
+    stack = Stack(own, folder / "log")
+    stack.start("redis", "light", "engine", "beat")
+    yield stack
+    stack.stop()
+
+
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory, astronaut_file: Path) -> Path:
     """Two seconds at 25 frames a second: a face that drifts to the right."""

@@ -83,8 +83,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(start_stack: Callable[..., Any]) -> Desk:
-    return Desk(start_stack("redis", "light", "engine", "beat", SEGMENT_SECONDS="0.8"))
+def desk(stack: Any) -> Desk:
+    return Desk(stack)
 
 
 def motion(frames: np.ndarray, columns: slice) -> np.ndarray:

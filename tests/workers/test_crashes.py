@@ -101,23 +101,6 @@ def test_a_program_that_is_stopped_goes_on_where_it_was(
     assert len(frames_of(stack, job_id)) == 60
 
 
-def test_two_jobs_at_once_get_their_own_results(
-    start_stack: Start, pair: Path, film: Path, short_voice: Path
-) -> None:
-    stack = start_stack(*EVERYTHING, SEGMENT_SECONDS="0.4")
-    asking = new_job(stack, pair, short_voice)
-    moving = new_job(stack, film, short_voice)
-    stack.until_state(asking, "choosing", "failed")
-    job = stack.jobs.job(asking)
-    assert [person.number for person in job.persons] == [1, 2]
-    assert job.persons[0].box[2] < 300 < job.persons[1].box[0]
-    stack.jobs.choose_voices(asking, [VoiceChoice(job.voices[0].upload_id, 2)])
-    for job_id in (asking, moving):
-        stack.until_state(job_id, "done", "failed")
-    assert frames_of(stack, asking).shape == (15, 300, 600, 3)
-    assert frames_of(stack, moving).shape == (15, 300, 300, 3)
-
-
 def test_what_kills_its_worker_three_times_fails_and_can_be_retried(
     start_stack: Start, film: Path, short_voice: Path
 ) -> None:
@@ -159,13 +142,28 @@ def test_a_cancelled_job_frees_the_worker(
     assert list(stack.jobs.settings.work_dir.iterdir()) == []
 
 
+def test_two_jobs_at_once_get_their_own_results(
+    stack: Any, pair: Path, film: Path, short_voice: Path
+) -> None:
+    asking = new_job(stack, pair, short_voice)
+    moving = new_job(stack, film, short_voice)
+    stack.until_state(asking, "choosing", "failed")
+    job = stack.jobs.job(asking)
+    assert [person.number for person in job.persons] == [1, 2]
+    assert job.persons[0].box[2] < 300 < job.persons[1].box[0]
+    stack.jobs.choose_voices(asking, [VoiceChoice(job.voices[0].upload_id, 2)])
+    for job_id in (asking, moving):
+        stack.until_state(job_id, "done", "failed")
+    assert frames_of(stack, asking).shape == (15, 300, 600, 3)
+    assert frames_of(stack, moving).shape == (15, 300, 300, 3)
+
+
 def test_a_picture_without_a_face_fails_by_name_and_is_kept(
-    start_stack: Start, tmp_path: Path, short_voice: Path
+    stack: Any, tmp_path: Path, short_voice: Path
 ) -> None:
     from PIL import Image
 
     Image.new("RGB", (200, 200), "white").save(tmp_path / "white.png")
-    stack = start_stack(*EVERYTHING)
     job_id = new_job(stack, tmp_path / "white.png", short_voice)
     stack.until_state(job_id, "failed", "done")
     job = stack.jobs.job(job_id)
