@@ -1,6 +1,7 @@
 """How gunicorn runs the application: `gunicorn --config python:app.server "app:create_app()"`."""
 
 import resource
+import socket
 import threading
 from typing import Any
 
@@ -14,6 +15,19 @@ threads = 80
 timeout = 120
 graceful_timeout = 5
 control_socket_disable = True
+
+
+def when_ready(server: Any) -> None:
+    """Notice within two minutes that a client has gone without a word, as phones do.
+
+    Connections that are accepted inherit it; without it, each would keep a thread for ever.
+    """
+    for listener in server.LISTENERS:
+        if listener.sock.family != socket.AF_UNIX:
+            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

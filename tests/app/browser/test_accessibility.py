@@ -2,7 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -133,6 +134,26 @@ def test_the_question_for_the_password_breaks_none(
     assert problems(page) == []
     assert sticks_out(page) <= 0
     context.close()
+
+
+def test_an_upload_that_rests_breaks_none(
+    dressed: BrowserContext, slow: Callable[[Page], None], long_voice: Path
+) -> None:
+    page = dressed.new_page()
+    page.goto("/")
+    slow(page)
+    page.locator("input#voice").set_input_files(long_voice)
+    page.get_by_role("button", name="Pause the upload of the voice").click()
+    doing = page.locator("[data-role=voice] .doing")
+    expect(doing).to_have_text("Paused")
+    assert problems(page) == []
+    page.route("**/transfers/*", lambda route: route.abort())
+    page.get_by_role("button", name="Resume the upload of the voice").click()
+    expect(doing).to_have_text("Waiting for the connection")
+    assert problems(page) == []
+    page.reload()
+    expect(page.locator("[data-role=voice] .unfinished")).to_be_visible()
+    assert problems(page) == []
 
 
 def test_nothing_sticks_out_sideways(dressed: BrowserContext, visited: Any) -> None:
