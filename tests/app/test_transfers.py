@@ -4,15 +4,19 @@ import base64
 import io
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from jobs.records import Upload
 from jobs.retention import HOUR, tidy
+from jobs.transfers import Transfers
 
 TRANSFERS = "/api/v1/transfers"
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -85,6 +89,31 @@ def test_a_finished_transfer_gives_the_same_upload_again(
     assert here(client, place) == len(content)
     assert append(client, place, len(content), b"").status_code == 204
     assert code(append(client, place, 0, content)) == (409, "wrong-offset")
+
+
+def test_of_two_who_finish_at_once_both_get_the_same_upload(
+    app: Flask, client: FlaskClient, content: bytes, place: str
+) -> None:
+    append(client, place, 0, content)
+    transfers = Transfers(app.extensions["jobs"])
+    transfer = transfers.get(place.rpartition("/")[2])
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: transfers.finish(transfer, "voice.wav").id, range(4)))
+    assert len(set(made)) == 1
+    with app.extensions["jobs"].database.read() as session:
+        assert list(session.scalars(sa.select(Upload.id))) == made[:1]
+
+
+def test_the_files_may_be_kept_elsewhere(
+    site: Callable[..., Flask], content: bytes, tmp_path: Path
+) -> None:
+    client = site(storage_url=f"memory://{tmp_path.name}").test_client()
+    place = begin(client, len(content)).headers["Location"]
+    append(client, place, 0, content)
+    assert finish(client, place).status_code == 201
+    (stored,) = client.application.extensions["jobs"].storage.find()
+    assert stored.bytes == len(content)
+    assert partial_files(client.application) == []
 
 
 def test_it_says_how_much_is_here_and_for_how_long(
