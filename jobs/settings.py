@@ -65,7 +65,8 @@ class Settings:
         7.0, "Days after which a job that rests is deleted with all its files; 0: never."
     )
     unused_hours: float = _setting(
-        24.0, "Hours after which an upload is deleted that no job uses, or that never ended; 0: never."
+        24.0,
+        "Hours after which an upload is deleted that no job uses, or that never ended; 0: never.",
     )
     disk_reserve_bytes: int = _setting(
         512 * 1024**2, "Room on the disk of VAR_DIR that uploads must leave, in bytes."
