@@ -21,6 +21,7 @@ def guide() -> dict[str, Any]:
         "info": _marked(document["info"]),
         "base": document["servers"][0]["url"],
         "operations": list(_operations(document)),
+        "errors": document["components"]["responses"]["Problem"]["x-errors"],
         "schemas": {
             name: json.dumps(schema, indent=1)
             for name, schema in document["components"]["schemas"].items()
@@ -33,6 +34,8 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for method in METHODS:
             if method in item:
                 yield _operation(document, path, method, item)
+    for item in document["webhooks"].values():
+        yield _operation(document, "your address", "post", item)
 
 
 def _operation(
@@ -50,15 +53,24 @@ def _operation(
             _marked(_followed(document, each))
             for each in item.get("parameters", []) + asked.get("parameters", [])
         ],
-        "bodies": [
-            (kind, json.dumps(content.get("example", content.get("schema", {})), indent=1))
-            for kind, content in contents.items()
-        ],
+        "bodies": [each for kind in contents for each in _shown(document, kind, contents[kind])],
+        "errors": asked.get("x-errors", []),
         "answers": [
             (status, _marked(_followed(document, answer)))
             for status, answer in asked["responses"].items()
         ],
     }
+
+
+def _shown(
+    document: dict[str, Any], kind: str, content: dict[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """A body's kind, with the name of an example where there are several, and the example."""
+    named = content.get("examples", {"": {"value": content.get("example")}})
+    for name, example in named.items():
+        value = _followed(document, example)["value"]
+        title = f"{kind}, {name}" if len(named) > 1 else kind
+        yield title, value if isinstance(value, str) else json.dumps(value, indent=1)
 
 
 def _followed(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:

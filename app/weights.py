@@ -11,17 +11,17 @@ from media.errors import NamedError
 weights = Blueprint("weights", __name__)
 
 
-@weights.post("/system/weights/<name>/fetch")
-def fetch(name: str) -> Response:
+@weights.post("/system/weights/<checkpoint>/fetch")
+def fetch(checkpoint: str) -> Response:
     _check_operator()
-    downloads.ask(jobs().database, name)
+    downloads.ask(jobs().database, checkpoint)
     return _back()
 
 
-@weights.post("/system/weights/<name>/cancel")
-def cancel(name: str) -> Response:
+@weights.post("/system/weights/<checkpoint>/cancel")
+def cancel(checkpoint: str) -> Response:
     _check_operator()
-    downloads.cancel(jobs().database, name)
+    downloads.cancel(jobs().database, checkpoint)
     return _back()
 
 

@@ -1,8 +1,4 @@
-"""Make a face talk through the API: python docs/client.py FACE VOICE RESULT.mp4
-
-SERVER is the address of the program (http://127.0.0.1:8000 if not set); TOKEN, from `mouth token
-new NAME`, is only needed where the site asks for one. Needs the package `requests`.
-"""
+"""Make a face talk: [SERVER=http://...] [TOKEN=...] python docs/client.py FACE VOICE RESULT.mp4"""
 
 import os
 import sys
@@ -24,19 +20,19 @@ def call(method: str, path: str, **what: object) -> requests.Response:
     return answer
 
 
-face, voice, result = map(Path, sys.argv[1:])
-files = {}
-for role, path in (("source", face), ("voice", voice)):
-    with path.open("rb") as file:
-        files[role] = call("POST", f"/uploads?role={role}", files={"file": file}).json()["id"]
-request = {"source": files["source"], "voices": [{"audio": files["voice"]}], "consent": True}
+def upload(role: str, path: str) -> str:
+    content = {"file": (path, Path(path).read_bytes())}
+    return str(call("POST", f"/uploads?role={role}", files=content).json()["id"])
+
+
+voice = {"audio": upload("voice", sys.argv[2])}
+request = {"source": upload("source", sys.argv[1]), "voices": [voice], "consent": True}
 job = call("POST", "/jobs", json=request).json()
 while job["state"] not in ("done", "failed", "cancelled"):
-    if job["state"] == "choosing":  # several faces: the largest part of the video decides
-        voices = [{"audio": files["voice"], "person": 1}]
-        call("PUT", f"/jobs/{job['id']}/voices", json={"voices": voices})
+    if job["state"] == "choosing" and not job["voices"][0]["person"]:  # several: the first speaks
+        call("PUT", f"/jobs/{job['id']}/voices", json={"voices": [{**voice, "person": 1}]})
     time.sleep(1)
     job = call("GET", f"/jobs/{job['id']}").json()
 if job["error"]:
     sys.exit("{code}: {message} {remedy}".format(**job["error"]))
-result.write_bytes(call("GET", f"/jobs/{job['id']}/result").content)
+Path(sys.argv[3]).write_bytes(call("GET", f"/jobs/{job['id']}/result").content)

@@ -38,6 +38,12 @@ def resolved(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def codes(described: dict[str, Any]) -> set[str]:
+    """The errors that an operation names, and those that may be anywhere."""
+    general = DOCUMENT["components"]["responses"]["Problem"]["x-errors"]
+    return {*general, *described.get("x-errors", [])}
+
+
 class TruthfulClient(FlaskClient):
     """A client that fails when an answer of the API is not what the document promises."""
 
@@ -59,6 +65,8 @@ class TruthfulClient(FlaskClient):
         if not contents:
             assert response.data == b""
             return
+        if response.mimetype == "application/problem+json":
+            assert response.get_json()["code"] in codes(described), response.get_json()
         assert response.mimetype in contents
         if schema := contents[response.mimetype].get("schema"):
             whole = {**schema, "components": DOCUMENT["components"]}

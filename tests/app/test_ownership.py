@@ -21,7 +21,7 @@ from jobs.service import Jobs
 JOBS = "/api/v1/jobs"
 NOBODY = {"<id>": "0" * 32, "<transfer>": "0" * 32}
 BODIES: dict[str, dict[str, Any]] = {"PUT": {"voices": []}, "POST": {}}
-OPEN = {"filename"}  # what belongs to everybody: the files of the site itself
+OPEN = {"filename", "checkpoint"}  # what belongs to nobody: the site's own files and weights
 
 
 @dataclass(frozen=True)
