@@ -111,7 +111,7 @@ def test_another_person_joins_in_a_finished_video(
     asked(page)
     page.keyboard.press("Enter")
     ready(page)
-    page.get_by_role("link", name="Animate another person in this video").click()
+    page.get_by_role("link", name="Animate another person").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Animate another person")
     expect(page.get_by_text("video, 640 × 300")).to_be_visible()
     expect(page.get_by_label("Keep the video’s own sound")).to_be_checked()
