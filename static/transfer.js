@@ -72,6 +72,7 @@ export class Transfer {
           if (this.kept && USELESS.includes(problem.status)) forget(this.file, this.role);
           throw problem;
         }
+        if (problem.status === 0) await this.#read();
         if (problem.status === 404) this.#lose();
         this.#offset = null;
         if (!this.#held) failures += 1;
@@ -115,6 +116,17 @@ export class Transfer {
     const answer = await this.#ask('POST', address, kind, '{}', LOOKING);
     if (this.kept) forget(this.file, this.role);
     return answer.response;
+  }
+
+  /** A file that was changed or moved looks to the browser like a network that fails. */
+  async #read() {
+    await this.file.slice(0, 1).arrayBuffer().catch(() => {
+      throw new Problem({
+        code: 'file-changed',
+        message: 'The file was changed or moved while it was being sent.',
+        remedy: 'Choose it again.',
+      });
+    });
   }
 
   #take(place) {

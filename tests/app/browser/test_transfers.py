@@ -184,6 +184,22 @@ def test_what_the_server_forgot_is_sent_anew(
     assert offsets[before:] == [0, PIECE, 2 * PIECE, 3 * PIECE]
 
 
+def test_a_file_that_changes_meanwhile_is_not_mixed(
+    page: Page, voice: Locator, slow: Slow, long_voice: Path, tmp_path: Path
+) -> None:
+    edited = tmp_path / "edited.wav"
+    edited.write_bytes(long_voice.read_bytes())
+    page.goto("/")
+    slow(page)
+    choose(page, edited)
+    half_way(page)
+    voice.get_by_role("button", name="Pause").click()
+    expect(voice.locator(".doing")).to_have_text("Paused")
+    edited.write_bytes(long_voice.read_bytes()[:-1000])
+    voice.get_by_role("button", name="Resume").click()
+    expect(voice.get_by_role("alert")).to_contain_text("The file was changed or moved")
+
+
 def test_another_file_takes_the_place_of_one_that_is_under_way(
     page: Page, voice: Locator, slow: Slow, long_voice: Path, short_voice: Path
 ) -> None:
