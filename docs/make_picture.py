@@ -15,7 +15,7 @@ from wav2lip.audio import mel_spectrogram
 HERE = Path(__file__).parent
 VOICE = HERE.parent / "static" / "sample" / "voice.mp3"
 FPS = Fraction(25)
-MOMENTS = [6, 16, 24, 54, 118]  # frames in which the mouth is open, round, closed, half open
+MOMENTS = [6, 16, 24, 54, 118]  # frames in which the mouth is open, closed, or between the two
 GAP = 6  # white pixels between two frames
 
 
