@@ -13,7 +13,7 @@ from tests.faults.material import speak
 pytestmark = pytest.mark.slow
 FULL, GONE = (507, "disk-full"), (503, "storage-unavailable")
 # Where the web process writes, one after the other.
-PLACES = ("/work$", "/work/[0-9a-f]{32}$", "/work/[0-9a-f]{32}/upload$", "/media/uploads/")
+PLACES = ("var/work$", "var/work/[0-9a-f]{32}$", "var/work/[0-9a-f]{32}/upload$", "/media/uploads/")
 
 
 @pytest.fixture
