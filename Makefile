@@ -62,6 +62,6 @@ $(INSTALLED): requirements.txt pyproject.toml Makefile
 	@$(PIP) install --no-deps --editable .
 	@touch $@
 
-$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
-	@$(PIP) install --no-deps -r requirements-dev.txt
+$(INSTALLED_DEV): requirements-dev.txt requirements-openvino.txt $(INSTALLED)
+	@$(PIP) install --no-deps -r requirements-dev.txt -r requirements-openvino.txt
 	@touch $@

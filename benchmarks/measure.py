@@ -62,12 +62,19 @@ def most_memory(pid: int | str = "self") -> float:
 
 
 @cache
-def peak(dtype: torch.dtype) -> float:
-    """GFLOP in a second of a processor at work, when two large matrices multiply."""
-    side = 2048
-    one, other = (torch.rand(side, side).to(dtype) for _ in range(2))
-    costs = [_of_one_call(lambda: torch.mm(one, other)) for _ in range(12)]
-    return 2 * side**3 / min(cost.cpu for cost in costs) / 1e9
+def peak(dtype: torch.dtype, device: str = "cpu") -> float:
+    """GFLOP in a second when two large matrices multiply: of a processor at work, or of a GPU."""
+    side = 2048 if device == "cpu" else 8192
+    one, other = (torch.rand(side, side).to(device, dtype) for _ in range(2))
+
+    def multiply() -> None:
+        torch.mm(one, other)
+        if device != "cpu":
+            torch.accelerator.synchronize()
+
+    costs = [_of_one_call(multiply) for _ in range(12)]
+    quickest = min(cost.cpu if device == "cpu" else cost.seconds for cost in costs)
+    return 2 * side**3 / quickest / 1e9
 
 
 def gflop(work: Callable[[], object]) -> float:
@@ -89,6 +96,7 @@ def machine() -> dict[str, object]:
         "cores": len(os.sched_getaffinity(0)),
         "fp32 GFLOP/s a core": round(peak(torch.float32)),
         "bf16 GFLOP/s a core": round(peak(torch.bfloat16)),
+        "GPU": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "load": [round(each, 1) for each in os.getloadavg()],
     }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -14,8 +15,8 @@ from face_detection.stride import Strided
 from media.sound import read_sound
 from media.video import VideoWriter, read_frames
 from wav2lip.audio import mel_spectrogram
-from wav2lip.engine import PRECISIONS
-from wav2lip.precision import fastest
+from wav2lip.engine import PRECISIONS, Precision
+from wav2lip.precision import best_device, fastest
 
 BATCH = 16
 
@@ -36,22 +37,27 @@ def compared(
     arithmetic: float | None = None,
     dtype: torch.dtype = torch.float32,
     times: int = 3,
+    device: str = "cpu",
 ) -> Row:
-    """Both run here, warm; `arithmetic` is the GFLOP of a run."""
+    """Both run here, warm; `arithmetic` is the GFLOP of a run.
+
+    On a processor they are done in so many seconds of processors at work, elsewhere in so many
+    by the clock.
+    """
     ours()
     mine = of_call(ours, times)
     theirs = None
     if plain is not None:
         plain()
         theirs = of_call(plain, max(1, times - 1))
-    gflops = arithmetic and arithmetic / mine.cpu
+    gflops = arithmetic and arithmetic / (mine.cpu if device == "cpu" else mine.seconds)
     return Row(
         work,
         mine.seconds,
         mine.cpu,
         frames / mine.seconds,
         gflops,
-        gflops and gflops / peak(dtype),
+        gflops / peak(dtype, device) if gflops and dtype.is_floating_point else None,
         mine.memory,
         theirs and theirs.seconds / mine.seconds,
         theirs and theirs.cpu / mine.cpu,
@@ -68,14 +74,14 @@ def _generator() -> Iterator[Row]:
         "the part that shows": gflop(lambda: plain.draw(mel, plain.encode(faces), True)),
         "... of a still": gflop(lambda: plain.draw(mel, known, True)),
     }
-    for precision in PRECISIONS:
-        fast = fastest(plain, "cpu", precision)
-        kind = str(fast.dtype).removeprefix("torch.")
+    for device, precision in _ways():
+        fast = fastest(plain, device, precision)
+        kind = str(fast.dtype).removeprefix("torch.") + ("" if device == "cpu" else f", {device}")
         still = [each[[0] * BATCH] for each in fast.encode(faces[:1])]
         works: list[Callable[[], object]] = [
-            lambda fast=fast: fast.draw(mel, fast.encode(faces)),
-            lambda fast=fast: fast.draw(mel, fast.encode(faces), True),
-            lambda fast=fast, still=still: fast.draw(mel, still, True),
+            lambda fast=fast: fast.draw(mel, fast.encode(faces)).cpu(),
+            lambda fast=fast: fast.draw(mel, fast.encode(faces), True).cpu(),
+            lambda fast=fast, still=still: fast.draw(mel, still, True).cpu(),
         ]
         for name, work in zip(arithmetic, works, strict=True):
             yield compared(
@@ -85,7 +91,16 @@ def _generator() -> Iterator[Row]:
                 BATCH,
                 arithmetic[name],
                 fast.dtype,
+                device=device,
             )
+
+
+def _ways() -> list[tuple[str, Precision]]:
+    """Devices and precisions that there are here."""
+    extra = find_spec("openvino") is not None
+    ways = [("cpu", each) for each in PRECISIONS if each != "int8" or extra]
+    device = best_device()
+    return ways if device == "cpu" else [*ways, (device, "auto")]
 
 
 @torch.inference_mode()

@@ -55,7 +55,11 @@ SYNC_MODES = (
 )
 @flag("--no-blend", "Paste the mouth with a hard edge.")
 @whole("--wav2lip-batch-size", "N", "Faces moved at a time.")
-@click.option("--precision", metavar="HOW", help="auto (the fastest, the default) or fp32 (exact).")
+@click.option(
+    "--precision",
+    metavar="HOW",
+    help="auto (as fast as within a level or two, the default), fp32 (exact), int8 (faster yet).",
+)
 @changes_source
 def animate(
     face: Path,

@@ -97,7 +97,8 @@ class Settings:
     )
     signing_key: str = _setting("", "The key of SIGNING_CERTIFICATE, a PEM file.")
     precision: str = _setting(
-        "auto", "auto: as fast as this machine can, within a level or two; fp32: exactly."
+        "auto",
+        "auto: as fast as this machine can, within a level or two; fp32: exactly; int8: faster.",
     )
     secret_key: str = _setting(
         "",

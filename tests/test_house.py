@@ -124,7 +124,11 @@ def test_torch_is_the_same_wherever_it_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-dev.txt", "Makefile", "Dockerfile", ".ci/run"]
+    "name",
+    [
+        *("requirements.txt", "requirements-dev.txt", "requirements-openvino.txt"),
+        *("Makefile", "Dockerfile", ".ci/run"),
+    ],
 )
 def test_packages_come_from_wherever_pip_is_told(name: str) -> None:
     text = (ROOT / name).read_text()

@@ -16,7 +16,7 @@ from wav2lip import compositing, weights
 from wav2lip.audio import mel_windows
 from wav2lip.engine import Frame, Pads, Precision
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
-from wav2lip.precision import Generator, best_device, fastest
+from wav2lip.precision import Drawing, best_device, fastest
 
 SIDE = 96  # of the square picture that the generator sees and draws
 # On a processor larger batches gain nothing.
@@ -32,7 +32,7 @@ class Wav2LipEngine:
     pads: Pads = (0, 10, 0, 0)  # the original's: its boxes end above the chin
 
     def __init__(
-        self, generator: Generator, name: str = "wav2lip", batch_size: int | None = None
+        self, generator: Drawing, name: str = "wav2lip", batch_size: int | None = None
     ) -> None:
         self.name = name
         self.device = generator.device
@@ -50,7 +50,8 @@ class Wav2LipEngine:
     ) -> Self:
         """The engine with the weights of a file, in any layout that `weights` reads.
 
-        Raises NamedError `checkpoint-corrupt` for weights that are not a whole generator's.
+        Raises NamedError `checkpoint-corrupt` for weights that are not a whole generator's, and
+        `openvino-missing` for the precision "int8" without that extra.
         """
         with torch.device("meta"):  # no time is spent on random numbers that the file replaces
             network = Wav2Lip()
@@ -146,10 +147,9 @@ def _inputs(faces: Sequence[Frame]) -> Tensor:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    # On the CPU torch has no error of its own for this: only the words of the allocator.
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        "DefaultCPUAllocator" in str(error)
-    )
+    # On the CPU and on Apple's GPUs torch has no error of its own for this: only words.
+    told = any(words in str(error) for words in ("DefaultCPUAllocator", "out of memory"))
+    return told or isinstance(error, torch.OutOfMemoryError | MemoryError)
 
 
 def _too_little_memory() -> NamedError:

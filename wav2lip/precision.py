@@ -1,9 +1,10 @@
 """Making a trained generator fast on the machine at hand, as long as it draws the same picture."""
 
 import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +16,31 @@ from wav2lip.engine import Precision
 from wav2lip.networks import Wav2Lip
 from wav2lip.packed import packed
 
-# How far, in levels of 255, a faster generator may be from the one that was trained.
-MEAN_ERROR = 0.3
-MAX_ERROR = 3.0
+log = logging.getLogger(__name__)
+
+# How far, in levels of 255, a faster generator may be from the one that was trained: on average and
+# at most. Eight bits are only used where they are asked for.
+ERRORS = {torch.int8: (1.0, 12.0)}
+HALF_ERRORS = (0.3, 3.0)
+
+
+class Drawing(Protocol):
+    """What an engine needs of a generator. Tensors are float32; those given are on the CPU."""
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    def encode(self, faces: Tensor) -> list[Tensor]:
+        """As `Wav2Lip.encode`."""
+        ...
+
+    def draw(self, mel: Tensor, known: Sequence[Tensor], lower: bool = False) -> Tensor:
+        """As `Wav2Lip.draw`."""
+        ...
+
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -47,13 +70,18 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> Generator:
+def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> Drawing:
     """A generator in eval mode made ready for `device`: batch norms folded, weights packed where
     the processor's library can, and, unless `precision` is "fp32", in half the precision where that
-    is faster and the pictures stay within the errors above.
+    is faster, or in eight bits where "int8" asks for them, on the processor; both as long as the
+    pictures stay within the errors above.
+
+    Raises NamedError `openvino-missing`.
     """
     folded = copy.deepcopy(network)
     fold_batch_norm(folded)
+    if precision == "int8" and (quantised := _in_eight_bits(folded)):
+        return quantised
     channels_last(folded, device)
     exact = Generator(folded, device, torch.float32)
     dtype = torch.float32 if precision == "fp32" else fast_dtype(device)
@@ -68,6 +96,17 @@ def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> Gen
 def channels_last(network: Net, device: str) -> Net:
     """The network itself, moved to `device`, its convolutions in the layout they are fastest in."""
     return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
+
+
+def _in_eight_bits(folded: Wav2Lip) -> Drawing | None:
+    """None where it draws another picture."""
+    from wav2lip.quantised import Quantised  # which not everybody uses
+
+    quantised = Quantised(folded)
+    if _draws_alike(quantised, Generator(folded, "cpu", torch.float32)):
+        return quantised
+    log.warning("These weights draw another picture in int8: it is not used.")
+    return None
 
 
 def _with_packed_weights(plain: Generator) -> Generator | None:
@@ -102,7 +141,7 @@ def fold_batch_norm(network: nn.Module) -> None:
                 module.conv_block = nn.Sequential(fused)
 
 
-def error(fast: Generator, exact: Generator) -> tuple[float, float]:
+def error(fast: Drawing, exact: Drawing) -> tuple[float, float]:
     """Mean and largest difference between what two generators draw, in levels of 255."""
     difference = 255 * (_example_drawn(fast) - _example_drawn(exact)).abs()
     # A difference that is no number must not pass for a small one.
@@ -110,13 +149,14 @@ def error(fast: Generator, exact: Generator) -> tuple[float, float]:
     return difference.mean().item(), difference.max().item()
 
 
-def _draws_alike(fast: Generator, exact: Generator) -> bool:
+def _draws_alike(fast: Drawing, exact: Drawing) -> bool:
     mean, largest = error(fast, exact)
-    return mean <= MEAN_ERROR and largest <= MAX_ERROR
+    mean_error, max_error = ERRORS.get(fast.dtype, HALF_ERRORS)
+    return mean <= mean_error and largest <= max_error
 
 
 @torch.inference_mode()
-def _example_drawn(generator: Generator) -> Tensor:
+def _example_drawn(generator: Drawing) -> Tensor:
     """What is drawn of two pictures and sounds, smooth as real ones are, always the same."""
     random = torch.Generator().manual_seed(0)
     faces = functional.interpolate(
