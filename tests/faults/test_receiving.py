@@ -105,5 +105,59 @@ def test_a_disk_that_fills_or_fails_while_a_file_comes_keeps_what_it_has(
         world.stop()
 
 
+def test_a_disk_that_fills_while_a_piece_comes_keeps_what_came_of_it(
+    small_disk: Path, tmp_path: Path, voice: Path
+) -> None:
+    world = World(
+        tmp_path,
+        VAR_DIR=str(small_disk / "var"),
+        DATABASE_URL=f"sqlite:///{tmp_path}/jobs.db",
+        DISK_RESERVE_BYTES="0",
+    )
+    filler, content = small_disk / "filler", voice.read_bytes()
+    cookies = requests.cookies.RequestsCookieJar()
+
+    def ask(method: str, path: str, data: object = None, **headers: str) -> requests.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+        answer = requests.request(
+            method,
+            world.address + path,
+            data=data,
+            headers=tus | named,
+            cookies=cookies,
+            timeout=300,
+        )
+        cookies.update(answer.cookies)
+        return answer
+
+    def here() -> int:
+        return int(ask("HEAD", place).headers["Upload-Offset"])
+
+    class Half(Body):
+        """A body that waits in its middle until some of it has come."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > len(content) // 2 and not filler.exists():
+                world.until("some of it to be here", lambda: here() > 0)
+            return super().read(size)
+
+    try:
+        open_site(world)
+        begun = ask("POST", "/api/v1/transfers", Upload_Length=str(len(content)))
+        place = begun.headers["Location"]
+        refused = ask("PATCH", place, Half(content, filler), Upload_Offset="0")
+        assert (refused.status_code, refused.json()["code"]) == FULL
+        came = here()
+        assert 0 < came < len(content)
+        filler.unlink()
+        rest = ask("PATCH", place, io.BytesIO(content[came:]), Upload_Offset=str(came))
+        assert rest.status_code == 204
+        made = ask("POST", f"{place}/upload", "{}", Content_Type="application/json")
+        assert (made.status_code, made.json()["bytes"]) == (201, len(content))
+    finally:
+        world.stop()
+
+
 def remount(disk: Path, how: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{how}", disk], check=True)
