@@ -4,7 +4,7 @@ import http.client
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from checkpoints import Checkpoint, folder, get, obtain, sha256
@@ -117,9 +117,11 @@ def _free_bytes(where: Path) -> int:
 
 
 def _failed(url: str, checkpoint: Checkpoint, error: Exception) -> NamedError:
+    cause = error.reason if type(error) is URLError else error  # what lies below, in its own words
+    why = getattr(cause, "strerror", None) or cause
     return NamedError(
         "download-failed",
-        f"“{checkpoint.name}” could not be downloaded ({error}).",
+        f"“{checkpoint.name}” could not be downloaded ({why}).",
         "Is this machine online? Try again: it continues where it stopped. "
         f"Or download {url} on another machine and put it at "
         f"{folder() / checkpoint.file}.",
