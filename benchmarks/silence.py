@@ -3,9 +3,10 @@
     python -m benchmarks.silence [--music FILE] [CLIPS ...]
 
 A still, a video of somebody who holds the mouth and moves the head, and clips of people who talk
-are given a voice of which it is known where it speaks: there are pauses of digital silence and of a
-noisy room, and an intro of chords, or of another music. Printed is the variance of the opening in
-what is not speech, as a share of that in speech, with a fifth of a second at each border left out.
+are given a voice of which it is known where it speaks: between its sentences there is silence, or
+one of the sounds of `benchmarks.sounds`, or another music. Printed is the variance of the opening
+in what is not speech, as a share of that in speech, with a fifth of a second at each border left
+out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from skimage.data import astronaut
 
 import face_detection
 import wav2lip
+from benchmarks import sounds
 from benchmarks.material import FACE, FPS, RATE, SAMPLE_VOICE, box, moving
 from face_detection.frontal import DlibDetector
 from face_detection.landmarks import landmarks_in_fitted
@@ -32,35 +34,29 @@ from wav2lip.compact import mouth_shape
 from wav2lip.evaluation.takes import is_moving
 
 BORDER_SECONDS = 0.2
-# What follows what: the kind of sound and its seconds.
-PROGRAMME = [
-    ("music", 2.0),
-    ("speech", 2.0),
-    ("silence", 1.2),
-    ("speech", 1.6),
-    ("room", 1.2),
-    ("speech", 1.0),
-    ("silence", 0.8),
-]
-KINDS = ("silence", "room", "music")
+# Seconds of each sound, and of speech after it.
+OTHER_SECONDS, SPEECH_SECONDS = 3.0, 1.4
+KINDS = ("silence", *sounds.KINDS)
 
 
 def voice(music: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The sound, mono at 16 kHz, and for each frame of it what is to be heard; "" at borders."""
+    """The sound, mono at 16 kHz, and for each frame of it what is to be heard; "" at borders.
+
+    `music` is a file to be heard instead of the chords.
+    """
     spoken = read_sound(SAMPLE_VOICE, RATE)
-    noise = np.random.default_rng(0)
-    parts, labels, at = [], [], 0
-    for kind, seconds in PROGRAMME:
-        count, frames = round(seconds * RATE), round(seconds * FPS)
-        if kind == "speech":
-            part, at = spoken[at : at + count], at + count
-        elif kind == "music":
-            part = _chords(count) if music is None else read_sound(music, RATE)[:count]
+    rng = np.random.default_rng(0)
+    said, border = round(SPEECH_SECONDS * RATE), round(BORDER_SECONDS * FPS)
+    parts, labels = [], []
+    for number, kind in enumerate(KINDS):
+        count = round(OTHER_SECONDS * RATE)
+        if kind == "chords" and music is not None:
+            other = np.resize(read_sound(music, RATE), count)
         else:
-            part = noise.normal(0, 0.003 if kind == "room" else 0, count)
-        border = round(BORDER_SECONDS * FPS)
-        parts.append(np.resize(part, count))
-        labels += [""] * border + [kind] * (frames - 2 * border) + [""] * border
+            other = sounds.KINDS[kind](rng, count) if kind in sounds.KINDS else np.zeros(count)
+        parts += [other, np.roll(spoken, -number * said)[:said]]
+        for name, seconds in ((kind, OTHER_SECONDS), ("speech", SPEECH_SECONDS)):
+            labels += [""] * border + [name] * (round(seconds * FPS) - 2 * border) + [""] * border
     return np.concatenate(parts).astype(np.float32), np.array(labels)
 
 
@@ -101,7 +97,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("clips", type=Path, nargs="*")
     options.add_argument("--checkpoint", default="compact")
-    options.add_argument("--music", type=Path, help="a piece to begin with instead of chords")
+    options.add_argument("--music", type=Path, help="a piece instead of the chords")
     chosen = options.parse_args()
     engine = wav2lip.load(chosen.checkpoint)
     sound, labels = voice(chosen.music)
@@ -119,19 +115,6 @@ def main() -> None:
             + f"{own:11.4f} {opening[labels == 'speech'].std():10.4f}",
             flush=True,
         )
-
-
-def _chords(count: int) -> np.ndarray:
-    """A chord a second, with overtones that die away."""
-    time = np.arange(count) / RATE
-    sound = np.zeros(count)
-    for start, root in enumerate((220.0, 174.6, 261.6, 196.0)):
-        since = (time - start).clip(0)
-        struck = np.where((time >= start) & (time < start + 1), np.exp(-1.5 * since), 0)
-        for interval in (1, 5 / 4, 3 / 2):
-            for overtone in range(1, 6):
-                sound += struck * np.sin(2 * np.pi * root * interval * overtone * since) / overtone
-    return 0.08 * sound
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Checkpoint:
     """One entry of the manifest; `bytes` and `url` are None where nobody published them."""
 
     name: str
-    architecture: str  # compact, wav2lip, s3fd, syncnet or expert
+    architecture: str  # compact, wav2lip, s3fd, syncnet, expert or speech
     file: str
     bytes: int | None
     sha256: str

@@ -16,7 +16,7 @@ from .conftest import WEIGHTS
 def test_the_manifest_describes_the_weights_that_ship() -> None:
     assert checkpoints.all()[0].name == "compact"
     total = 0
-    for name in ("compact", "expert"):
+    for name in ("compact", "expert", "speech"):
         known = checkpoints.get(name)
         shipped = checkpoints.SHIPPED / known.file
         assert shipped.stat().st_size == known.bytes
@@ -29,7 +29,8 @@ def test_the_public_weights_are_listed_with_licence_and_checksum() -> None:
     listed = {checkpoint.name: checkpoint for checkpoint in checkpoints.all()}
     assert {"s3fd", "wav2lip", "wav2lip_gan", "wav2lip_gan_torchscript"} < listed.keys()
     for checkpoint in listed.values():
-        assert checkpoint.architecture in {"compact", "wav2lip", "s3fd", "syncnet", "expert"}
+        known = {"compact", "wav2lip", "s3fd", "syncnet", "expert", "speech"}
+        assert checkpoint.architecture in known
         assert len(checkpoint.sha256) == 64
         assert checkpoint.licence
         assert checkpoint.note

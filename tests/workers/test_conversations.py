@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
+from benchmarks.material import SAMPLE_VOICE
 from face_detection.persons import from_csv
 from jobs.options import Options
 from media.pictures import read_picture
@@ -35,12 +36,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def say(tmp_path: Path) -> Say:
-    """A vowel of a second at a pitch, that swells so often."""
+    """A second of the sample voice over a buzz at a pitch, that swells so often."""
 
     def say(name: str, pitch: int, swells: float) -> Path:
         time = np.arange(RATE) / RATE
         buzz = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 3000 // pitch))
-        samples = buzz * np.sin(np.pi * swells * time) ** 2 * 6000
+        begin = {LOW: 2.8, HIGH: 1.1}[pitch]
+        words = read_sound(SAMPLE_VOICE, RATE)[round(begin * RATE) :][:RATE]
+        samples = buzz * np.sin(np.pi * swells * time) ** 2 * 2500 + 20000 * words
         with wave.open(str(tmp_path / name), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)

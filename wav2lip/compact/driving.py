@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d, grey_opening, maximum_filter1d
 from torch import nn
 
 from wav2lip.audio import MEL_RATE, SILENCE
-from wav2lip.compact import voice
+from wav2lip.compact import speech, voice
 
 GRID_RATE = voice.ANSWER_RATE
 # Jitter of the voice net goes, closures of p, b and m (some 80 ms) stay.
@@ -28,6 +28,9 @@ LIMIT = 3.0
 SPEECH_SHARE = 0.3
 SPEECH_SLOPE = 0.12
 QUIETEST = -3.2
+# Recordings whose 95th percentile of the level is below this are quieter than those that the speech
+# net learned from, and are made louder for it.
+FAINT = -1.5
 # A mouth opens a little before it is heard and closes a little after.
 LEAD = 0.10  # seconds
 EASE = 0.05  # seconds, sigma
@@ -71,8 +74,8 @@ def drive(
     shapes = speaker.mean + GAIN * speaker.deviation * deviations
     shapes = gaussian_filter1d(shapes, SMOOTHING * GRID_RATE, axis=0, mode="nearest")
     shapes = shapes.clip(-LIMIT, LIMIT)
-    speech = speaking(mel, grid)[:, None]
-    shapes = speaker.closed + speech * (shapes - speaker.closed)
+    moved = speaking(mel, grid)[:, None]
+    shapes = speaker.closed + moved * (shapes - speaker.closed)
     at = instants * GRID_RATE
     return np.stack([np.interp(at, grid, column) for column in shapes.T], 1).astype(np.float32)
 
@@ -80,10 +83,23 @@ def drive(
 def speaking(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """How much somebody speaks at the instants grid / 40 s of `mel`: 0 in silence, 1 in speech.
 
-    A steady noise, however loud, is the floor that speech stands out from.
+    `grid` (n,) are consecutive. To speak is to be louder than the noise, and to sound like speech.
     """
-    # The bands up to about 4 kHz: hiss is above, hum below.
-    level = mel[3:60].mean(0)
+    first, last = int(grid[0]), int(grid[-1])
+    begin = first * voice.STRIDE - speech.CONTEXT
+    near = _levelled(mel, begin, last * voice.STRIDE + speech.CONTEXT + 1)
+    asked = speech.CONTEXT // voice.STRIDE
+    heard = loudness(mel, grid) * speech.share(near, asked, asked + last - first)
+    held = maximum_filter1d(heard, 2 * round(LEAD * GRID_RATE) + 1, mode="nearest")
+    return gaussian_filter1d(held, EASE * GRID_RATE, mode="nearest")
+
+
+def loudness(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """How far, 0..1, the sound at the instants grid / 40 s stands out from its noise floor.
+
+    A steady noise, however loud, is the floor that speech stands out from; a click is too short.
+    """
+    level = _level(mel)
     columns = np.round(grid * (MEL_RATE / GRID_RATE)).astype(int)
     active = np.zeros(len(grid))
     for start, stop in _sounds(level):
@@ -92,9 +108,22 @@ def speaking(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
         inside = (columns >= start) & (columns < stop)
         above = level[columns[inside]] - threshold
         active[inside] = (above / (SPEECH_SLOPE * max(peak - floor, 1.0))).clip(0, 1)
-    lasting = grey_opening(active, CLICK, mode="nearest")
-    held = maximum_filter1d(lasting, 2 * round(LEAD * GRID_RATE) + 1, mode="nearest")
-    return gaussian_filter1d(held, EASE * GRID_RATE, mode="nearest")
+    return grey_opening(active, CLICK, mode="nearest")
+
+
+def _levelled(mel: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """The columns begin..end of `mel`, no recording in it fainter than FAINT: (80, end - begin)."""
+    near, level = voice.between(mel, begin, end), _level(mel)
+    for start, stop in _sounds(level):
+        here = near[:, max(start - begin, 0) : max(stop - begin, 0)]
+        lift = max(FAINT - np.percentile(level[start:stop], 95), 0.0)
+        here += np.where(here > SILENCE, lift, 0)
+    return near.clip(SILENCE, -SILENCE)
+
+
+def _level(mel: np.ndarray) -> np.ndarray:
+    """The mean of the bands up to about 4 kHz: hiss is above, hum below."""
+    return mel[3:60].mean(0)
 
 
 def _sounds(level: np.ndarray) -> list[tuple[int, int]]:

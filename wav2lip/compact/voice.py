@@ -95,13 +95,18 @@ def predict(nets: list[nn.Module], mel: np.ndarray, seconds: np.ndarray) -> np.n
     return np.stack([np.interp(at, grid, column) for column in answers.T], 1).astype(np.float32)
 
 
-def _answers(nets: list[nn.Module], mel: np.ndarray, first: int, last: int) -> np.ndarray:
-    """The answers first..last, inclusive: (last - first + 1, 8)."""
-    begin, end = first * STRIDE - REACH, last * STRIDE + REACH + 1
+def between(mel: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """The columns begin..end of `mel` (80, T), with silence before its start and past its end."""
     heard = np.full((N_MELS, end - begin), SILENCE, np.float32)
     a, b = max(begin, 0), min(end, mel.shape[1])
     if a < b:
         heard[:, a - begin : b - begin] = mel[:, a:b]
+    return heard
+
+
+def _answers(nets: list[nn.Module], mel: np.ndarray, first: int, last: int) -> np.ndarray:
+    """The answers first..last, inclusive: (last - first + 1, 8)."""
+    heard = between(mel, first * STRIDE - REACH, last * STRIDE + REACH + 1)
     edge = REACH // STRIDE
     bands = np.arange(N_MELS)
     throats = np.stack([heard[(bands + shift).clip(0, N_MELS - 1)] for shift in THROATS])

@@ -1,10 +1,12 @@
-"""The shipped checkpoint, and a voice made of noise bursts: syllables, as far as loudness goes."""
+"""The shipped checkpoint, and some words of the sample voice in silence."""
 
 import numpy as np
 import pytest
 import torch
 
 import checkpoints
+from benchmarks.material import SAMPLE_VOICE
+from media.sound import read_sound
 from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.compact import CompactEngine
 
@@ -17,10 +19,8 @@ def engine() -> CompactEngine:
 
 @pytest.fixture(scope="session")
 def voice_mel() -> np.ndarray:
-    """One second of silence, two of vowel-like syllables, one of silence; a noise floor below."""
-    rng = np.random.default_rng(0)
-    time = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
-    buzz = sum(np.sin(2 * np.pi * 120 * k * time) / k for k in range(1, 20))
-    syllables = np.clip(np.sin(2 * np.pi * 2 * time), 0, 1) * ((time > 1) & (time < 3))
-    samples = 0.1 * buzz * syllables + 0.001 * rng.standard_normal(len(time))
+    """One second of silence, two in which a sentence is said, one of silence; a noise floor."""
+    samples = 0.001 * np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE)
+    said = read_sound(SAMPLE_VOICE, SAMPLE_RATE)[round(2.7 * SAMPLE_RATE) :][: 2 * SAMPLE_RATE]
+    samples[SAMPLE_RATE : 3 * SAMPLE_RATE] += said
     return mel_spectrogram(samples.astype(np.float32))

@@ -26,7 +26,7 @@ def test_a_mouth_rests_in_silence_in_spite_of_a_noise_floor(
     engine: CompactEngine, voice_mel: np.ndarray
 ) -> None:
     shapes = engine.drive(voice_mel, 0, 100, FPS)
-    still = np.concatenate((shapes[:18], shapes[-18:]))
+    still = np.concatenate((shapes[:16], shapes[-16:]))
     assert np.ptp(still, axis=0) == pytest.approx(0, abs=1e-4)
     assert still[0] == pytest.approx(engine.drive(voice_mel[:, :0], 0, 1, FPS)[0], abs=1e-4)
 
@@ -62,7 +62,7 @@ def test_no_frames_have_no_shapes(engine: CompactEngine, voice_mel: np.ndarray) 
 def test_loudness_does_not_decide_what_is_speech(voice_mel: np.ndarray, louder: float) -> None:
     speech = speaking((voice_mel + louder).clip(-4, 4), np.arange(4 * GRID_RATE))
     assert speech[: GRID_RATE // 2].max() == 0
-    assert speech[GRID_RATE : GRID_RATE + 10].min() > 0.9
+    assert speech[GRID_RATE + 2 : GRID_RATE + 20].min() > 0.9
 
 
 def test_what_one_recording_sounds_like_says_nothing_about_another(voice_mel: np.ndarray) -> None:
