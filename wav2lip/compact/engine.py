@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wav2lip import weights
@@ -18,7 +17,7 @@ from wav2lip.compact.pasting import paste
 from wav2lip.compact.renderer import ROWS, Drawing, Renderer, mouth_and_jaw
 from wav2lip.compact.voice import VoiceNet
 from wav2lip.engine import Precision
-from wav2lip.precision import best_device, fast_dtype
+from wav2lip.precision import best_device, channels_last, fast_dtype
 
 BATCH = 16
 
@@ -185,4 +184,4 @@ def _for_inference(network: nn.Module, device: str) -> Any:
                 case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm, *_]:
                     module[0] = fuse_conv_bn_eval(convolution, norm)
                     module[1] = nn.Identity()
-    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
+    return channels_last(network, device)
