@@ -1,6 +1,5 @@
 """Material that tests of several packages share, all of it ours or in the public domain."""
 
-import math
 import os
 import wave
 from fractions import Fraction
@@ -10,8 +9,10 @@ import hypothesis
 import numpy as np
 import pytest
 
+from benchmarks.material import SAMPLE_VOICE
 from media.assemble import concatenate
 from media.pictures import read_picture, write_picture
+from media.sound import read_sound
 from media.video_writer import VideoWriter
 
 
@@ -54,17 +55,15 @@ def two_faces_file(tmp_path_factory: pytest.TempPathFactory, astronaut_file: Pat
 
 @pytest.fixture(scope="session")
 def short_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """0.6 s of a made-up vowel that swells twice: enough to move a mouth."""
+    """0.6 s of the sample voice: enough to move a mouth."""
     path = tmp_path_factory.mktemp("voice") / "voice.wav"
     rate = 16000
-    time = np.arange(int(0.6 * rate)) / rate
-    buzz = sum(np.sin(2 * math.pi * 120 * k * time) / k for k in range(1, 30))
-    swell = np.sin(2 * math.pi * time / 0.6) ** 2
+    words = read_sound(SAMPLE_VOICE, rate)[round(2.8 * rate) :][: round(0.6 * rate)]
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes((buzz * swell * 8000).astype("<i2").tobytes())
+        file.writeframes((20000 * words).astype("<i2").tobytes())
     return path
 
 
