@@ -39,7 +39,7 @@ def tab_to(page: Page, target: Locator) -> None:
 def choose_by_key(page: Page, field: Locator, file: Path) -> None:
     tab_to(page, field)
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Space")
+        field.press("Space")  # even if a file that is being looked at has just taken the focus
     chooser.value.set_files(file)
 
 
