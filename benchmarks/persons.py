@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.material import SAMPLE_VOICE
 from face_detection.cache import DetectionCache
 from face_detection.persons import Person
 from face_detection.shots import cuts
@@ -42,7 +43,6 @@ from workers.order import Order, Source, Voice
 from workers.order import plan as in_segments
 from workers.pipeline import Seen, detect_segment, link_persons, render_segment
 
-VOICE = Path(__file__).parents[1] / "static" / "sample" / "voice.mp3"
 FPS = Fraction(25)
 WIDTH, HEIGHT = 640, 360
 # How many rows and columns of tiles a frame may have, and how often.
@@ -154,7 +154,7 @@ def watch(source: Source, detector: str) -> tuple[list[Person], list[int]]:
 
 def fails(source: Source, persons: list[Person], made: Path) -> bool:
     """Whether the programme cannot be made anew with all of them speaking."""
-    voices = [Voice(VOICE, person.id, sound_duration(VOICE)) for person in persons]
+    voices = [Voice(SAMPLE_VOICE, person.id, sound_duration(SAMPLE_VOICE)) for person in persons]
     order = Order(source, tuple(voices), tuple(persons))
     render_segment(order, 0, order.frames, made, engine_for(source))
     return probe(made).frames != source.frames

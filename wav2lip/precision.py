@@ -84,7 +84,7 @@ def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> Dra
         return quantised
     channels_last(folded, device)
     exact = Generator(folded, device, torch.float32)
-    dtype = torch.float32 if precision == "fp32" else fast_dtype(device)
+    dtype = working_dtype(device, precision)
     for each in dict.fromkeys((dtype, torch.float32)):
         plain = Generator(copy.deepcopy(folded).to(each), device, each)
         for candidate in (_with_packed_weights(plain), plain):
@@ -119,6 +119,11 @@ def _with_packed_weights(plain: Generator) -> Generator | None:
     except (AttributeError, RuntimeError):
         return None
     return candidate
+
+
+def working_dtype(device: str, precision: str) -> torch.dtype:
+    """What a network works in where `precision` is asked for, eight bits left aside."""
+    return torch.float32 if precision == "fp32" else fast_dtype(device)
 
 
 def fast_dtype(device: str) -> torch.dtype:

@@ -25,12 +25,12 @@ def device(precision: str) -> str:
 def _known(precision: str) -> str:
     import torch
 
-    from wav2lip.precision import best_device, fast_dtype
+    from wav2lip.precision import best_device, working_dtype
 
     where = best_device()
-    dtype = torch.float32 if precision == "fp32" else fast_dtype(where)
     name = torch.cuda.get_device_name() if where == "cuda" else _cpu() if where == "cpu" else where
-    return f"{name}, {str(dtype).removeprefix('torch.')}"
+    numbers = str(working_dtype(where, precision)).removeprefix("torch.")
+    return f"{name}, {'int8' if precision == 'int8' else numbers}"
 
 
 def _cpu() -> str:

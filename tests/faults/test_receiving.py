@@ -49,6 +49,16 @@ class Body(io.BytesIO):
         return super().read(size)
 
 
+def on_small_disk(disk: Path, folder: Path) -> World:
+    """Whose files are on the small disk, and whose database is beside it."""
+    return World(
+        folder,
+        VAR_DIR=str(disk / "var"),
+        DATABASE_URL=f"sqlite:///{folder}/jobs.db",
+        DISK_RESERVE_BYTES="0",
+    )
+
+
 def send(world: World, voice: Path, filler: Path | None = None) -> tuple[int, str | None]:
     """The status of the answer to an upload, and the code of its error."""
     address = f"{world.address}/api/v1/uploads"
@@ -82,12 +92,7 @@ def test_a_disk_that_takes_nothing_is_said_wherever_it_is_noticed(
 def test_a_disk_that_fills_or_fails_while_a_file_comes_keeps_what_it_has(
     small_disk: Path, tmp_path: Path, voice: Path
 ) -> None:
-    world = World(
-        tmp_path,
-        VAR_DIR=str(small_disk / "var"),
-        DATABASE_URL=f"sqlite:///{tmp_path}/jobs.db",
-        DISK_RESERVE_BYTES="0",
-    )
+    world = on_small_disk(small_disk, tmp_path)
     filler = small_disk / "filler"
     try:
         open_site(world)
@@ -108,12 +113,7 @@ def test_a_disk_that_fills_or_fails_while_a_file_comes_keeps_what_it_has(
 def test_a_disk_that_fills_while_a_piece_comes_keeps_what_came_of_it(
     small_disk: Path, tmp_path: Path, voice: Path
 ) -> None:
-    world = World(
-        tmp_path,
-        VAR_DIR=str(small_disk / "var"),
-        DATABASE_URL=f"sqlite:///{tmp_path}/jobs.db",
-        DISK_RESERVE_BYTES="0",
-    )
+    world = on_small_disk(small_disk, tmp_path)
     filler, content = small_disk / "filler", voice.read_bytes()
     cookies = requests.cookies.RequestsCookieJar()
 

@@ -87,9 +87,10 @@ def speaking(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """
     first, last = int(grid[0]), int(grid[-1])
     begin = first * voice.STRIDE - speech.CONTEXT
-    near = _levelled(mel, begin, last * voice.STRIDE + speech.CONTEXT + 1)
+    sounds = _sounds(mel)
+    near = _levelled(mel, sounds, begin, last * voice.STRIDE + speech.CONTEXT + 1)
     asked = speech.CONTEXT // voice.STRIDE
-    heard = loudness(mel, grid) * speech.share(near, asked, asked + last - first)
+    heard = _loudness(sounds, grid) * speech.share(near, asked, asked + last - first)
     held = maximum_filter1d(heard, 2 * round(LEAD * GRID_RATE) + 1, mode="nearest")
     return gaussian_filter1d(held, EASE * GRID_RATE, mode="nearest")
 
@@ -99,43 +100,60 @@ def loudness(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
     A steady noise, however loud, is the floor that speech stands out from; a click is too short.
     """
-    level = _level(mel)
+    return _loudness(_sounds(mel), grid)
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """Columns that hold sound: how loud each is, and how loud the faint and the loud ones are."""
+
+    start: int
+    level: np.ndarray
+    floor: float
+    peak: float
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.level)
+
+
+def _loudness(sounds: list[_Sound], grid: np.ndarray) -> np.ndarray:
     columns = np.round(grid * (MEL_RATE / GRID_RATE)).astype(int)
     active = np.zeros(len(grid))
-    for start, stop in _sounds(level):
-        floor, peak = np.percentile(level[start:stop], (5, 95))
-        threshold = max(floor + SPEECH_SHARE * (peak - floor), QUIETEST)
-        inside = (columns >= start) & (columns < stop)
-        above = level[columns[inside]] - threshold
-        active[inside] = (above / (SPEECH_SLOPE * max(peak - floor, 1.0))).clip(0, 1)
+    for sound in sounds:
+        span = sound.peak - sound.floor
+        threshold = max(sound.floor + SPEECH_SHARE * span, QUIETEST)
+        inside = (columns >= sound.start) & (columns < sound.stop)
+        above = sound.level[columns[inside] - sound.start] - threshold
+        active[inside] = (above / (SPEECH_SLOPE * max(span, 1.0))).clip(0, 1)
     return grey_opening(active, CLICK, mode="nearest")
 
 
-def _levelled(mel: np.ndarray, begin: int, end: int) -> np.ndarray:
+def _levelled(mel: np.ndarray, sounds: list[_Sound], begin: int, end: int) -> np.ndarray:
     """The columns begin..end of `mel`, no recording in it fainter than FAINT: (80, end - begin)."""
-    near, level = voice.between(mel, begin, end), _level(mel)
-    for start, stop in _sounds(level):
-        here = near[:, max(start - begin, 0) : max(stop - begin, 0)]
-        lift = max(FAINT - np.percentile(level[start:stop], 95), 0.0)
+    near = voice.between(mel, begin, end)
+    for sound in sounds:
+        here = near[:, max(sound.start - begin, 0) : max(sound.stop - begin, 0)]
+        lift = max(FAINT - sound.peak, 0.0)
         here += np.where(here > SILENCE, lift, 0)
     return near.clip(SILENCE, -SILENCE)
 
 
-def _level(mel: np.ndarray) -> np.ndarray:
-    """The mean of the bands up to about 4 kHz: hiss is above, hum below."""
-    return mel[3:60].mean(0)
-
-
-def _sounds(level: np.ndarray) -> list[tuple[int, int]]:
+def _sounds(mel: np.ndarray) -> list[_Sound]:
     """The stretches of columns that hold sound, long digital silence being no part of any.
 
     One person may say several things far apart, each recorded elsewhere: the noise of one and the
     loudness of another say nothing about a third, and the silence between them is no noise floor.
     """
+    # The bands up to about 4 kHz: hiss is above, hum below.
+    level = mel[3:60].mean(0)
     audible = np.flatnonzero(level > SILENCE)
     if not len(audible):
         return []
     breaks = np.flatnonzero(np.diff(audible) > PAUSE * MEL_RATE)
     starts = audible[np.concatenate(([0], breaks + 1))]
     stops = audible[np.concatenate((breaks, [-1]))] + 1
-    return [(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True)]
+    return [
+        _Sound(int(start), level[start:stop], *np.percentile(level[start:stop], (5, 95)))
+        for start, stop in zip(starts, stops, strict=True)
+    ]

@@ -17,7 +17,7 @@ from wav2lip.compact.pasting import paste
 from wav2lip.compact.renderer import ROWS, Drawing, Renderer, mouth_and_jaw
 from wav2lip.compact.voice import VoiceNet
 from wav2lip.engine import Precision
-from wav2lip.precision import best_device, channels_last, fast_dtype
+from wav2lip.precision import best_device, channels_last, working_dtype
 
 BATCH = 16
 
@@ -44,7 +44,7 @@ class CompactEngine:
         self._renderer = _for_inference(renderer, self.device)
         self._speaker = speaker
         self._kept = mouth_and_jaw().to(self.device)
-        self._dtype = torch.float32 if precision == "fp32" else fast_dtype(self.device)
+        self._dtype = working_dtype(self.device, precision)
 
     @classmethod
     def from_checkpoint(

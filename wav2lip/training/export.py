@@ -7,11 +7,11 @@ Numbers are stored in half precision, with the configurations they were trained 
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from wav2lip.training import state
+from wav2lip.training.shrink import halved
 
 
 def main(voice_run: Path, renderer_run: Path, out: Path) -> int:
@@ -33,19 +33,13 @@ def main(voice_run: Path, renderer_run: Path, out: Path) -> int:
         {
             "architecture": "compact",
             "config": {"voice": voice["config"], "renderer": renderer["config"]},
-            "voice": [_halved(net) for net in voice["nets"]],
-            "renderer": _halved(renderer["renderer"]),
+            "voice": [halved(net) for net in voice["nets"]],
+            "renderer": halved(renderer["renderer"]),
             "speaker": {name: voice[name] * scale for name in ("mean", "deviation", "closed")},
             "unit": renderer["unit"],
         },
     )
     return out.stat().st_size
-
-
-def _halved(weights: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value.half() if value.is_floating_point() else value for key, value in weights.items()
-    }
 
 
 if __name__ == "__main__":

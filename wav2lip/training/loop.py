@@ -136,7 +136,7 @@ class Training:
                 group["lr"] = self.learners[name].rate * share
             self.optimisers[name].step()
             if name in self.means:
-                _blend(self.means[name], self.nets[name], self._remembered(name))
+                blend(self.means[name], self.nets[name], self._remembered(name))
         self.note(names[0], loss.item())
 
     def note(self, curve: str, value: float) -> None:
@@ -260,7 +260,7 @@ def mixed_precision(device: torch.device) -> torch.autocast:
 
 
 @torch.no_grad()
-def _blend(mean: nn.Module, network: nn.Module, share: float) -> None:
+def blend(mean: nn.Module, network: nn.Module, share: float) -> None:
     """Let `share` of the mean stay, and the rest be the network as it is now."""
     latest = network.state_dict()
     for name, value in mean.state_dict().items():

@@ -6,7 +6,10 @@ For networks in Wav2Lip's layout; a compact checkpoint is put together by `expor
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from wav2lip import weights
 from wav2lip.training import state
@@ -18,13 +21,17 @@ def main(checkpoint: Path, out: Path) -> int:
     Raises NamedError `checkpoint-corrupt` for a file that cannot be read.
     """
     content = weights.read(checkpoint)
-    halved = {
-        key: value.half() if value.is_floating_point() else value
-        for key, value in weights.load_state_dict(checkpoint).items()
-    }
     described = {name: content[name] for name in ("architecture", "config", "global_step")}
-    state.save(out, {**described, "state_dict": halved})
+    state.save(out, {**described, "state_dict": halved(weights.load_state_dict(checkpoint))})
     return out.stat().st_size
+
+
+def halved(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they ship: in half precision, whole numbers as they are."""
+    return {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in state_dict.items()
+    }
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 from tqdm import trange
 
 from wav2lip.compact import speech, voice
 from wav2lip.training import hearing, state
+from wav2lip.training.loop import blend
+from wav2lip.training.shrink import halved
 
 LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 1e-2
@@ -58,27 +59,13 @@ def main(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        _follow(kept, net, min(AVERAGED, step / (step + 10)))
+        blend(kept, net, min(AVERAGED, step / (step + 10)))
         average += 0.02 * (loss.item() - average)
         progress.set_postfix(loss=round(average, 4), refresh=False)
-    weights = {
-        key: value.half() if value.is_floating_point() else value
-        for key, value in kept.state_dict().items()
-    }
     config = {"steps": steps, "pieces": pieces, "seed": seed}
-    state.save(out, {"architecture": "speech", "config": config, "state_dict": weights})
+    learned = halved(kept.state_dict())
+    state.save(out, {"architecture": "speech", "config": config, "state_dict": learned})
     return average
-
-
-@torch.no_grad()
-def _follow(kept: nn.Module, net: nn.Module, share: float) -> None:
-    """Move the running mean a little towards the net."""
-    latest = net.state_dict()
-    for name, value in kept.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(latest[name], 1 - share)
-        else:
-            value.copy_(latest[name])
 
 
 if __name__ == "__main__":
