@@ -8,12 +8,14 @@ expected, and who calls it has the plain network to fall back on.
 """
 
 import copy
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from wav2lip.networks import Conv, Upsample
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def packed(network: Any) -> Any:
@@ -21,7 +23,15 @@ def packed(network: Any) -> Any:
 
     It is for inference, on inputs in channels_last.
     """
-    return _packed(copy.deepcopy(network).requires_grad_(False))
+    return _packed(of_same_weights(network))
+
+
+def of_same_weights(network: Net) -> Net:
+    """A copy for inference that takes no memory: its modules are its own, their numbers are not."""
+    weights: dict[int, Any] = {
+        id(each): nn.Parameter(each.detach(), requires_grad=False) for each in network.parameters()
+    }
+    return copy.deepcopy(network, weights | {id(each): each for each in network.buffers()})
 
 
 def _packed(module: nn.Module) -> nn.Module:

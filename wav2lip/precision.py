@@ -1,10 +1,9 @@
 """Making a trained generator fast on the machine at hand, as long as it draws the same picture."""
 
-import copy
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wav2lip.engine import Precision
 from wav2lip.networks import Wav2Lip
-from wav2lip.packed import packed
+from wav2lip.packed import Net, of_same_weights, packed
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +39,6 @@ class Drawing(Protocol):
     def draw(self, mel: Tensor, known: Sequence[Tensor], lower: bool = False) -> Tensor:
         """As `Wav2Lip.draw`."""
         ...
-
-
-Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -74,23 +70,20 @@ def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> Dra
     """A generator in eval mode made ready for `device`: batch norms folded, weights packed where
     the processor's library can, and, unless `precision` is "fp32", in half the precision where that
     is faster, or in eight bits where "int8" asks for them, on the processor; both as long as the
-    pictures stay within the errors above.
+    pictures stay within the errors above. The network itself stays as it is.
 
     Raises NamedError `openvino-missing`.
     """
-    folded = copy.deepcopy(network)
-    fold_batch_norm(folded)
-    if precision == "int8" and (quantised := _in_eight_bits(folded)):
+    if precision == "int8" and (quantised := _in_eight_bits(network)):
         return quantised
-    channels_last(folded, device)
-    exact = Generator(folded, device, torch.float32)
-    dtype = working_dtype(device, precision)
-    for each in dict.fromkeys((dtype, torch.float32)):
-        plain = Generator(copy.deepcopy(folded).to(each), device, each)
+    # One copy of the weights at a time: loading must not take more memory than drawing does.
+    exact = _example_drawn(_plain(network, device, torch.float32))
+    for dtype in dict.fromkeys((working_dtype(device, precision), torch.float32)):
+        plain = _plain(network, device, dtype)
         for candidate in (_with_packed_weights(plain), plain):
             if candidate and _draws_alike(candidate, exact):
                 return candidate
-    return exact
+    return plain
 
 
 def channels_last(network: Net, device: str) -> Net:
@@ -98,12 +91,20 @@ def channels_last(network: Net, device: str) -> Net:
     return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
 
 
-def _in_eight_bits(folded: Wav2Lip) -> Drawing | None:
+def _plain(network: Wav2Lip, device: str, dtype: torch.dtype) -> Generator:
+    """Its batch norms folded, in the layout and the precision that are asked for."""
+    folded = of_same_weights(network)
+    fold_batch_norm(folded)
+    return Generator(channels_last(folded.to(dtype), device), device, dtype)
+
+
+def _in_eight_bits(network: Wav2Lip) -> Drawing | None:
     """None where it draws another picture."""
     from wav2lip.quantised import Quantised  # which not everybody uses
 
-    quantised = Quantised(folded)
-    if _draws_alike(quantised, Generator(folded, "cpu", torch.float32)):
+    plain = _plain(network, "cpu", torch.float32)
+    quantised = Quantised(plain.network)
+    if _draws_alike(quantised, _example_drawn(plain)):
         return quantised
     log.warning("These weights draw another picture in int8: it is not used.")
     return None
@@ -148,16 +149,20 @@ def fold_batch_norm(network: nn.Module) -> None:
 
 def error(fast: Drawing, exact: Drawing) -> tuple[float, float]:
     """Mean and largest difference between what two generators draw, in levels of 255."""
-    difference = 255 * (_example_drawn(fast) - _example_drawn(exact)).abs()
+    return _apart(_example_drawn(fast), _example_drawn(exact))
+
+
+def _draws_alike(fast: Drawing, exact: Tensor) -> bool:
+    mean, largest = _apart(_example_drawn(fast), exact)
+    mean_error, max_error = ERRORS.get(fast.dtype, HALF_ERRORS)
+    return mean <= mean_error and largest <= max_error
+
+
+def _apart(one: Tensor, other: Tensor) -> tuple[float, float]:
+    difference = 255 * (one - other).abs()
     # A difference that is no number must not pass for a small one.
     difference = difference.nan_to_num(nan=255.0)
     return difference.mean().item(), difference.max().item()
-
-
-def _draws_alike(fast: Drawing, exact: Drawing) -> bool:
-    mean, largest = error(fast, exact)
-    mean_error, max_error = ERRORS.get(fast.dtype, HALF_ERRORS)
-    return mean <= mean_error and largest <= max_error
 
 
 @torch.inference_mode()
