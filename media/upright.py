@@ -45,8 +45,14 @@ class Upright:
         transparent, signal = has_alpha(picture), signal_of(picture)
         if signal:
             picture = self._tone_mapped(picture, signal, transparent)
-        frame = self._converted(picture, "rgba" if transparent else "rgb24").to_ndarray()
-        return _turned(_on_white(frame) if transparent else frame, self._display_matrix)
+        if transparent:
+            frame = _on_white(self._converted(picture, "rgba").to_ndarray())
+        else:
+            # Straight to rgb24 the same numbers take three times as long: swscale's quick
+            # instructions work on planes.
+            planes = self._converted(picture, "gbrp")
+            frame = planes.reformat(format="rgb24", threads=1).to_ndarray()
+        return _turned(frame, self._display_matrix)
 
     def _converted(self, picture: av.VideoFrame, format: str) -> av.VideoFrame:
         return picture.reformat(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
@@ -56,18 +56,8 @@ def read_frames(
 
     Raises MediaError: unreadable-media, unsupported-type, not-a-face-file.
     """
-    fps = fps or _native_rate(path)
-    wanted = max(Fraction(0), (start - Fraction(1, 2)) / fps)
-    tick, current, frame = start, None, None
-    for time, picture in _pictures(path, wanted):
-        until = result_frames(time, fps) if picture is None else round_half_up(time * fps)
-        while current and tick < until and (stop is None or tick < stop):
-            frame = current() if frame is None else frame
-            yield frame
-            tick += 1
-        if stop is not None and tick >= stop:
-            return
-        current, frame = picture, None
+    for frame in _frames(path, start, stop, fps or _native_rate(path)):
+        yield frame()
 
 
 def read_frames_at(
@@ -98,15 +88,34 @@ def read_frames_at(
             yield from _read_backward(path, run, fps)
 
 
+def _frames(
+    path: str | Path, start: int, stop: int | None, fps: Fraction
+) -> Iterator[Callable[[], np.ndarray]]:
+    """How to get each of the frames: one that is decoded but not asked for costs no colours.
+
+    To be asked for before the next one is.
+    """
+    wanted = max(Fraction(0), (start - Fraction(1, 2)) / fps)
+    tick, current = start, None
+    for time, picture in _pictures(path, wanted):
+        until = result_frames(time, fps) if picture is None else round_half_up(time * fps)
+        while current and tick < until and (stop is None or tick < stop):
+            yield current
+            tick += 1
+        if stop is not None and tick >= stop:
+            return
+        current = picture and cache(picture)
+
+
 def _read_forward(path: str | Path, indices: Sequence[int], fps: Fraction) -> Iterator[np.ndarray]:
-    frames = enumerate(read_frames(path, indices[0], indices[-1] + 1, fps), start=indices[0])
+    frames = enumerate(_frames(path, indices[0], indices[-1] + 1, fps), start=indices[0])
     number, frame = -1, None
     for index in indices:
         while number < index:
             number, frame = next(frames, (index + 1, None))
         if frame is None or number != index:
             raise IndexError(f"Frame {index} lies past the end of the video.")
-        yield frame
+        yield frame()
 
 
 def _read_backward(path: str | Path, indices: Sequence[int], fps: Fraction) -> Iterator[np.ndarray]:

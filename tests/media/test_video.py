@@ -12,6 +12,7 @@ from PIL import Image
 from media.errors import MediaError
 from media.probe import probe
 from media.timeline import SYNC_MODES, result_frames, round_half_up, source_indices
+from media.upright import Upright
 from media.video import read_frames, read_frames_at
 
 # Several groups of pictures with B-frames: what makes exact seeking hard.
@@ -60,6 +61,24 @@ def test_reading_from_the_middle_is_exact(film, start):
 def test_there_and_back_again(film, number_of):
     indices = source_indices(50, 200, 60)
     assert [number_of(frame) for frame in read_frames_at(film, indices)] == indices
+
+
+def test_frames_between_those_asked_for_get_no_colours(long_film, number_of, monkeypatch):
+    converted = []
+
+    class Counting(Upright):
+        def __call__(self, picture):
+            converted.append(picture)
+            return super().__call__(picture)
+
+    monkeypatch.setattr("media.video.Upright", Counting)
+    assert [number_of(frame) for frame in read_frames_at(long_film, [3, 20, 20, 41])] == [
+        3,
+        20,
+        20,
+        41,
+    ]
+    assert len(converted) == 3
 
 
 @pytest.mark.parametrize("held", [100 * 1024**2, 7 * 64 * 128 * 3], ids=["small", "large"])
