@@ -5,6 +5,7 @@ Of several sound tracks it is always the one that `media.container.audio_stream`
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -38,8 +39,10 @@ def read_sound(path: str | Path, rate: int = 16000) -> np.ndarray:
     Raises MediaError: unreadable-media, unsupported-type, no-audio-track, not-a-voice.
     """
     # Both channels are averaged here: swresample's own mono is 3 dB louder and can clip.
-    blocks = [block.mean(axis=0, dtype=np.float32) for block in sound_blocks(path, rate)]
-    return np.concatenate(blocks)
+    samples = array("f")  # grows in place: of a long sound there is never a second copy
+    for block in sound_blocks(path, rate):
+        samples.frombytes(block.mean(axis=0, dtype=np.float32).tobytes())
+    return np.frombuffer(samples, np.float32)
 
 
 def sound_duration(path: str | Path) -> Fraction:

@@ -24,7 +24,7 @@ REFERENCE_DB = 20.0
 FLOOR_DB = -100.0
 SILENCE = -4.0  # the value of a silent cell; the loudest is +4
 
-_BLOCK = 4096  # columns transformed at once: 50 s of sound, so that an hour stays in bounded memory
+_BLOCK = 1024  # columns transformed at once, in 30 MB, however long the sound is
 
 
 def mel_spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -35,12 +35,13 @@ def mel_spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     if samples.ndim != 1:
         raise ValueError(f"mono sound expected, got an array of shape {samples.shape}")
-    emphasised = np.array(samples, dtype=np.float64)
-    emphasised[1:] -= PRE_EMPHASIS * emphasised[:-1]
-    padded = np.pad(emphasised, N_FFT // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
-    blocks = [_log_mel(frames[i : i + _BLOCK]) for i in range(0, len(frames), _BLOCK)]
-    return np.concatenate(blocks, axis=1)
+    mel = np.empty((N_MELS, 1 + len(samples) // HOP), np.float32)
+    for start in range(0, mel.shape[1], _BLOCK):
+        stop = min(start + _BLOCK, mel.shape[1])
+        heard = _emphasised(samples, HOP * start - N_FFT // 2, HOP * (stop - 1) + N_FFT // 2)
+        windows = np.lib.stride_tricks.sliding_window_view(heard, N_FFT)[::HOP]
+        mel[:, start:stop] = _log_mel(windows)
+    return mel
 
 
 def mel_windows(
@@ -58,6 +59,15 @@ def mel_windows(
         before = max(-column, 0)
         window[:, before : before + heard.shape[1]] = heard
     return windows
+
+
+def _emphasised(samples: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float64]:
+    """Samples start..stop, each less most of the one before it; silence outside the sound."""
+    first, last = max(start - 1, 0), min(stop, len(samples))
+    heard = samples[first:last].astype(np.float64)
+    heard[1:] -= PRE_EMPHASIS * heard[:-1]
+    heard = heard[max(start, 0) - first :]
+    return np.pad(heard, (max(-start, 0), stop - last))
 
 
 def _log_mel(frames: NDArray[np.float64]) -> NDArray[np.float32]:

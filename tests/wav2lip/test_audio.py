@@ -1,5 +1,8 @@
 """The mel-spectrogram is the original's, and every frame hears its own 0.2 s."""
 
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,6 +39,25 @@ def test_long_sound_is_transformed_in_blocks_without_a_seam(
     whole = audio.mel_spectrogram(sound)
     monkeypatch.setattr(audio, "_BLOCK", 7)
     np.testing.assert_array_equal(audio.mel_spectrogram(sound), whole)
+
+
+def test_of_a_long_sound_only_the_spectrogram_is_long() -> None:
+    def needed(seconds: int) -> int:
+        sound = np.zeros(seconds * audio.SAMPLE_RATE, np.float32)
+        with tracing():
+            mel = audio.mel_spectrogram(sound)
+            return tracemalloc.get_traced_memory()[1] - mel.nbytes
+
+    assert needed(90) < 1.1 * needed(30)
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_samples_are_left_as_they_were() -> None:
