@@ -46,8 +46,8 @@ class Pretending(S3fdDetector):
             signature(frame).tobytes(): material.box(at, *film.size) for at, frame in frames
         }
 
-    def _find_batch(self, frames: list[np.ndarray]) -> list[list[Detection]]:
-        super()._find_batch(frames)
+    def _find_batch(self, frames: list[np.ndarray], scale: float) -> list[list[Detection]]:
+        super()._find_batch(frames, scale)
         return [[Detection(*self._told(frame), 1.0)] for frame in frames]
 
     def _told(self, frame: np.ndarray) -> Box:

@@ -22,6 +22,9 @@ from media.errors import NamedError
 
 # It finds faces of some 16 pixels, so nothing needs enlarging; a megapixel takes about 760 MB.
 STILL_PIXELS, VIDEO_PIXELS = 2_000_000, 500_000
+# How much smaller a picture may get in a search that is not thorough. A face of 32 pixels, below
+# which there is no mouth to speak of (`persons.LEAST_HEIGHT`), still has 20 then.
+BRIEF_SCALE = 0.625
 # Five poolings leave nothing of a smaller picture.
 LEAST_SIDE = 64
 # Landmarks may fail on a profile; what S3FD is sure of stays.
@@ -60,23 +63,32 @@ class S3fdDetector:
         self.parameters: dict[str, str | int | float] = {
             "boxes": BOXES_VERSION,
             "max_pixels": self.max_pixels,
+            "brief_scale": BRIEF_SCALE,
             "precision": str(dtype),
             "weights": digest,
         }
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
+    def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
+        """As every detector. Unless the search is `thorough`, faces below 32 pixels may be missed;
+        heads that lean are found either way.
+        """
         found = (
-            faces for _, alike in groupby(frames, key=np.shape) for faces in self._find(list(alike))
+            faces
+            for _, alike in groupby(frames, key=np.shape)
+            for faces in self._find(list(alike), 1.0 if thorough else BRIEF_SCALE)
         )
         return [
             fit(frame, faces, TRUSTED_SCORE) for frame, faces in zip(frames, found, strict=True)
         ]
 
-    def _find(self, frames: list[np.ndarray]) -> Iterator[list[Detection]]:
-        """Raw boxes of frames of one size; the batch halves for good when memory runs out."""
+    def _find(self, frames: list[np.ndarray], scale: float) -> Iterator[list[Detection]]:
+        """Raw boxes of frames of one size, searched at that scale or at less.
+
+        The batch halves for good when memory runs out.
+        """
         while frames:
             try:
-                found = self._find_batch(frames[: self.batch_size])
+                found = self._find_batch(frames[: self.batch_size], scale)
             except (RuntimeError, MemoryError) as error:
                 if self.batch_size == 1 or not _is_out_of_memory(error):
                     raise
@@ -85,8 +97,10 @@ class S3fdDetector:
             yield from found
             frames = frames[len(found) :]
 
-    def _find_batch(self, frames: list[np.ndarray]) -> list[list[Detection]]:
-        copies, scales = zip(*(working_copy(f, self.max_pixels, 1.0) for f in frames), strict=True)
+    def _find_batch(self, frames: list[np.ndarray], scale: float) -> list[list[Detection]]:
+        copies, scales = zip(
+            *(working_copy(frame, self.max_pixels, scale) for frame in frames), strict=True
+        )
         pixels = np.stack([_at_least(copy, LEAST_SIDE) for copy in copies])
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         rows = self.sfd.detect_from_batch(batch.to(self.device))

@@ -116,6 +116,22 @@ def test_boxes_of_a_large_frame_are_in_its_own_pixels(weights: Path) -> None:
     assert iou(tuple(2 * side for side in small.box), large.box) > 0.95  # type: ignore[arg-type]
 
 
+def test_a_search_that_is_not_thorough_is_of_a_smaller_picture(weights: Path) -> None:
+    """An anchor of 64 pixels of 320 shows the face that one of 128 of 512 does elsewhere."""
+    seen = []
+
+    class Looking(Maps):
+        def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+            seen.append(pictures.shape[2:])
+            return super().forward(pictures)
+
+    detector = seeing(weights, Looking(stride=16, place=(5, 8), moved=(0.09, -0.09)))
+    [[brief]] = detector.detect([astronaut()], thorough=False)
+    assert seen == [(320, 320)]
+    [[dlibs]] = DlibDetector().detect([astronaut()])
+    assert iou(brief.box, dlibs.box) > 0.9
+
+
 def test_a_face_in_one_frame_of_a_batch_is_in_that_frame_only(weights: Path) -> None:
     maps = Maps(stride=32, place=(4, 7), moved=(-0.1, -0.1), index=1)
     detector = seeing(weights, maps, batch_size=3)
