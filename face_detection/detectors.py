@@ -10,7 +10,7 @@ import checkpoints
 from face_detection.detection import Detection
 
 # Raised whenever the same detector with the same parameters starts to give other boxes.
-BOXES_VERSION = 3
+BOXES_VERSION = 4
 
 
 class Detector(Protocol):
@@ -22,8 +22,11 @@ class Detector(Protocol):
     # How many frames it likes to be given at once.
     batch_size: int
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
-        """The faces of each frame (RGB uint8), best score first, as `fitting.fit` gives them."""
+    def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
+        """The faces of each frame (RGB uint8), best score first, as `fitting.fit` gives them.
+
+        Unless it is `thorough` it may leave out heads that only a search of their own would find.
+        """
         ...
 
 

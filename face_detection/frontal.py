@@ -12,7 +12,7 @@ import numpy as np
 
 from face_detection.detection import Box, Detection
 from face_detection.detectors import BOXES_VERSION, working_copy
-from face_detection.fitting import fit
+from face_detection.fitting import each_once, fit, same_face
 from face_detection.landmarks import DLIB_SIDE, DLIB_TOP
 from face_detection.roll import turned
 
@@ -20,16 +20,20 @@ from face_detection.roll import turned
 STILL_PIXELS, STILL_SCALE = 12_000_000, 4.0
 # A video frame takes 40 ms: faces from an eighth of the height of a 720p frame on are found.
 VIDEO_PIXELS, VIDEO_SCALE = 800_000, 2.0
+# The side of its smallest filter, in pixels of the working copy.
+LEAST_SIDE = 80
 # Above this margin it has not been seen to take anything for a face that is none.
 TRUSTED_SCORE = 0.5
 
 
 # How far faces lean that each of its five filters finds: three look ahead or aside, upright.
 FILTER_ROLLS = (0.0, 0.0, 0.0, -30.0, 28.0)
-# A picture in which it finds nobody is turned by so much to either side, in a copy of so large a
-# share of its pixels. What is found there must be a clearer face.
+# For heads that lean further a picture is turned by so much to either side, in a copy of so large a
+# share of its pixels; beside others, whoever leans is no smaller than this share of the smallest.
+# What is found there must be a clearer face.
 TURN = 40.0
 TURNED_SHARE = 0.5
+BESIDE_SHARE = 0.5
 TURNED_SCORE = 0.3
 
 
@@ -51,8 +55,14 @@ class DlibDetector:
         }
         self._search = dlib.get_frontal_face_detector()
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
-        return [self._upright(frame) or self._leaning(frame) for frame in frames]
+    def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
+        found = []
+        for frame in frames:
+            faces = self._upright(frame)
+            if thorough:
+                faces = each_once([*faces, *self._leaning(frame, faces)])
+            found.append(faces)
+        return found
 
     def _upright(self, frame: np.ndarray) -> list[Detection]:
         copy, scale = working_copy(frame, self.max_pixels, self.max_scale)
@@ -62,8 +72,12 @@ class DlibDetector:
         ]
         return fit(frame, found, TRUSTED_SCORE)
 
-    def _leaning(self, frame: np.ndarray) -> list[Detection]:
-        copy, scale = working_copy(frame, int(self.max_pixels * TURNED_SHARE), self.max_scale)
+    def _leaning(self, frame: np.ndarray, upright: Sequence[Detection]) -> list[Detection]:
+        """Heads that lean too far to be found `upright`, and are not among those."""
+        widths = [face.x2 - face.x1 for face in upright]
+        most = LEAST_SIDE / (BESIDE_SHARE * min(widths)) if widths else self.max_scale
+        pixels = int(self.max_pixels * TURNED_SHARE)
+        copy, scale = working_copy(frame, pixels, min(self.max_scale, most))
         found = []
         for roll in (-TURN, TURN):
             picture, shift = _levelled(copy, roll)
@@ -74,7 +88,8 @@ class DlibDetector:
                     x, y = turned(level, roll, _centre(copy)) / scale
                     half = (x2 - x1) / scale / 2, (y2 - y1) / scale / 2
                     box = x - half[0], y - half[1], x + half[0], y + half[1]
-                    found.append(Detection(*box, score, roll + FILTER_ROLLS[number]))
+                    if not any(same_face(box, face.box) for face in upright):
+                        found.append(Detection(*box, score, roll + FILTER_ROLLS[number]))
         # Much resembles a face from aslant: nothing is kept without landmarks that settle.
         return fit(frame, found, np.inf)
 

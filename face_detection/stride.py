@@ -5,7 +5,8 @@ by its landmarks, from where it was in the frame before: a look at the face itse
 search of the whole picture. Landmarks hold on to whatever is there, so now and then, and wherever
 they fail, the detector looks again, at no more than the surroundings of the face. Whatever is in
 doubt then (a face comes or goes, leaps, or the picture changes) is searched as if there was no
-stride.
+stride. `attention` says which searches are thorough and which can be left out; what one of them
+found of a head that leans is looked for in the frames before and after.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +16,10 @@ from itertools import islice, pairwise
 import numpy as np
 
 from face_detection import shots
+from face_detection.attention import Attention
 from face_detection.detection import Box, Detection, centre, iou
 from face_detection.detectors import Detector, working_copy
-from face_detection.fitting import fit
+from face_detection.fitting import each_once, follow
 
 # Frames between two searches: of a detector that is quick, and of one that takes most of a second.
 # Who comes and goes between two searches is not seen.
@@ -28,6 +30,8 @@ LOOK_AGAIN = 9
 SAME_IOU, SAME_ROLL = 0.3, 15.0
 # What the landmarks, and the detector, find is not far from where the face must be.
 FITTED_IOU, SEEN_IOU = 0.7, 0.5
+# A head that leans by so many degrees may be found by a thorough search only.
+FAR_LEAN = 20.0
 # The surroundings of a face, in sides of it, and the size in which they are looked at.
 SURROUNDINGS, SURROUNDINGS_PIXELS = 2.0, 128 * 128
 
@@ -45,25 +49,75 @@ class Strided:
         self.batch_size = max(LONG_STRIDE // stride, 1) * stride + 1
         self._detector, self._stride = detector, stride
         self._last: tuple[np.ndarray, list[Detection]] | None = None
+        self._attention = Attention()
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
+    def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
+        """As every detector, but it finds out for itself which frames to search thoroughly."""
         if not frames:
             return []
+        signatures = np.array([shots.signature(frame) for frame in frames])
+        changes = shots.change(signatures[:-1], signatures[1:])
         found: dict[int, list[Detection]] = {}
         if self._last is not None and self._last[0] is frames[0]:
             found[0] = self._last[1]
+        else:
+            self._attention = Attention()
+            found[0] = self._search(frames[0], signatures[0], [], thorough=True)
         stops = sorted({*range(0, len(frames), self._stride), len(frames) - 1})
-        searched = [n for n in stops if n not in found]
-        faces = self._detector.detect([frames[n] for n in searched])
-        found.update(zip(searched, faces, strict=True))
         for first, last in pairwise(stops):
-            self._fill(frames, found, first, last)
+            broken = not _unbroken(changes[first:last])
+            ends = last == stops[-1] and self._attention.is_thorough_due(signatures[last])
+            found[last] = self._search(frames[last], signatures[last], found[first], broken or ends)
+        for first, last in reversed(list(pairwise(stops))):
+            found[first] = self._with_leaning(frames[first], found[first], found[last])
+        for first, last in pairwise(stops):
+            self._fill(frames, changes, found, first, last)
         self._last = frames[-1], found[len(frames) - 1]
         return [found[n] for n in range(len(frames))]
+
+    def _search(
+        self,
+        frame: np.ndarray,
+        signature: np.ndarray,
+        before: Sequence[Detection],
+        thorough: bool,
+    ) -> list[Detection]:
+        """What is in a frame, a stride after one in which there was what is `before`."""
+        known = not before and not thorough and self._attention.is_known(signature)
+        self._attention.note(signature, not known, thorough)
+        if known:
+            return []
+        (faces,) = self._detector.detect([frame], thorough)
+        faces = self._with_leaning(frame, faces, before)
+        if not thorough and len(faces) < len(before):
+            # Who is not there any more may only be too small, or not to be seen at first sight.
+            (faces,) = self._detector.detect([frame])
+        return faces
+
+    def _with_leaning(
+        self, frame: np.ndarray, faces: list[Detection], near: Sequence[Detection]
+    ) -> list[Detection]:
+        """`faces`, and those still there that lean in a frame `near` this one.
+
+        Only there are heads looked for that lean too far for a search that is not thorough.
+        """
+        lost = [
+            face
+            for face in near
+            if abs(face.roll) >= FAR_LEAN
+            and all(iou(face.box, other.box) < SAME_IOU for other in faces)
+        ]
+        again = [
+            face
+            for face in self._around(frame, lost)
+            if any(iou(face.box, other.box) >= SAME_IOU for other in lost)
+        ]
+        return each_once([*faces, *again]) if again else faces
 
     def _fill(
         self,
         frames: Sequence[np.ndarray],
+        changes: np.ndarray,
         found: dict[int, list[Detection]],
         first: int,
         last: int,
@@ -72,22 +126,26 @@ class Strided:
         if last - first < 2:
             return
         pairs = _pairs(found[first], found[last])
-        if pairs is None or not _unbroken(frames[first : last + 1]):
+        if pairs is None or not _unbroken(changes[first:last]):
             middle = (first + last) // 2
-            (found[middle],) = self._detector.detect([frames[middle]])
-            self._fill(frames, found, first, middle)
-            self._fill(frames, found, middle, last)
+            found[middle] = self._between_stops(frames[middle], [*found[first], *found[last]])
+            self._fill(frames, changes, found, first, middle)
+            self._fill(frames, changes, found, middle, last)
             return
         for at in range(first + 1, last):
             share = 1 / (last - at + 1)
             expected = [_between(a, b, share) for a, b in pairs]
             faces = self._followed(frames[at], expected, (at - first) % LOOK_AGAIN == 0)
             if faces is None:
-                (found[at],) = self._detector.detect([frames[at]])
-                self._fill(frames, found, at, last)
+                found[at] = self._between_stops(frames[at], expected)
+                self._fill(frames, changes, found, at, last)
                 return
             found[at] = sorted(faces, key=lambda face: face.score, reverse=True)
             pairs = [(face, later) for face, (_, later) in zip(faces, pairs, strict=True)]
+
+    def _between_stops(self, frame: np.ndarray, near: Sequence[Detection]) -> list[Detection]:
+        (faces,) = self._detector.detect([frame], thorough=False)
+        return self._with_leaning(frame, faces, near)
 
     def _followed(
         self, frame: np.ndarray, expected: Sequence[Detection], look: bool
@@ -96,7 +154,7 @@ class Strided:
 
         With `look` they must be faces for the detector as well.
         """
-        fitted = _nearest(fit(frame, expected, np.inf), expected, FITTED_IOU)
+        fitted = _nearest(follow(frame, expected), expected, FITTED_IOU)
         if fitted is not None and not look:
             return fitted
         seen = _nearest(self._around(frame, expected), expected, SEEN_IOU)
@@ -160,10 +218,9 @@ def _nearest(
     return nearest if len({id(each) for each in nearest}) == len(expected) and all(near) else None
 
 
-def _unbroken(frames: Sequence[np.ndarray]) -> bool:
-    """Whether nothing between neighbouring frames could be a cut or a flash."""
-    signatures = np.array([shots.signature(frame) for frame in frames])
-    return bool(shots.change(signatures[:-1], signatures[1:]).max() < shots.LEAST_CHANGE)
+def _unbroken(changes: np.ndarray) -> bool:
+    """Whether none of the changes between neighbouring frames could be a cut or a flash."""
+    return bool((changes < shots.LEAST_CHANGE).all())
 
 
 def _between(a: Detection, b: Detection, share: float) -> Detection:

@@ -81,7 +81,7 @@ class Film:
     def __init__(self, frames: Sequence[np.ndarray], truth: Sequence[dict[str, Box]]) -> None:
         self.frames, self.truth = frames, truth
         self.cuts = cuts(np.array([signature(frame) for frame in frames]))
-        self.detections: list[list[Detection]] = _detector().detect(frames)
+        self.detections: list[list[Detection]] = _detector().detect(frames, thorough=False)
         self.identity = identity_from(lambda indices: [frames[i] for i in indices])
 
     @cached_property

@@ -21,11 +21,11 @@ class Counting(DlibDetector):
     searched = 0
     looked_at = 0
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
+    def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
         whole = sum(frame.size // 3 > 2 * SURROUNDINGS_PIXELS for frame in frames)
         self.searched += whole
         self.looked_at += len(frames) - whole
-        return super().detect(frames)
+        return super().detect(frames, thorough)
 
 
 @pytest.fixture
@@ -113,8 +113,10 @@ def test_where_landmarks_fail_the_surroundings_of_the_face_are_searched() -> Non
     flat = np.full((300, 512, 3), 120, np.uint8)
 
     class Sure(Counting):
-        def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
-            super().detect(frames)
+        def detect(
+            self, frames: Sequence[np.ndarray], thorough: bool = True
+        ) -> list[list[Detection]]:
+            super().detect(frames, thorough)
             sizes = [frame.shape[:2] for frame in frames]
             return [[Detection(w / 4, h / 4, 3 * w / 4, 3 * h / 4, 1.0)] for h, w in sizes]
 
