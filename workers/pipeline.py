@@ -37,7 +37,7 @@ from workers.overlap import ahead, behind
 # Frames that are worked on together; between two batches a cancelled job is let go. While one batch
 # is worked on, the next is read and the last one written: all three are in memory.
 BATCH_FRAMES = 16
-BATCH_BYTES = 40 * 1024**2
+BATCH_BYTES = 32 * 1024**2
 # Faces are followed through more frames than are drawn at once; nothing else is held meanwhile.
 SEARCH_BYTES = 80 * 1024**2
 
@@ -193,9 +193,10 @@ def render_segment(
     at = 0
     crf = STILL_CRF if source.is_one_frame else VIDEO_CRF
 
-    def write(frames: Sequence[np.ndarray]) -> None:
-        for frame in frames:
-            writer.write(add_badge(frame, source.options.badge))
+    def write(frames: list[np.ndarray]) -> None:
+        frames.reverse()
+        while frames:  # one that is written makes room at once
+            writer.write(add_badge(frames.pop(), source.options.badge))
 
     with (
         VideoWriter(out_path, *source.size, order.fps, crf=crf) as writer,
@@ -209,7 +210,7 @@ def render_segment(
                 frames = _speak(order, speaker, engine, frames, indices[now], drive[now])
             hand_over(frames)
             at = now.stop
-            progress(len(frames))
+            progress(now.stop - now.start)
 
 
 def stitch(
