@@ -4,6 +4,7 @@ import os
 import wave
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -14,6 +15,8 @@ from media.assemble import concatenate
 from media.pictures import read_picture, write_picture
 from media.sound import read_sound
 from media.video_writer import VideoWriter
+
+TESTS = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +31,20 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         # All must find the same tests in the same order, whatever set their parameters come from.
         os.environ.setdefault("PYTHONHASHSEED", "0")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for whole programs comes first, so that processes side by side end together."""
+    items.sort(key=lambda item: not item.path.is_relative_to(TESTS / "workers"))
+    items.sort(key=lambda item: not item.path.is_relative_to(TESTS / "faults"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Tell by which signal a process of tests has ended that should not have."""
+    if error:
+        ended = node.gateway._io.popen.wait()
+        node.config.get_terminal_writer().line(f"\n{node.gateway.id} ended with {ended}")
 
 
 @pytest.fixture(autouse=True)

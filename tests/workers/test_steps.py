@@ -162,8 +162,10 @@ def test_a_segment_has_one_holder(jobs: Jobs, make: Make) -> None:
 
 
 def test_a_lease_is_renewed_while_work_goes_on_and_lost_with_the_job(
-    jobs: Jobs, make: Make
+    jobs: Jobs, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The process that is ended when it does not let go of lost work is that of the tests here.
+    monkeypatch.setattr("workers.lease.GRACE_SECONDS", 3600)
     job_id = make()
     steps.advance(jobs, job_id)
     lease = Lease.claim(jobs, jobs.job(job_id).segments[0].id)

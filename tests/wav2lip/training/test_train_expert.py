@@ -162,8 +162,9 @@ def test_it_goes_on_from_other_weights(layout: Path, tmp_path: Path) -> None:
 
 
 def test_processes_draw_the_same_batches(layout: Path, tmp_path: Path) -> None:
-    small = Config(steps=2, clips=2, look_every=2)
-    alone = train_expert.main(layout, tmp_path / "alone", small)
-    helped = train_expert.main(layout, tmp_path / "helped", small, workers=1)
-    one, two = (read(path)["state_dict"] for path in (alone, helped))
+    alone, helped = tmp_path / "alone", tmp_path / "helped"
+    assert start("-m", "cli", words=["train", "expert", layout, alone, *SMALL]) == 0
+    words = ["train", "expert", layout, helped, *SMALL, "--workers", "1"]
+    assert start("-m", "cli", words=words) == 0
+    one, two = (read(run / "expert.pt")["state_dict"] for run in (alone, helped))
     assert all(torch.equal(one[name], two[name]) for name in one)
