@@ -1,21 +1,24 @@
 """Whether it shows where a drawn mouth ends: the step at its rim, and how much it shimmers.
 
-    python -m benchmarks.seam [CLIPS ...]
+    python -m benchmarks.seam [--moving] [--checkpoint FILE] [CLIPS ...]
 
-The step is the difference between a band inside the rim and one outside it, in levels of 255, in
-the result and in the frame as it was. Shimmer is the change from frame to frame in the cheeks of a
-person who holds still before a camera with some noise, while the box is found anew in every frame.
-Three engines draw: the shipped one; one whose faces come in another light; one of random weights,
-whose light, and nothing else, can be right.
+Steps and what is told of them are those of `benchmarks.rim`, for six moments from the quietest to
+the loudest of a voice. Three engines draw: the shipped one; one whose faces come in another light;
+one of random weights, whose light, and nothing else, can be right. Below them stand yardsticks: the
+faces with a patch of TEN levels, a seam that is faint; and those of the clips as they went on to
+talk, where there is no seam at all.
+
+Shimmer is the change from frame to frame in the cheeks of a person who holds still before a camera
+with some noise, while the box is found anew in every frame.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,37 +28,22 @@ from torch import Tensor
 
 import face_detection
 import wav2lip
+from benchmarks import rim
 from benchmarks.material import FACE, FPS, RATE, SAMPLE_VOICE
 from face_detection.detection import Detection
 from face_detection.frontal import DlibDetector
 from face_detection.persons import link
 from media.sound import read_sound
 from media.video import read_frames
-from wav2lip import compositing
-from wav2lip.audio import mel_spectrogram
-from wav2lip.compact.crop import square
+from wav2lip.audio import mel_spectrogram, mel_windows
 from wav2lip.leaning import grown
 from wav2lip.networks import LOWER_TOP, Wav2Lip
 from wav2lip.original import SIDE, Wav2LipEngine
-from wav2lip.precision import Generator, fastest
+from wav2lip.precision import fastest
 
-# A face is looked at in so many pixels, with as much around it; bands are so deep, and a step is
-# taken over so long a stretch of them.
-LOOK, AROUND, DEPTH, STRETCH = 192, 24, 6, 16
-
-
-@dataclass(frozen=True)
-class Rim:
-    """Where a drawing begins to show, and where it shows in full, in shares of its area."""
-
-    outer: tuple[float, float, float, float]
-    inner: tuple[float, float, float, float]
-
-
-RIMS = {
-    "wav2lip": Rim((0.0, 0.5, 1.0, 1.0), (0.1, 0.62, 0.9, 0.92)),
-    "compact": Rim((10 / 96, 40 / 96, 86 / 96, 1.0), (22 / 96, 50 / 96, 74 / 96, 88 / 96)),
-}
+# Of a clip the eleventh frame is drawn on, and those so many frames later are what really came.
+FIRST, LATER = 10, (5, 10)
+TEN = 10  # levels
 
 
 class AnotherLight:
@@ -72,44 +60,23 @@ class AnotherLight:
         return drawn[:, :, LOWER_TOP:] if lower else drawn
 
 
-def engines() -> Iterator[tuple[str, wav2lip.Engine]]:
+def engines(checkpoint: Path | None = None) -> Iterator[tuple[str, wav2lip.Engine]]:
+    if checkpoint:
+        yield checkpoint.stem, wav2lip.load(checkpoint, device="cpu")
     yield "compact", wav2lip.load("compact", device="cpu")
     yield "another light", Wav2LipEngine(AnotherLight())  # type: ignore[arg-type]
     torch.manual_seed(0)
-    random: Generator = fastest(Wav2Lip().eval(), "cpu", "fp32")
-    yield "random weights", Wav2LipEngine(random)
-
-
-def steps(frame: np.ndarray, box: np.ndarray, roll: float, architecture: str) -> np.ndarray:
-    """The steps inwards across the rim, a (n, 3) for stretches along the top, sides and bottom."""
-    x1, y1, x2, y2 = _area(box, architecture)
-    margin = AROUND / LOOK
-    width, height = (x2 - x1) * margin, (y2 - y1) * margin
-    wide = np.array([x1 - width, y1 - height, x2 + width, y2 + height])
-    # A box that leans by nearly nothing is seen through the same glass as any other.
-    look = compositing.cut(frame, wide, LOOK + 2 * AROUND, roll or 1e-9).astype(float)
-    rim = RIMS[architecture]
-    outer, inner = (
-        [AROUND + round(share * LOOK) for share in corners] for corners in (rim.outer, rim.inner)
-    )
-    turned = look.transpose(1, 0, 2)
-    inside, outside = [], []
-    for picture, (near, far), (start, stop) in (
-        (look, (outer[1], inner[1]), (inner[0], inner[2])),
-        (look, (outer[3] + DEPTH, inner[3] - DEPTH), (inner[0], inner[2])),
-        (turned, (outer[0], inner[0]), (inner[1], inner[3])),
-        (turned, (outer[2] + DEPTH, inner[2] - DEPTH), (inner[1], inner[3])),
-    ):
-        for at in range(start, stop - STRETCH + 1, STRETCH):
-            outside.append(picture[near - DEPTH : near, at : at + STRETCH].mean(axis=(0, 1)))
-            inside.append(picture[far : far + DEPTH, at : at + STRETCH].mean(axis=(0, 1)))
-    return np.array(inside) - np.array(outside)
+    yield "random weights", Wav2LipEngine(fastest(Wav2Lip().eval(), "cpu", "fp32"))
 
 
 def step_change(
-    engine: wav2lip.Engine, frame: np.ndarray, face: Detection, drive: np.ndarray
-) -> tuple[float, float]:
-    """The mean absolute step in the frame as it was, and in what the engine makes of it."""
+    engine: wav2lip.Engine,
+    frame: np.ndarray,
+    face: Detection,
+    drive: np.ndarray,
+    moving: bool = False,
+) -> rim.Steps:
+    """The steps in the frame as it was, and in what the engine makes of it."""
     rolls = np.array([face.roll])
     places = grown(np.array([face.box]), rolls, engine.pads)
     results = engine.render(
@@ -117,10 +84,10 @@ def step_change(
         np.repeat(places, len(drive), 0),
         drive,
         rolls=np.repeat(rolls, len(drive)),
+        moving=moving,
     )
-    before = steps(frame, places[0], face.roll, engine.architecture)
-    after = [steps(each, places[0], face.roll, engine.architecture) for each in results]
-    return float(np.abs(before).mean()), float(np.abs(after).mean())
+    was, *became = _looks([frame, *results], places[0], face.roll, engine.architecture)
+    return rim.compare(was, became, rim.mask(places[0], engine.architecture))
 
 
 def shimmer(engine: wav2lip.Engine, frames: int = 25) -> tuple[float, float]:
@@ -154,44 +121,94 @@ def shimmer(engine: wav2lip.Engine, frames: int = 25) -> tuple[float, float]:
     return float(before), float(after)
 
 
-def faces(clips: Sequence[Path]) -> Iterator[tuple[str, np.ndarray, Detection]]:
+class Face(NamedTuple):
+    """A face in a frame, and the frames in which it went on to talk, if it did."""
+
+    name: str
+    frame: np.ndarray
+    detection: Detection
+    later: list[np.ndarray]
+
+
+def faces(clips: Sequence[Path]) -> Iterator[Face]:
     """The photograph in three sizes, upright and leaning, and a frame of each clip."""
     detector = DlibDetector()
     for scale, lean in product((1.0, 2.5, 5.0), (0, 25)):
         turn = cv2.getRotationMatrix2D((226, 131), -lean, 1)
         frame = cv2.warpAffine(astronaut(), turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
         frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        yield f"photograph x{scale:g}, {lean} degrees", frame, detector.detect([frame])[0][0]
+        [found, *_] = detector.detect([frame])[0]
+        yield Face(f"photograph x{scale:g}, {lean} degrees", frame, found, [])
     for clip in clips:
-        for frame in islice(read_frames(clip, 10, 11), 1):
-            if found := detector.detect([frame])[0]:
-                yield clip.name, frame, found[0]
+        frames = list(islice(read_frames(clip, FIRST, FIRST + max(LATER) + 1), None))
+        if frames and (detected := detector.detect(frames[:1])[0]):
+            later = [frames[at] for at in LATER if at < len(frames)]
+            yield Face(clip.name, frames[0], detected[0], later)
+
+
+def yardsticks(
+    seen: Sequence[Face], engine: wav2lip.Engine
+) -> Iterator[tuple[str, list[rim.Steps]]]:
+    """What is told at the rim of an engine of a faint seam, and of real mouths that move."""
+    patched, talking = [], []
+    for _, frame, face, later in seen:
+        [box] = grown(np.array([face.box]), np.array([face.roll]), engine.pads)
+        shown = rim.mask(box, engine.architecture)
+        was, *became = _looks([frame, *later], box, face.roll, engine.architecture)
+        patch = np.rint(was + TEN * shown[..., None]).clip(0, 255).astype(np.uint8)
+        patched.append(rim.compare(was, [patch], shown))
+        if became:
+            talking.append(rim.compare(was, became, shown))
+    yield f"{TEN} levels more", patched
+    if talking:
+        yield "really talking", talking
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--moving", action="store_true", help="take frames for those of a video")
+    options.add_argument("--checkpoint", type=Path, help="weights that draw as well")
     options.add_argument("clips", type=Path, nargs="*")
     chosen = options.parse_args()
     seen = list(faces(chosen.clips))
-    print("engine          step before  after  change  largest in a face  shimmer before  after")
-    for name, engine in engines():
-        drive = engine.drive(_mel(), 10, 40, FPS)[::5]
-        both = np.array([step_change(engine, frame, face, drive) for _, frame, face in seen])
-        change = both[:, 1] - both[:, 0]
+    print("steps           before  after  change  +-    apart  largest apart of a face")
+    for name, engine in engines(chosen.checkpoint):
+        drive = _drive(engine)
+        told = [step_change(engine, f.frame, f.detection, drive, chosen.moving) for f in seen]
+        _print(name, told, [face.name for face in seen])
         still, moving = shimmer(engine)
-        worst = int(np.abs(change).argmax())
-        print(
-            f"{name:<15} {both[:, 0].mean():11.2f} {both[:, 1].mean():6.2f} {change.mean():+7.2f}  "
-            f"{change[worst]:+.2f} ({seen[worst][0]})  {still:.2f} {moving:.2f}",
-            flush=True,
-        )
+        print(f"{'':<15} shimmer {still:.2f} before, {moving:.2f} after", flush=True)
+    for architecture, engine in {each.architecture: each for _, each in engines()}.items():
+        print(f"at the rim of {architecture}")
+        for name, told in yardsticks(seen, engine):
+            _print(name, told, [face.name for face in seen])
 
 
-def _area(box: np.ndarray, architecture: str) -> np.ndarray:
-    if architecture != "compact":
-        return box
-    left, top, side = square(box)
-    return np.array([left, top, left + side, top + side])
+def _print(name: str, told: Sequence[rim.Steps], names: Sequence[str]) -> None:
+    before, after, apart = np.array([(each.before, each.after, each.apart) for each in told]).T
+    change = after - before
+    error = change.std(ddof=1) / np.sqrt(len(change))
+    worst = int(apart.argmax())
+    print(
+        f"{name:<15} {before.mean():6.2f} {after.mean():6.2f} {change.mean():+7.2f} {error:5.2f} "
+        f"{apart.mean():6.2f}  {apart[worst]:.2f} ({names[worst]})",
+        flush=True,
+    )
+
+
+def _looks(
+    frames: Sequence[np.ndarray], box: np.ndarray, roll: float, architecture: str
+) -> list[np.ndarray]:
+    return [rim.look(frame, box, roll, architecture) for frame in frames]
+
+
+def _drive(engine: wav2lip.Engine) -> np.ndarray:
+    """Six moments of the first four seconds of the voice, from the quietest to the loudest."""
+    mel = _mel()
+    count = int(4 * FPS)
+    loudness = mel_windows(mel, 0, count, FPS).mean(axis=(1, 2))
+    chosen = loudness.argsort()[np.linspace(0, count - 1, 6).round().astype(int)]
+    return engine.drive(mel, 0, count, FPS)[chosen]
 
 
 def _mel() -> np.ndarray:

@@ -56,6 +56,17 @@ def pixels(box: NDArray[np.float64], frame: Frame) -> tuple[int, int, int, int]:
     return max(0, x1), max(0, y1), min(width, x2), min(height, y2)
 
 
+def lower_mask(height: int, width: int) -> NDArray[np.float32]:
+    """How much of a patch shows, 0..1, in the rows from the middle down of a box of that size."""
+    rows = (np.arange(height) + 0.5) / height
+    columns = (np.arange(width) + 0.5) / width
+    top = _ramp((rows - BLEND_TOP) / FEATHER_TOP)
+    bottom = _ramp((1 - rows) / FEATHER_BOTTOM)
+    sides = _ramp(np.minimum(columns, 1 - columns) / FEATHER_SIDE)
+    mask = np.outer(top * bottom, sides)
+    return mask[height // 2 :].astype(np.float32)
+
+
 def _drawn(
     seen: Frame, patch: Frame, blend: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
@@ -65,7 +76,7 @@ def _drawn(
     stretched = cv2.resize(patch, (width, height), interpolation=interpolation)
     if not blend:
         return stretched.astype(np.float32), np.ones((height, width), np.float32), 0
-    mask = _mask(height, width)
+    mask = lower_mask(height, width)
     top = height - len(mask)
     return matched(stretched[top:].astype(np.float32), seen[top:], mask), mask, top
 
@@ -118,17 +129,6 @@ def _turned_back(
 def _size(box: NDArray[np.float64]) -> tuple[int, int]:
     x1, y1, x2, y2 = box.tolist()
     return max(round(x2 - x1), 1), max(round(y2 - y1), 1)
-
-
-def _mask(height: int, width: int) -> NDArray[np.float32]:
-    """How much of the patch shows, 0..1, for the rows of the box from its middle down."""
-    rows = (np.arange(height) + 0.5) / height
-    columns = (np.arange(width) + 0.5) / width
-    top = _ramp((rows - BLEND_TOP) / FEATHER_TOP)
-    bottom = _ramp((1 - rows) / FEATHER_BOTTOM)
-    sides = _ramp(np.minimum(columns, 1 - columns) / FEATHER_SIDE)
-    mask = np.outer(top * bottom, sides)
-    return mask[height // 2 :].astype(np.float32)
 
 
 def _ramp(x: NDArray[np.float64]) -> NDArray[np.float64]:
