@@ -38,9 +38,10 @@ NOTHING, ALL = 1 / 255, 0.99
 class Steps:
     """The steps of a face: means of absolute levels.
 
-    `after` less `before` says how much larger steps have become: little of one face, whose smile may
-    just have closed, more of many, where such things even out. `apart` says by how much each step differs, whether larger or smaller, from that
-    between the same two pieces of the face as they were: what merely moved counts for little.
+    `after` less `before` says how much larger steps have become: little of one face, whose smile
+    may just have closed, more of many, where such things even out. `apart` says by how much each
+    step differs, whether larger or smaller, from that between the same two pieces of the face as
+    they were: what merely moved counts for little.
     """
 
     before: float
