@@ -22,9 +22,9 @@ from media.errors import NamedError
 
 # It finds faces of some 16 pixels, so nothing needs enlarging; a megapixel takes about 760 MB.
 STILL_PIXELS, VIDEO_PIXELS = 2_000_000, 500_000
-# How much smaller a picture may get in a search that is not thorough. A face of 32 pixels, below
-# which there is no mouth to speak of (`persons.LEAST_HEIGHT`), still has 20 then.
-BRIEF_SCALE = 0.625
+# A search that is not thorough is of a picture of half the size. A face of 32 pixels, below which
+# there is no mouth to speak of (`persons.LEAST_HEIGHT`), has 16 there: the network's smallest anchor.
+BRIEF_SCALE = 0.5
 # Five poolings leave nothing of a smaller picture.
 LEAST_SIDE = 64
 # Landmarks may fail on a profile; what S3FD is sure of stays.
