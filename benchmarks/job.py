@@ -81,7 +81,8 @@ def run(
         pipeline.detect_segment(source, content, start, stop, detector, cache)
         for start, stop in plan(frames, source.fps, settings.segment_seconds)
     ]
-    persons = pipeline.link_persons(source, pipeline.Seen.joined(seen))
+    found = pipeline.Seen.joined(seen)
+    persons = pipeline.link_persons(source, found, cache=cache, content=content)
     order = Order(source, (Voice(voice, persons[0].id, duration),), tuple(persons))
     certificate = signing.certificate(settings)
     pipeline.animate(order, out, engine, settings.segment_seconds, certificate)

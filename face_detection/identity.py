@@ -19,6 +19,8 @@ import numpy as np
 from face_detection.detection import Box
 from face_detection.landmarks import landmarks_in_fitted
 
+# Raised whenever the same look starts to give another embedding.
+EMBEDDINGS_VERSION = 1
 # What the network was trained on: upright faces, eyes level, with a quarter of margin.
 CHIP_SIDE, CHIP_MARGIN = 150, 0.25
 

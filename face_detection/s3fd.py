@@ -23,7 +23,7 @@ from media.errors import NamedError
 # It finds faces of some 16 pixels, so nothing needs enlarging; a megapixel takes about 760 MB.
 STILL_PIXELS, VIDEO_PIXELS = 2_000_000, 500_000
 # A search that is not thorough is of a picture of half the size. A face of 32 pixels, below which
-# there is no mouth to speak of (`persons.LEAST_HEIGHT`), has 16 there: the network's smallest anchor.
+# there is no mouth to speak of (`persons.LEAST_HEIGHT`), has 16 there: the smallest anchor's side.
 BRIEF_SCALE = 0.5
 # Five poolings leave nothing of a smaller picture.
 LEAST_SIDE = 64

@@ -62,16 +62,17 @@ def find_persons(
 
     Raises NamedError: no-face-found, face-too-small, bad-option.
     """
+    cache = DetectionCache(str(settings.var_dir / "detections"))
+    content = content_hash(source.path)
     seen = []
     if frames:
         detector = models.detector_for(source, settings.detector)
-        cache = DetectionCache(str(settings.var_dir / "detections"))
-        content = content_hash(source.path)
         for start, stop in plan(frames, source.fps, settings.segment_seconds):
             seen.append(
                 pipeline.detect_segment(source, content, start, stop, detector, cache, progress)
             )
-    return pipeline.link_persons(source, pipeline.Seen.joined(seen))
+    found = pipeline.Seen.joined(seen)
+    return pipeline.link_persons(source, found, cache=cache, content=content)
 
 
 def choose_speaker(persons: Sequence[Person], number: int | None) -> int:

@@ -18,7 +18,7 @@ from face_detection import shots
 from face_detection.cache import DetectionCache, cache_key
 from face_detection.detection import Detection
 from face_detection.detectors import Detector
-from face_detection.identity import identity_from
+from face_detection.identity import EMBEDDINGS_VERSION, identity_from
 from face_detection.persons import Person, link, require_faces
 from face_detection.stride import overlapping
 from media import provenance
@@ -125,16 +125,22 @@ def link_persons(
     seen: Seen,
     progress: Progress = _silent,
     cancelled: Callable[[], bool] = _wanted,
+    cache: DetectionCache | None = None,
+    content: str = "",
 ) -> list[Person]:
     """The persons in the frames from 0 on, of which `seen` is known, numbered from 1.
 
     With a given box it is the only person. Faces of a video are looked at again, few of them and
-    in one pass, to know them by. Raises `Cancelled` and NamedError: no-face-found, face-too-small,
+    in one pass, to know them by; with a `cache` only once for each `content`, the sha256 of the
+    source's bytes. Raises `Cancelled` and NamedError: no-face-found, face-too-small,
     bad-option for a box outside the picture.
     """
     if source.options.box is None:
         fps = source.fps
         look = identity_from(lambda indices: watched(source, indices, progress, cancelled))
+        if cache is not None:
+            key = f"{content} {source.transform.key()} {EMBEDDINGS_VERSION}"
+            look = cache.remembering(key, look)
         identity = None if source.is_fixed else look
         persons = link(seen.faces, fps, shots.cuts(seen.signatures, fps), identity)
         require_faces(persons)

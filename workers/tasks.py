@@ -154,7 +154,9 @@ def _link(jobs: Jobs, job: Job, lease: Lease) -> None:
     seen = pipeline.Seen.joined(parts)
     with _opened(jobs, job) as source, jobs.storage.scratch() as folder:
         lease.start_clock()
-        persons = pipeline.link_persons(source, seen, lease.progress, lease.is_lost)
+        persons = pipeline.link_persons(
+            source, seen, lease.progress, lease.is_lost, cache, job.source.sha256
+        )
         picture = write_pictures(source, persons, folder)
         previews = _previews(jobs, job, source, persons, len(seen.faces), lease)
         (folder / "persons.csv").write_text(to_csv(persons))

@@ -1,6 +1,7 @@
 """Detections are found again if they are the right ones and whole; otherwise not at all."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from face_detection.cache import DetectionCache, cache_key
 from face_detection.detection import Detection
 from face_detection.frontal import DlibDetector
+from face_detection.identity import Look
 
 FOUND = [
     [Detection(1.5, 2.25, 30.1, 40.7, 0.3), Detection(100.0, 2.0, 130.0, 1 / 3, 0.1)],
@@ -44,6 +46,29 @@ def test_signatures_are_kept_beside_the_faces(tmp_path: Path) -> None:
     assert cache.get_signatures("key", 10, 13) is None
     with pytest.raises(ValueError, match="3 lists"):
         cache.put_signatures("key", 10, 14, seen)
+
+
+def test_a_face_is_looked_at_once(tmp_path: Path) -> None:
+    asked = []
+
+    def identity(looks: Sequence[Look]) -> np.ndarray:
+        asked.append(looks)
+        return np.random.default_rng(len(looks)).normal(size=(len(looks), 128)).astype(np.float32)
+
+    cache = DetectionCache(str(tmp_path))
+    looks = [(n, face.box, face.roll) for n, faces in enumerate(FOUND) for face in faces]
+    first = cache.remembering("film", identity)(looks)
+    again = cache.remembering("film", identity)(list(looks))
+    assert (first.shape, first.dtype) == ((3, 128), np.float32)
+    assert np.array_equal(first, again)
+    assert asked == [looks]
+    assert cache.remembering("film", identity)(looks[:2]).shape == (2, 128)
+    cache.remembering("other film", identity)(looks)
+    assert asked == [looks, looks[:2], looks]
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        path.write_bytes(path.read_bytes()[:-3])
+    assert np.array_equal(cache.remembering("film", identity)(looks), first)
+    assert len(asked) == 4
 
 
 def test_nothing_else_is_got(tmp_path: Path) -> None:
