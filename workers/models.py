@@ -1,6 +1,8 @@
 """Networks, loaded once in a process and kept: a job must not wait for the last one's models."""
 
+import ctypes
 import os
+import sys
 from functools import lru_cache
 
 import wav2lip
@@ -35,6 +37,7 @@ def engine_loaded() -> bool:
 @lru_cache(maxsize=2)
 def _engine(name: str, batch_size: int | None, precision: str) -> Engine:
     _use_all_cores()
+    _give_back_memory()
     return wav2lip.load(name, batch_size=batch_size, precision=precision)
 
 
@@ -53,3 +56,10 @@ def _use_all_cores() -> None:
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(cores)
     cv2.setNumThreads(cores)
+
+
+def _give_back_memory() -> None:
+    """What the search for faces has freed: a file of weights is read beside it, not into it."""
+    # The allocator keeps all that is freed (see the Procfile); only GNU's can be asked for it.
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
