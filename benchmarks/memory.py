@@ -1,7 +1,9 @@
 """The memory of a worker: the same for a short video and a long one, in a real job.
 
 Redis, the workers and the clock run as `mouth serve` starts them; the job goes through the
-database and the queue. What is measured is the most that the engine's process ever held.
+database and the queue. What is measured is the most that one process had in memory at any moment
+(VmHWM of proc(5)): what it shares with the process that forked it, and the pages of programs and
+weights that are mapped from files, are counted in full, though no machine needs them twice.
 """
 
 import os
@@ -44,35 +46,42 @@ def rows(folder: Path, _seconds: float, long: float) -> Iterator[Row]:
     for times in (1, max(2, round(long / SHORT))):
         film = material.repeated(short, folder / "long.mp4", frames, times)
         voice = material.voice(folder / "long.wav", times * SHORT)
-        took, memory = of_job(film, voice, settings)
+        took, most = of_job(film, voice, settings)
+        memory = most.pop("engine")
         first = first or memory
+        others = ", ".join(f"{part} {megabytes:.0f}" for part, megabytes in sorted(most.items()))
         yield Row(
             f"1280x720 + {times * SHORT:g} s of voice, in a worker",
             took,
             frames_per_second=times * frames / took,
             memory=memory,
-            note=f"{memory / first:.2f} times the memory of {SHORT:g} s",
+            note=f"{memory / first:.2f} times the memory of {SHORT:g} s; other workers: {others}",
         )
 
 
-def of_job(film: Path, voice: Path, settings: Mapping[str, str]) -> tuple[float, float]:
-    """Seconds that a job takes in workers just started, and the most memory of the engine, in MiB.
+def of_job(film: Path, voice: Path, settings: Mapping[str, str]) -> tuple[float, dict[str, float]]:
+    """Seconds that a job takes in workers just started, and the most that each kind of them held.
 
     Raises RuntimeError when the job fails.
     """
+    most: dict[str, float] = {}
     with TemporaryDirectory() as folder:
         environment = {**os.environ, **settings, "VAR_DIR": folder}
         jobs = Jobs(from_environment(environment))
         jobs.database.migrate()
         with _serving(environment) as server:
-            began, memory = time.perf_counter(), 0.0
+            began = time.perf_counter()
             job_id = _begin(jobs, film, voice)
-            while (job := jobs.job(job_id)).state not in FINAL:
-                memory = max(memory, _of_engine(server))
+            while True:
+                job = jobs.job(job_id)
+                for part, memory in of_workers(server):
+                    most[part] = max(memory, most.get(part, 0.0))
+                if job.state in FINAL:
+                    break
                 threading.Event().wait(EVERY)
             if job.state != "done":
                 raise RuntimeError(f"the job {job.state}: {job.error}")
-            return time.perf_counter() - began, max(memory, _of_engine(server))
+            return time.perf_counter() - began, most
 
 
 @contextmanager
@@ -91,13 +100,13 @@ def _begin(jobs: Jobs, film: Path, voice: Path) -> str:
     return jobs.create_job("benchmark", source.id, [VoiceChoice(said.id, 1)]).id
 
 
-def _of_engine(server: psutil.Process) -> float:
-    """The most memory, in MiB, of any process of the engine's worker so far."""
-    engines = []
+def of_workers(server: psutil.Process) -> Iterator[tuple[str, float]]:
+    """The kind of each worker that `server` has started, and the most memory it ever held, MiB."""
     for process in server.children(recursive=True):
         try:
-            if "engine" in process.cmdline():
-                engines.append(most_memory(process.pid))
+            named = [word for word in process.cmdline() if "@" in word]
+            memory = most_memory(process.pid)
         except (psutil.NoSuchProcess, FileNotFoundError):  # it has just ended
             continue
-    return max(engines, default=0.0)
+        if named:
+            yield named[0].partition("@")[0], memory
