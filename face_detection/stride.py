@@ -155,12 +155,22 @@ class Strided:
         With `look` they must be faces for the detector as well.
         """
         fitted = _nearest(follow(frame, expected), expected, FITTED_IOU)
-        if fitted is not None and not look:
-            return fitted
-        seen = _nearest(self._around(frame, expected), expected, SEEN_IOU)
+        if fitted is not None:
+            # What landmarks have settled on is mostly plain to see.
+            if not look or self._seen(frame, expected, thorough=False) is not None:
+                return fitted
+        seen = self._seen(frame, expected)
         return fitted if fitted is not None and seen is not None else seen
 
-    def _around(self, frame: np.ndarray, faces: Sequence[Detection]) -> list[Detection]:
+    def _seen(
+        self, frame: np.ndarray, expected: Sequence[Detection], thorough: bool = True
+    ) -> list[Detection] | None:
+        """The faces that the detector finds where they are expected, None unless it finds all."""
+        return _nearest(self._around(frame, expected, thorough), expected, SEEN_IOU)
+
+    def _around(
+        self, frame: np.ndarray, faces: Sequence[Detection], thorough: bool = True
+    ) -> list[Detection]:
         """What the detector finds at and around the faces."""
         pictures, places = [], []
         for face in faces:
@@ -178,7 +188,7 @@ class Strided:
                 y2=each.y2 / scale + top,
             )
             for found, (left, top, scale) in zip(
-                self._detector.detect(pictures), places, strict=True
+                self._detector.detect(pictures, thorough), places, strict=True
             )
             for each in found
         ]
