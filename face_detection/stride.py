@@ -155,10 +155,9 @@ class Strided:
         With `look` they must be faces for the detector as well.
         """
         fitted = _nearest(follow(frame, expected), expected, FITTED_IOU)
-        if fitted is not None:
-            # What landmarks have settled on is mostly plain to see.
-            if not look or self._seen(frame, expected, thorough=False) is not None:
-                return fitted
+        # What landmarks have settled on is mostly plain to see.
+        if fitted is not None and (not look or self._seen(frame, expected, False) is not None):
+            return fitted
         seen = self._seen(frame, expected)
         return fitted if fitted is not None and seen is not None else seen
 
