@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from itertools import islice, product
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,7 +140,7 @@ def faces(clips: Sequence[Path]) -> Iterator[Face]:
         [found, *_] = detector.detect([frame])[0]
         yield Face(f"photograph x{scale:g}, {lean} degrees", frame, found, [])
     for clip in clips:
-        frames = list(islice(read_frames(clip, FIRST, FIRST + max(LATER) + 1), None))
+        frames = list(read_frames(clip, FIRST, FIRST + max(LATER) + 1))
         if frames and (detected := detector.detect(frames[:1])[0]):
             later = [frames[at] for at in LATER if at < len(frames)]
             yield Face(clip.name, frames[0], detected[0], later)
@@ -148,17 +148,17 @@ def faces(clips: Sequence[Path]) -> Iterator[Face]:
 
 def yardsticks(
     seen: Sequence[Face], engine: wav2lip.Engine
-) -> Iterator[tuple[str, list[rim.Steps]]]:
+) -> Iterator[tuple[str, list[tuple[str, rim.Steps]]]]:
     """What is told at the rim of an engine of a faint seam, and of real mouths that move."""
     patched, talking = [], []
-    for _, frame, face, later in seen:
+    for name, frame, face, later in seen:
         [box] = grown(np.array([face.box]), np.array([face.roll]), engine.pads)
         shown = rim.mask(box, engine.architecture)
         was, *became = _looks([frame, *later], box, face.roll, engine.architecture)
         patch = np.rint(was + TEN * shown[..., None]).clip(0, 255).astype(np.uint8)
-        patched.append(rim.compare(was, [patch], shown))
+        patched.append((name, rim.compare(was, [patch], shown)))
         if became:
-            talking.append(rim.compare(was, became, shown))
+            talking.append((name, rim.compare(was, became, shown)))
     yield f"{TEN} levels more", patched
     if talking:
         yield "really talking", talking
@@ -174,24 +174,27 @@ def main() -> None:
     print("steps           before  after  change  +-    apart  largest apart of a face")
     for name, engine in engines(chosen.checkpoint):
         drive = _drive(engine)
-        told = [step_change(engine, f.frame, f.detection, drive, chosen.moving) for f in seen]
-        _print(name, told, [face.name for face in seen])
+        told = [
+            (each.name, step_change(engine, each.frame, each.detection, drive, chosen.moving))
+            for each in seen
+        ]
+        _print(name, told)
         still, moving = shimmer(engine)
         print(f"{'':<15} shimmer {still:.2f} before, {moving:.2f} after", flush=True)
     for architecture, engine in {each.architecture: each for _, each in engines()}.items():
         print(f"at the rim of {architecture}")
         for name, told in yardsticks(seen, engine):
-            _print(name, told, [face.name for face in seen])
+            _print(name, told)
 
 
-def _print(name: str, told: Sequence[rim.Steps], names: Sequence[str]) -> None:
-    before, after, apart = np.array([(each.before, each.after, each.apart) for each in told]).T
+def _print(name: str, told: Sequence[tuple[str, rim.Steps]]) -> None:
+    before, after, apart = np.array([(each.before, each.after, each.apart) for _, each in told]).T
     change = after - before
-    error = change.std(ddof=1) / np.sqrt(len(change))
+    error = change.std() / np.sqrt(max(len(change) - 1, 1))  # of their mean
     worst = int(apart.argmax())
     print(
         f"{name:<15} {before.mean():6.2f} {after.mean():6.2f} {change.mean():+7.2f} {error:5.2f} "
-        f"{apart.mean():6.2f}  {apart[worst]:.2f} ({names[worst]})",
+        f"{apart.mean():6.2f}  {apart[worst]:.2f} ({told[worst][0]})",
         flush=True,
     )
 

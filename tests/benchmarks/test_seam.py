@@ -57,7 +57,7 @@ def test_the_rim_of_a_face_is_changed_far_less_than_by_a_faint_seam() -> None:
     engine = ENGINES["compact"]
     seen = list(islice(faces([]), 2))
     [(_, patched)] = yardsticks(seen, engine)
-    for face, patch in zip(seen, patched, strict=True):
+    for face, (_, patch) in zip(seen, patched, strict=True):
         told = step_change(engine, face.frame, face.detection, voiced(engine))
         assert abs(told.after - told.before) <= MOST
         assert told.apart < patch.apart / 2
