@@ -31,8 +31,10 @@ QUIETEST = -3.2
 # Recordings whose 95th percentile of the level is below this are quieter than those that the speech
 # net learned from, and are made louder for it.
 FAINT = -1.5
-# A mouth opens a little before it is heard and closes a little after.
-LEAD = 0.10  # seconds
+# A mouth opens a little before it is heard and closes a little after: so much, in seconds. Into a
+# noise that goes on speech seems to last longer than it does, for the moment over which its odds
+# are taken: there the mouth is held open for less.
+LEAD, HELD = 0.10, 0.05
 EASE = 0.05  # seconds, sigma
 # What is shorter is a click, not speech; in instants of the grid.
 CLICK = 3
@@ -90,9 +92,9 @@ def speaking(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
     sounds = _sounds(mel)
     near = _levelled(mel, sounds, begin, last * voice.STRIDE + speech.CONTEXT + 1)
     asked = speech.CONTEXT // voice.STRIDE
-    heard = _loudness(sounds, grid) * speech.share(near, asked, asked + last - first)
-    held = maximum_filter1d(heard, 2 * round(LEAD * GRID_RATE) + 1, mode="nearest")
-    return gaussian_filter1d(held, EASE * GRID_RATE, mode="nearest")
+    loud = _lasting(_loudness(sounds, grid), LEAD)
+    spoken = _lasting(speech.share(near, asked, asked + last - first), HELD)
+    return gaussian_filter1d(loud * spoken, EASE * GRID_RATE, mode="nearest")
 
 
 def loudness(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
@@ -101,6 +103,14 @@ def loudness(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
     A steady noise, however loud, is the floor that speech stands out from; a click is too short.
     """
     return _loudness(_sounds(mel), grid)
+
+
+def _lasting(active: np.ndarray, held: float) -> np.ndarray:
+    """As active as at any instant from `held` seconds ago to LEAD seconds from now."""
+    before, after = round(held * GRID_RATE), round(LEAD * GRID_RATE)
+    # The window of the filter is in the middle unless it is shifted, to the right by less than 0.
+    shift = (before - after) // 2
+    return maximum_filter1d(active, before + after + 1, origin=shift, mode="nearest")
 
 
 @dataclass(frozen=True)

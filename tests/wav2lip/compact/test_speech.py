@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from benchmarks import sounds
-from benchmarks.material import RATE, SAMPLE_VOICE
+from benchmarks.material import FPS, RATE, SAMPLE_VOICE
+from benchmarks.silence import voice as programme
 from media.errors import NamedError
 from media.sound import read_sound
 from wav2lip.audio import MEL_RATE, mel_spectrogram
@@ -66,6 +67,15 @@ def test_a_mouth_rests_until_the_voice_begins(voice: np.ndarray) -> None:
     assert moved[4 * GRID_RATE : 5 * GRID_RATE].min() > 0.5
     # It opens by and by: at 25 frames a second nothing pops.
     assert np.abs(np.diff(moved)).max() < 0.25
+
+
+def test_a_mouth_closes_soon_in_a_noise_that_begins_where_a_voice_ends() -> None:
+    sound, labels = programme()
+    frames = np.arange(len(labels)) / float(FPS)
+    grid = np.arange(round(len(labels) / FPS * GRID_RATE))
+    moved = np.interp(frames, grid / GRID_RATE, speaking(mel_spectrogram(sound), grid))
+    for kind in sounds.KINDS.keys() - {"birds"}:
+        assert (moved[labels == kind] ** 2).mean() < 0.004, kind
 
 
 def test_an_instant_has_one_answer_whatever_else_is_asked(
