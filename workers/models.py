@@ -37,12 +37,14 @@ def engine_loaded() -> bool:
 @lru_cache(maxsize=2)
 def _engine(name: str, batch_size: int | None, precision: str) -> Engine:
     _use_all_cores()
+    _keep_opencv_to_one_thread()
     _give_back_memory()
     return wav2lip.load(name, batch_size=batch_size, precision=precision)
 
 
 @lru_cache(maxsize=4)
 def _detector(name: str, still: bool, batch_size: int | None) -> Detector:
+    _keep_opencv_to_one_thread()
     return load_detector(name, still=still, batch_size=batch_size)
 
 
@@ -50,11 +52,15 @@ def _use_all_cores() -> None:
     """One engine process has the machine to itself; the cores may be fewer than the machine's."""
     # torch's threads else spin while they wait for each other, on cores that decode and encode.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import cv2
     import torch
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    # What OpenCV does to a face is too little to share; its threads cost more than they bring.
+
+
+def _keep_opencv_to_one_thread() -> None:
+    """What it does to a face is too little to share: its threads cost more than they bring."""
+    import cv2
+
     cv2.setNumThreads(1)
 
 
