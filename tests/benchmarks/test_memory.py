@@ -10,17 +10,12 @@ from benchmarks import memory
 PROGRAM = "held = bytearray(2**26); print(flush=True); input()"
 
 
-def test_each_worker_is_told_by_its_name_with_the_most_it_held() -> None:
-    command = [sys.executable, "-c", PROGRAM]
-    with (
-        subprocess.Popen([*command, "engine@here"], stdin=-1, stdout=-1) as engine,
-        subprocess.Popen(command, stdin=-1, stdout=-1) as other,
-    ):
-        for process in (engine, other):
-            assert process.stdout
-            process.stdout.readline()
+def test_a_worker_is_told_by_its_name_with_the_most_it_held() -> None:
+    command = [sys.executable, "-c", PROGRAM, "patient@here"]
+    with subprocess.Popen(command, stdin=-1, stdout=-1) as worker:
+        assert worker.stdout
+        worker.stdout.readline()
+        # Workers of other tests may be among the children of this process.
         found = dict(memory.of_workers(psutil.Process()))
-        for process in (engine, other):
-            process.communicate(b"\n")
-    assert list(found) == ["engine"]
-    assert 64 < found["engine"] < 96
+        worker.communicate(b"\n")
+    assert 64 < found["patient"] < 96
