@@ -15,7 +15,8 @@ from media.probe import probe
 from wav2lip.expert import LightSyncNet
 
 pytestmark = pytest.mark.slow
-FEW = ("--frames", 42)
+# One process is enough: a second one would only load the same networks again.
+FEW = ("--frames", 42, "--processes", 1)
 
 
 def mouth(*words: object) -> Result:
