@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 
 import torch
+from torch.nn.functional import conv2d
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -63,18 +65,35 @@ def most_memory(pid: int | str = "self") -> float:
 
 @cache
 def peak(dtype: torch.dtype, device: str = "cpu") -> float:
-    """GFLOP in a second when two large matrices multiply: of a processor at work, or of a GPU."""
-    side = 2048 if device == "cpu" else 8192
+    """GFLOP in a second, of a processor at work or of a GPU: as a wide convolution or the product
+    of two large matrices gets it, whichever gets more.
+    """
+    side, channels, pixels, pictures = (
+        (2048, 512, 24, 16) if device == "cpu" else (8192, 512, 64, 64)
+    )
     one, other = (torch.rand(side, side).to(device, dtype) for _ in range(2))
+    shown = torch.rand(pictures, channels, pixels, pixels).to(device, dtype)
+    shown = shown.contiguous(memory_format=torch.channels_last)
+    kernel = torch.rand(channels, channels, 3, 3).to(device, dtype)
+    kernel = kernel.contiguous(memory_format=torch.channels_last)
+    # The libraries for matrices do not treat all makes of processors alike.
+    product = _gflops(lambda: torch.mm(one, other), 2 * side**3, device)
+    points = pictures * pixels**2
+    work = 2 * 9 * channels**2 * points
+    return max(product, _gflops(lambda: conv2d(shown, kernel, padding=1), work, device))
 
-    def multiply() -> None:
-        torch.mm(one, other)
+
+def _gflops(work: Callable[[], object], operations: int, device: str) -> float:
+    def finished() -> None:
+        work()
         if device != "cpu":
             torch.accelerator.synchronize()
 
-    costs = [_of_one_call(multiply) for _ in range(12)]
-    quickest = min(cost.cpu if device == "cpu" else cost.seconds for cost in costs)
-    return 2 * side**3 / quickest / 1e9
+    with torch.inference_mode():
+        costs = [_of_one_call(finished) for _ in range(8)]
+    # The middle one: the clock of processors at work is too coarse for the quickest.
+    seconds = median(cost.cpu if device == "cpu" else cost.seconds for cost in costs)
+    return operations / seconds / 1e9
 
 
 def gflop(work: Callable[[], object]) -> float:
