@@ -54,9 +54,14 @@ def _detector(name: str, still: bool, batch_size: int | None) -> Detector:
 
 
 def _use_all_cores() -> None:
-    """One engine process has the machine to itself; the cores may be fewer than the machine's."""
+    """One engine process has the machine to itself, unless OMP_NUM_THREADS says how much of it.
+
+    The cores it may use may be fewer than the machine's.
+    """
     # torch's threads else spin while they wait for each other, on cores that decode and encode.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_NUM_THREADS" in os.environ:
+        return
     import torch
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
