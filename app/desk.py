@@ -5,7 +5,7 @@ from typing import cast
 import sqlalchemy as sa
 from flask import current_app
 
-from jobs.records import Job
+from jobs.records import FINAL, Job
 from jobs.service import WHOLE_JOB, Jobs
 
 LISTED = 200  # jobs that one page shows
@@ -16,7 +16,14 @@ def jobs() -> Jobs:
 
 
 def jobs_of(owner: str) -> list[Job]:
-    """A visitor's jobs, the newest first."""
+    """A visitor's jobs, the newest first, LISTED at most."""
     query = sa.select(Job).where(Job.owner == owner).order_by(Job.created.desc()).limit(LISTED)
     with jobs().database.read() as session:
         return list(session.scalars(query.options(*WHOLE_JOB)))
+
+
+def ended_jobs_of(owner: str) -> list[str]:
+    """The ids of all of a visitor's jobs that have ended."""
+    query = sa.select(Job.id).where(Job.owner == owner, Job.state.in_(FINAL))
+    with jobs().database.read() as session:
+        return list(session.scalars(query))

@@ -7,10 +7,10 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from app import sample
-from app.desk import jobs, jobs_of
+from app.desk import ended_jobs_of, jobs
 from app.visitor import visitor
 from jobs.choices import VoiceChoice
-from jobs.records import FINAL, Upload
+from jobs.records import Upload
 from media.errors import NamedError
 
 forms = Blueprint("forms", __name__)
@@ -77,9 +77,8 @@ def delete(id: str) -> Response:
 @forms.post("/jobs/delete")
 def delete_all() -> Response:
     """Everything of the visitor's that has ended; what still runs is left to run."""
-    for job in jobs_of(visitor()):
-        if job.state in FINAL:
-            jobs().delete(job.id)
+    for id in ended_jobs_of(visitor()):
+        jobs().delete(id)
     return redirect(url_for("pages.jobs"), 303)
 
 

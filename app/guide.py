@@ -47,7 +47,7 @@ def _operation(
         "id": asked["operationId"],
         "method": method.upper(),
         "path": path,
-        "summary": asked["summary"],
+        "summary": _code(asked["summary"]),
         "description": _code(asked.get("description", "")),
         "parameters": [
             _marked(_followed(document, each))

@@ -6,8 +6,8 @@ from flask import Blueprint, render_template, request
 
 from app import words
 from app.api import representation
+from app.desk import LISTED, jobs_of
 from app.desk import jobs as all_jobs
-from app.desk import jobs_of
 from app.guide import guide
 from app.ownership import check_owner
 from app.system import generators, overview, system
@@ -93,6 +93,7 @@ def jobs() -> str:
         "jobs.html",
         jobs=shown,
         total=len(everything),
+        most=LISTED,
         running=any(each.state not in WAITING for each in everything),
         show=show,
         filters={name: title for name, (title, _) in FILTERS.items()},
@@ -118,7 +119,8 @@ def api_guide() -> str:
 
 @pages.get("/system")
 def installation() -> str:
-    return render_template("system.html", may_fetch=may_fetch(), **overview(all_jobs()))
+    known = overview(all_jobs())
+    return render_template("system.html", may_fetch=may_fetch(), parts=words.PARTS, **known)
 
 
 @pages.get("/jobs/<id>")

@@ -24,6 +24,13 @@ BADGES = {
     "none": "Nowhere",
 }
 
+# What each process of the Procfile does that is heard of as a worker.
+PARTS = {
+    "light": "tells people apart, joins videos",
+    "engine": "finds faces, moves mouths",
+    "beat": "keeps the clock",
+}
+
 
 def size(count: int) -> str:
     """Bytes as "2 GB" or "350 kB", in powers of 1024 as limits are set."""

@@ -9,7 +9,10 @@ import { rests } from './rests.js';
 import { said } from './said.js';
 import { left } from './words.js';
 
-const INTERVAL = 1500; // milliseconds between two looks at a running job
+// Milliseconds between two looks at a running job: while the page is seen, and while only its
+// title is, or a notification is waited for.
+const INTERVAL = 1500;
+const UNSEEN = 5000;
 const VIEWS = {
   uploaded: 'working', detecting: 'working', queued: 'working', rendering: 'working',
   finishing: 'working', choosing: 'choosing', done: 'done', failed: 'stopped', cancelled: 'stopped',
@@ -28,12 +31,11 @@ let announced = 0;
 const fill = {
   working(root, job) {
     const { step, done, total, seconds_left: remaining } = job.progress;
-    const share = total ? done / total : null;
+    const share = shareOf(job);
     const bar = root.querySelector('progress');
     if (share === null) bar.removeAttribute('value');
     else bar.value = share;
-    root.querySelector('.frames').textContent = total && STEPS[step] < 2
-      ? `${done} of ${total} frames` : '';
+    root.querySelector('.frames').textContent = share === null ? '' : `${done} of ${total} frames`;
     root.querySelector('.left').textContent = left(remaining);
     see(root.querySelector('.seen'), job);
     preview(root.querySelector('.working figure'), job.beginning);
@@ -116,10 +118,14 @@ function announce(summary, share) {
   announced = text;
 }
 
+/** How much of the present step is done, 0 to 1; null where there is nothing to count. */
+function shareOf({ progress: { step, done, total } }) {
+  return total > 1 && STEPS[step] < 2 ? done / total : null;
+}
+
 function retitle(job) {
-  const { done, total } = job.progress;
-  const percent = viewOf(job) === 'working' && total
-    ? `${Math.floor((100 * done) / total)} % · ` : '';
+  const share = viewOf(job) === 'working' ? shareOf(job) : null;
+  const percent = share === null ? '' : `${Math.floor(100 * share)} % · `;
   document.title = `${percent}${job.summary} · ${job.source.name}`;
 }
 
@@ -150,7 +156,7 @@ function render(job) {
 }
 
 function listen() {
-  if (view.querySelector('.tell')) offer(view.querySelector('.tell'));
+  if (view.querySelector('.tell')) offer(view.querySelector('.tell'), view.querySelector('.telling'));
   view.querySelector('.cancel')?.addEventListener('click', () => act('DELETE', url));
   view.querySelector('.retry')?.addEventListener('click', () => act('POST', `${url}/retry`, {}));
   view.querySelector('.delete')?.addEventListener('click', remove);
@@ -183,10 +189,11 @@ function connection(text) {
   page.querySelector('#connection').textContent = text;
 }
 
-/** Shows the job; looks again soon while it is being worked on and the page is seen. */
+/** Shows the job; looks again soon while it is being worked on. */
 function follow(job) {
   clearTimeout(timer);
-  if (render(job) && document.visibilityState === 'visible') timer = setTimeout(look, INTERVAL);
+  const seen = document.visibilityState === 'visible';
+  if (render(job)) timer = setTimeout(look, seen ? INTERVAL : UNSEEN);
 }
 
 async function look() {
@@ -197,7 +204,8 @@ async function look() {
     follow(job);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    connection(`${problem.message} ${problem.remedy}`);
+    const away = problem.code === 'unreachable';
+    connection(`${problem.message} ${away ? 'This page goes on asking, and the work goes on meanwhile.' : problem.remedy}`);
     if (problem.code !== 'not-found') timer = setTimeout(look, 2 * INTERVAL);
   }
 }

@@ -1,12 +1,15 @@
 /** Tells a visitor who looks elsewhere that the video is ready, if they want it. */
 
-/** Shows the button where a browser can notify and was not asked yet. */
-export function offer(button) {
-  button.hidden = !('Notification' in window) || Notification.permission !== 'default';
-  button.addEventListener('click', async () => {
-    await Notification.requestPermission();
-    button.hidden = true;
-  });
+/** Shows the button where a browser can notify and was not asked yet; `note` says what follows. */
+export function offer(button, note) {
+  if (!('Notification' in window)) return;
+  const refresh = () => {
+    button.hidden = Notification.permission !== 'default';
+    note.textContent = Notification.permission === 'granted'
+      ? 'You will be told when it is ready, while this page is open somewhere.' : '';
+  };
+  button.addEventListener('click', () => Notification.requestPermission().then(refresh));
+  refresh();
 }
 
 /** A notification, only while nobody sees the page. */

@@ -46,7 +46,7 @@ export class Picker {
       label.querySelector('.name').textContent = `Person ${person.id}`;
       if (isVideo) {
         const share = Math.max(1, Math.round(100 * person.share));
-        label.querySelector('.times').textContent = `${span(person.first, person.last)}, ${share} %`;
+        label.querySelector('.times').textContent = `${span(person.first, person.last)}, seen ${share} %`;
         label.querySelector('.who').append(bar(person.intervals, seen));
       }
       return label;

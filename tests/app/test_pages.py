@@ -76,6 +76,26 @@ def test_the_list_is_empty_for_a_stranger(
     assert "Nothing here yet" in stranger.get("/jobs").text
 
 
+def test_what_is_too_old_for_the_list_is_said_and_deleted_with_the_rest(
+    client: FlaskClient, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.desk.LISTED", 1)
+    monkeypatch.setattr("app.pages.LISTED", 1)
+    body = {"source": job["source"]["id"], "voices": [{"audio": job["voices"][0]["audio"]}]}
+    newer = client.post("/api/v1/jobs", json=body).get_json()
+    for each in (job, newer):
+        client.delete(f"/api/v1/jobs/{each['id']}")  # cancelled
+    page = client.get("/jobs").text
+    assert newer["id"] in page
+    assert job["id"] not in page
+    assert "Only the newest 1 are looked through" in page
+    token = page.partition('name="form_token" value="')[2].partition('"')[0]
+    client.post("/jobs/delete", data={"form_token": token})
+    assert "Nothing here yet" in client.get("/jobs").text
+    monkeypatch.undo()
+    assert "Nothing here yet" in client.get("/jobs").text
+
+
 @pytest.mark.parametrize("path", ["/jobs/0123", f"/jobs/{'0' * 32}", "/nothing", "/static/nothing"])
 def test_what_is_not_there_is_a_page_with_a_way_on(client: FlaskClient, path: str) -> None:
     response = client.get(path)
@@ -117,3 +137,4 @@ def test_the_guide_tells_of_every_operation(client: FlaskClient) -> None:
     for name in document["components"]["schemas"]:
         assert f'id="{name}"' in page
     assert "<code>/uploads</code>" in page
+    assert "in <code>webhook</code> of a job" in page  # a summary, too

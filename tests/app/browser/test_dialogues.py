@@ -81,7 +81,7 @@ def test_a_video_is_looked_through_and_says_who_was_out_of_sight(
     asked(page)
     faces = page.locator(".stage .face")
     expect(faces).to_have_count(2)
-    expect(page.locator(".faces .times").first).to_have_text("0:00–0:02, 100 %")
+    expect(page.locator(".faces .times").first).to_have_text("0:00–0:02, seen 100 %")
     moment = page.get_by_label("Look through the video")
     moment.focus()
     page.keyboard.press("End")

@@ -28,7 +28,9 @@ def test_a_face_is_chosen_and_its_video_downloaded_and_deleted(
     short_voice: Path,
 ) -> None:
     plain.goto("/")
-    plain.get_by_label("Choose a file or drop a picture").set_input_files(two_faces)
+    face = plain.get_by_label("Choose a file or drop a picture")
+    face.set_input_files(two_faces)
+    expect(face).to_have_css("opacity", "1")  # the browser's own field, which names the file
     plain.get_by_label("Choose a file or drop a recording").set_input_files(short_voice)
     plain.get_by_label("I may use this face and this voice").check()
     plain.get_by_role("button", name="Animate").click()

@@ -61,6 +61,28 @@ def test_one_click_on_the_sample_gives_a_video_that_plays(page: Page, tmp_path: 
         assert video.streams.audio[0].codec.name == "aac"
 
 
+def test_who_looks_elsewhere_is_told_by_title_and_notification(page: Page) -> None:
+    page.context.grant_permissions(["notifications"])
+    page.add_init_script(
+        """
+        Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' });
+        window.told = [];
+        window.Notification = new Proxy(Notification, {
+            construct: (real, words) => (told.push(words[0]), new real(...words)),
+        });
+        """
+    )
+    page.clock.install()
+    page.goto("/")
+    page.get_by_role("button", name="Try the sample").click()
+    page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
+    expect(page.get_by_text("You will be told when it is ready")).to_be_visible()
+    page.request.delete(page.url.replace("/jobs/", "/api/v1/jobs/"))
+    page.clock.fast_forward(5000)
+    expect(page).to_have_title("Cancelled · astronaut.png")
+    assert page.evaluate("told") == ["Cancelled"]
+
+
 def test_the_chosen_face_alone_moves(
     page: Page, give: Give, change: Change, two_faces: Path, short_voice: Path
 ) -> None:
@@ -100,7 +122,7 @@ def test_a_picture_without_a_face_says_so(
     give(no_face, short_voice)
     expect(page.locator(".stopped-job .message")).to_contain_text("face", timeout=WORK)
     expect(page.locator(".stopped-job .remedy")).not_to_be_empty()
-    expect(page.get_by_role("link", name="Start again")).to_be_visible()
+    expect(page.get_by_role("link", name="Make another")).to_be_visible()
 
 
 def test_a_running_job_can_be_cancelled_and_deleted(page: Page, tmp_path: Path) -> None:
