@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import warnings
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from media.atomic import replacing
-from media.sound import sound_blocks, soundtrack_delay
+from media.sound import silence, sound_blocks, soundtrack_delay
 from media.timeline import round_half_up
 
 with warnings.catch_warnings():
@@ -27,11 +28,13 @@ _BLOCK = RATE
 _HEADROOM = 2.0
 _FULL_SCALE = 2**31 - 1
 
-Track = tuple[str | Path, Fraction | float, float]
+Voice = tuple[str | Path, Fraction | float, float]
+# How to begin with the blocks of a sound, and its gain in decibels.
+_Track = tuple[Callable[[], Iterator[np.ndarray]], float]
 
 
 def mix(
-    voices: Sequence[Track],
+    voices: Sequence[Voice],
     soundtrack: str | Path | None,
     duration: Fraction,
     out_path: str | Path,
@@ -41,37 +44,42 @@ def mix(
 
     Each voice is (path, start in seconds, gain in decibels). The soundtrack of the source, when
     given, lies under the voices, changed by `soundtrack_gain` decibels, and as far from the picture
-    as in the source. Where the sum would clip, the whole is made quieter instead.
+    as in the source, also after a gap. Where the sum would clip, the whole is made quieter instead.
 
     Raises MediaError as `media.sound.read_sound`.
     """
-    tracks = list(voices)
-    if soundtrack is not None:
-        tracks.append((soundtrack, soundtrack_delay(soundtrack), soundtrack_gain))
     total = round_half_up(duration * RATE)
-    peak = max((np.abs(block).max() for block in _mixed(tracks, total)), default=0.0)
+    tracks: list[_Track] = [
+        (partial(stereo_blocks, path, total, start), gain) for path, start, gain in voices
+    ]
+    if soundtrack is not None:
+        delay = soundtrack_delay(soundtrack)
+        timed = partial(stereo_blocks, soundtrack, total, delay, gaps=True)
+        tracks.append((timed, soundtrack_gain))
+    peak = max((np.abs(block).max() for block in _mixed(tracks)), default=0.0)
     scale = 32767 / max(1.0, float(peak))
     with replacing(out_path) as unfinished, wave.open(str(unfinished), "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        for block in _mixed(tracks, total):
+        for block in _mixed(tracks):
             file.writeframes(np.rint(block * scale).astype("<i2").tobytes())
 
 
 def stereo_blocks(
-    path: str | Path, total: int, start: Fraction | float = 0
+    path: str | Path, total: int, start: Fraction | float = 0, gaps: bool = False
 ) -> Iterator[np.ndarray]:
     """A sound as float32 blocks (samples, 2) at 48 kHz, `total` samples in all.
 
     It begins after `start` seconds of silence, or is cut where it begins before 0; what is
-    missing at the end is silence. Every block but the last has one second.
+    missing at the end is silence, and with `gaps` what is missing on the way as well. Every block
+    but the last has one second.
     """
     offset = round_half_up(Fraction(start) * RATE)
-    waiting = np.zeros((max(0, offset), 2), np.float32)
+    waiting = np.zeros((0, 2), np.float32)
     skip = max(0, -offset)
     given = 0
-    for block in sound_blocks(path, RATE):
+    for block in chain(silence(offset, _BLOCK), sound_blocks(path, RATE, gaps)):
         stereo = np.broadcast_to(block, (2, block.shape[1])).T[skip:]
         skip = max(0, skip - block.shape[1])
         waiting = np.concatenate([waiting, stereo])
@@ -87,15 +95,15 @@ def stereo_blocks(
         given += size
 
 
-def _mixed(tracks: Sequence[Track], total: int) -> Iterator[np.ndarray]:
+def _mixed(tracks: Sequence[_Track]) -> Iterator[np.ndarray]:
     """The sum of the tracks as float32 blocks (samples, 2), not yet kept from clipping.
 
     pydub adds whole numbers and cuts what overflows, so the tracks are laid down in 32 bits
     with room above them: the sum of n tracks never reaches full scale.
     """
-    factors = [10 ** (gain / 20) for _, _, gain in tracks]
+    factors = [10 ** (gain / 20) for _, gain in tracks]
     room = _HEADROOM * max(1.0, sum(factors))
-    streams = [stereo_blocks(path, total, start) for path, start, _ in tracks]
+    streams = [begin() for begin, _ in tracks]
     for blocks in zip(*streams, strict=True):
         segments = [
             _segment(block * (factor / room)) for block, factor in zip(blocks, factors, strict=True)

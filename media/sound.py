@@ -31,6 +31,8 @@ from media.signature import read_signature
 SHORTEST_VOICE = Fraction(1, 5)
 # -60 dB of full scale: below the noise of a quiet room in any recording meant to be heard.
 _SILENCE = 0.001
+# Sound that comes so many seconds early is noticed (ITU-R BT.1359); less is how clocks differ.
+_GAP = 0.045
 
 
 def read_sound(path: str | Path, rate: int = 16000) -> np.ndarray:
@@ -102,20 +104,36 @@ def soundtrack_delay(path: str | Path) -> Fraction:
     raise unreadable("The sound of this video")
 
 
-def sound_blocks(path: str | Path, rate: int) -> Iterator[np.ndarray]:
+def sound_blocks(path: str | Path, rate: int, gaps: bool = False) -> Iterator[np.ndarray]:
     """The sound track as float32 blocks (channels, samples), one or two channels.
 
-    More channels than two are mixed down to two. Raises MediaError as `read_sound` does.
+    More channels than two are mixed down to two. Where a recording has gaps, as where packets were
+    lost, what follows comes at once; with `gaps` it comes at its time, after silence in blocks of
+    a second. Raises MediaError as `read_sound` does.
     """
+    played: float | None = None  # up to when, in seconds of the track's clock
     # Some files change their sampling on the way: each stretch has a resampler of its own.
     for (_, channels, _), frames in groupby(_sound_frames(path), _sampling):
         layout = "mono" if channels == 1 else "stereo"
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
         for frame in chain(frames, [None]):
             if frame is not None:
-                frame.pts = None  # gaps are not filled: a voice is its samples
+                if played is None:
+                    played = frame.time
+                elif gaps and (missing := (frame.time or 0) - played) > _GAP:
+                    yield from silence(round(missing * rate), rate)
+                    played += missing
+                if played is not None:
+                    played += frame.samples / frame.sample_rate
+                frame.pts = None  # times are kept here: the resampler fills no gaps
             for block in resampler.resample(frame):
                 yield block.to_ndarray()
+
+
+def silence(samples: int, most: int) -> Iterator[np.ndarray]:
+    """So many samples, none for less than 0, in mono blocks of at `most` so many."""
+    for at in range(0, samples, most):
+        yield np.zeros((1, min(most, samples - at)), np.float32)
 
 
 def _sampling(frame: av.AudioFrame) -> tuple[int, int, str]:
@@ -140,7 +158,7 @@ def _without_padding(frame: av.AudioFrame, tick: Fraction) -> av.AudioFrame:
     width = 1 if frame.format.is_planar else frame.layout.nb_channels
     data: Any = np.ascontiguousarray(frame.to_ndarray()[:, : samples * width])
     cut = av.AudioFrame.from_ndarray(data, frame.format.name, frame.layout.name)
-    cut.sample_rate = frame.sample_rate
+    cut.sample_rate, cut.pts, cut.time_base = frame.sample_rate, frame.pts, frame.time_base
     return cut
 
 

@@ -1,6 +1,7 @@
 """Voices are heard to the sample, and mixed without clipping."""
 
 import re
+import tracemalloc
 import wave
 from fractions import Fraction
 
@@ -11,7 +12,7 @@ from av.stream import Disposition
 from PIL import Image
 
 from media.errors import MediaError
-from media.mixing import mix
+from media.mixing import mix, stereo_blocks
 from media.sound import check_voice, read_sound, sound_duration, soundtrack_delay
 
 
@@ -211,6 +212,36 @@ def test_a_soundtrack_keeps_its_distance_from_the_picture(
     mix([], path, Fraction(2), tmp_path / "mix.wav")
     begins = np.flatnonzero(np.abs(stereo(tmp_path / "mix.wav")[:, 0]) > 0.05)[0]
     assert begins == pytest.approx(12000 + (sound_from - picture_from) * 48000, abs=96)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "pcm_s16le"), ("a.mp4", "libopus")])
+def test_a_soundtrack_goes_on_at_its_time_after_a_gap(name, codec, numbered, tone, tmp_path):
+    """Half a second of sound, half a second lost, half a second of sound."""
+    with av.open(str(tmp_path / name), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 128, 64, "yuv420p"
+        track = output.add_stream(codec, rate=48000, layout="mono")
+        picture = av.VideoFrame.from_ndarray(numbered(0), "rgb24")
+        output.mux([*video.encode(picture), *video.encode(None)])
+        for begin in (0, 48000):
+            for at in range(0, 24000, 960):
+                frame = av.AudioFrame.from_ndarray(tone(0.02), "fltp", "mono")
+                frame.sample_rate, frame.pts = 48000, begin + at
+                output.mux(track.encode(frame))
+        output.mux(track.encode(None))
+    mix([], tmp_path / name, Fraction(2), tmp_path / "mix.wav", soundtrack_gain=0.0)
+    loud = [loudness(part) > 0.1 for part in np.split(stereo(tmp_path / "mix.wav")[:, 0], 40)]
+    known = [n for n in range(40) if n % 10 not in (0, 9)]  # beside an edge it is between
+    assert [loud[n] for n in known] == [n // 10 in (0, 2) for n in known]
+
+
+def test_a_late_voice_takes_no_room_before_it_begins(voice):
+    tracemalloc.start()
+    first = next(stereo_blocks(voice, 3600 * 48000, start=3500))
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not first.any()
+    assert taken < 4 * first.nbytes
 
 
 def test_a_run_in_that_was_written_twice_is_counted_once(write_film, tone):
