@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -68,8 +68,17 @@ def _tell(found: "Credentials", roles: dict[Path, str | None]) -> None:
     if found.synthetic:
         click.echo("content     recorded media, changed in part by a trained network")
     for name, value in found.rendering.items():
-        click.echo(f"{name:<12}{value if isinstance(value, str) else json.dumps(value)}")
+        click.echo(f"{name:<12}{_in_words(value)}")
     for each in found.made_from:
         click.echo(f"made from   {each['role']}, sha256 {each['sha256']}")
     for path, role in roles.items():
         click.echo(f"{path.name}: {role or 'not used'}")
+
+
+def _in_words(value: Any) -> str:
+    """JSON without its brackets: "person 2, start 1.5; person 1, start 3"."""
+    if isinstance(value, list):
+        return "; ".join(_in_words(each) for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -32,10 +32,10 @@ def as_request(job: Job) -> dict[str, Any]:
 
 def as_command(job: Job) -> str | None:
     """`mouth animate` with the same options; None while some of several voices have no speaker."""
-    words = ["mouth", "animate", job.source.name]
+    words = ["mouth", "animate", _file(job.source.name)]
     if len(job.voices) == 1 and not job.voices[0].start and not job.voices[0].gain:
         (voice,) = job.voices
-        words.append(voice.upload.name)
+        words.append(_file(voice.upload.name))
         if voice.person is not None and len(job.persons) > 1:
             words += ["--person", str(voice.person)]
     elif all(voice.person is not None for voice in job.voices):
@@ -46,6 +46,11 @@ def as_command(job: Job) -> str | None:
     for name, value in _changed(job).items():
         words += _words(name, value)
     return shlex.join(words)
+
+
+def _file(name: str) -> str:
+    """A name that no command takes for an option."""
+    return f"./{name}" if name.startswith("-") else name
 
 
 def _speech(voice: Voice) -> str:

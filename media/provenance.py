@@ -46,7 +46,7 @@ _UNTRUSTED = "signingCredential.untrusted"
 
 @dataclass(frozen=True)
 class Ingredient:
-    """A file that went into a video: `role` is "source", or "voice 2" for that of person 2."""
+    """A file that went into a video: `role` is "source", or "voice 2" for the second one."""
 
     role: str
     path: Path
@@ -135,14 +135,16 @@ def read(path: Path) -> Credentials | None:
     manifest = store["manifests"][store["active_manifest"]]
     data: dict[str, list[Any]] = {}
     for assertion in manifest["assertions"]:
-        data.setdefault(assertion["label"], []).append(assertion["data"])
+        data.setdefault(assertion["label"], []).append(assertion.get("data"))
     actions = [
         action
         for label in ("c2pa.actions", "c2pa.actions.v2")
         for each in data.get(label, [])
         for action in each["actions"]
     ]
-    rendering = dict(data.get(_RENDERING, [{}])[0])
+    rendering = data.get(_RENDERING, [{}])[0]
+    if not isinstance(rendering, dict):
+        rendering = {}
     failures = store["validation_results"]["activeManifest"]["failure"]
     signature = manifest.get("signature_info", {})
     generator = manifest.get("claim_generator_info", [{}])[0]
@@ -153,7 +155,7 @@ def read(path: Path) -> Credentials | None:
         signed_at=signature.get("time"),
         program=f"{generator.get('name', '')} {generator.get('version', '')}".strip(),
         synthetic=any(action.get("digitalSourceType") == SYNTHETIC for action in actions),
-        made_from=rendering.pop("made_from", []),
+        made_from=_parts(rendering.pop("made_from", None)),
         rendering=rendering,
         problems=[
             failure.get("explanation", failure["code"])
@@ -161,6 +163,12 @@ def read(path: Path) -> Credentials | None:
             if failure["code"] != _UNTRUSTED
         ],
     )
+
+
+def _parts(named: Any) -> list[dict[str, str]]:
+    """What is named by role and sha256; anybody may have signed something else under our label."""
+    listed = named if isinstance(named, list) else []
+    return [each for each in listed if isinstance(each, dict) and {"role", "sha256"} <= each.keys()]
 
 
 def _signer(by: Certificate) -> c2pa.C2paSignerInfo:

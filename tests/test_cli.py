@@ -284,6 +284,7 @@ def test_a_finished_video_says_what_it_was_made_from(
     assert "on no trust list" in answer.stdout
     assert f"{astronaut_file.name}: source" in answer.stdout
     assert f"{short_voice.name}: voice 1" in answer.stdout
+    assert "person 1, start 0" in answer.stdout
     stranger = mouth("verify", "out.mp4", "--made-from", two_faces_file)
     assert stranger.exit_code != 0
     assert f"was not made from {two_faces_file.name}" in stranger.stderr

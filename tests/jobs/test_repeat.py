@@ -76,6 +76,14 @@ def test_a_dialogue_is_said_speaker_by_speaker() -> None:
     ]
 
 
+def test_a_name_like_an_option_stays_a_name() -> None:
+    job = job_with(Voice(person=1, start=0.0, gain=0.0))
+    job.source.name = job.voices[0].upload.name = "-still.wav"
+    line = repeat.as_command(job)
+    assert line is not None
+    assert shlex.split(line)[2:4] == ["./-still.wav", "./-still.wav"]
+
+
 def test_there_is_no_command_line_before_all_speakers_are_known() -> None:
     job = job_with(Voice(person=1, start=0.0, gain=0.0), Voice(person=None, start=1.5, gain=0.0))
     assert repeat.as_command(job) is None

@@ -3,7 +3,9 @@
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import c2pa
 import numpy as np
 import pytest
 from cryptography import x509
@@ -95,6 +97,23 @@ def test_what_went_into_the_source_is_carried_on(
     assert found is not None
     assert found.intact
     assert second.read_bytes().count(b"org.mouth-animation.rendering") >= 2
+
+
+@pytest.mark.parametrize("said", ["nothing", [], {"made_from": "a film"}, {"made_from": [1, {}]}])
+def test_what_others_sign_under_our_label_is_read_with_care(
+    video: Path, signer: Certificate, said: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forged(manifest: dict[str, Any], **more: Any) -> c2pa.Builder:
+        manifest["assertions"][1]["data"] = said
+        return Builder(manifest, **more)
+
+    Builder = c2pa.Builder
+    monkeypatch.setattr(c2pa, "Builder", forged)
+    provenance.sign(video, [], {}, signer)
+    found = provenance.read(video)
+    assert found is not None
+    assert found.intact
+    assert found.made_from == []
 
 
 def test_names_of_files_are_not_told(
