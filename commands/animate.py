@@ -53,7 +53,7 @@ SYNC_MODES = (
     type=click.Choice(PLACES),
     help="Corner of the small mark that says that the video is made by a machine (bottom-right).",
 )
-@flag("--no-blend", "Paste the mouth with a hard edge.")
+@flag("--no-blend", "Let the drawing end hard at the edge of its box.")
 @whole("--wav2lip-batch-size", "N", "Faces moved at a time.")
 @click.option(
     "--precision",

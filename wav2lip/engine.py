@@ -46,8 +46,8 @@ class Engine(Protocol):
         """`frames` with the mouth inside `boxes` (n, 4) moved by `drive` (n, ...): new arrays.
 
         `boxes` are grown by the pads already, and each is turned by its `rolls` (n,) in degrees,
-        clockwise, about its centre; without them all are upright. Without `blend` the mouth is
-        pasted hard-edged, as the original does, by engines that paste. `moving` says that the
+        clockwise, about its centre; without them all are upright. Without `blend` what is
+        drawn ends with a hard edge, as the original's does. `moving` says that the
         mouth moves by itself in the frames, as in a video, so that engines take that out first.
         """
         ...

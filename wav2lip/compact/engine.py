@@ -77,13 +77,14 @@ class CompactEngine:
 
         Frames are RGB uint8 of any size. A box may reach outside its frame, and is turned by its
         `rolls` (n,) degrees. A frame that is given again and again, as a still is, is looked at
-        once per batch. `moving` mouths are settled first, see `compact.settling`.
+        once per batch. `moving` mouths are settled first, see `compact.settling`. Without `blend`
+        all that was drawn shows, to the edge of the box.
         """
         out: list[np.ndarray] = []
         places = np.column_stack([boxes, np.zeros(len(boxes)) if rolls is None else rolls])
         for at in range(0, len(frames), BATCH):
             batch = slice(at, at + BATCH)
-            out += self._batch(frames[batch], places[batch], drive[batch], moving)
+            out += self._batch(frames[batch], places[batch], drive[batch], moving, blend)
         return out
 
     @torch.inference_mode()
@@ -103,7 +104,12 @@ class CompactEngine:
 
     @torch.inference_mode()
     def _batch(
-        self, frames: Sequence[np.ndarray], places: np.ndarray, drive: np.ndarray, moving: bool
+        self,
+        frames: Sequence[np.ndarray],
+        places: np.ndarray,
+        drive: np.ndarray,
+        moving: bool,
+        blend: bool,
     ) -> list[np.ndarray]:
         """`places` (n, 5) are boxes and rolls."""
         boxes, rolls = places[:, :4], places[:, 4].tolist()
@@ -118,13 +124,18 @@ class CompactEngine:
         shapes = torch.from_numpy(np.asarray(drive, np.float32)).to(self.device)
         faces = faces.contiguous(memory_format=torch.channels_last)
         look = torch.tensor(which, device=self.device)
-        flows, painted = self._drawn(faces, look, shapes, moving)
-        return [paste(*each) for each in zip(frames, boxes, flows, painted, rolls, strict=True)]
+        kept = self._kept if blend else torch.ones_like(self._kept)
+        flows, painted = self._drawn(faces, look, shapes, moving, kept)
+        drawn = zip(frames, boxes, flows, painted, rolls, strict=True)
+        return [paste(*each, blend=blend) for each in drawn]
 
     def _drawn(
-        self, faces: Tensor, which: Tensor, shapes: Tensor, moving: bool
+        self, faces: Tensor, which: Tensor, shapes: Tensor, moving: bool, kept: Tensor
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Flow (n, 56, 96, 2) in crop pixels and painting (n, 56, 96, 3) in levels of 255."""
+        """Flow (n, 56, 96, 2) in crop pixels and painting (n, 56, 96, 3) in levels of 255.
+
+        Of both the share `kept` (56, 96).
+        """
         shares = settling.share(shapes) * moving
         flow = torch.zeros((len(shapes), 2, ROWS, crop.SIZE), device=self.device)
         painted = torch.zeros((len(shapes), 3, ROWS, crop.SIZE), device=self.device)
@@ -141,7 +152,7 @@ class CompactEngine:
                     self._renderer, own, shapes[restless], closed, shares[restless]
                 )
                 flow[restless], painted[restless] = moved, (result - warped).float()
-        flow, levels = flow * self._kept, painted * (self._kept * 127.5)
+        flow, levels = flow * kept, painted * (kept * 127.5)
         return flow.permute(0, 2, 3, 1).cpu().numpy(), levels.permute(0, 2, 3, 1).cpu().numpy()
 
     def _redrawn(self, faces: Tensor, which: Tensor, shapes: Tensor) -> Drawing:

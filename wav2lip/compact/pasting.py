@@ -21,12 +21,13 @@ def paste(
     flow: np.ndarray,
     painted: np.ndarray,
     roll: float = 0.0,
+    blend: bool = True,
 ) -> np.ndarray:
     """A new frame whose lower face in `box` (x1, y1, x2, y2), turned by `roll`, is as drawn.
 
     `flow` (56, 96, 2), x then y in pixels of the 96-pixel crop, points from the result to where
     each pixel comes from; `painted` (56, 96, 3) in levels of 255 is added after that. Pixels
-    outside the box are those of `frame`.
+    outside the box are those of `frame`; the drawing ends there at once without `blend`.
     """
     out = frame.copy()
     region = _region(frame, box, roll)
@@ -34,7 +35,9 @@ def paste(
         return out
     left, top, right, bottom = region
     enlarge = crop.SIZE / crop.square(box)[2]
-    fade = _fade(box, roll, region)[..., None]
+    inside = _inside(box, roll, region)[..., None]
+    feather = FEATHER * crop.square(box)[2]
+    fade = ((inside / feather).clip(0, 1) if blend else inside > 0).astype(np.float32)
     moved = _enlarged(_turned(flow, roll), box, roll, region) * (fade / enlarge)
     added = _enlarged(painted, box, roll, region) * fade
 
@@ -100,10 +103,9 @@ def _turned(flow: np.ndarray, roll: float) -> np.ndarray:
     return flow @ np.array([[cosine, sine], [-sine, cosine]], np.float32)
 
 
-def _fade(box: np.ndarray, roll: float, region: tuple[int, int, int, int]) -> np.ndarray:
-    """1 inside the box, falling to 0 at its sides and bottom: a narrow box cuts nothing off."""
+def _inside(box: np.ndarray, roll: float, region: tuple[int, int, int, int]) -> np.ndarray:
+    """How far, in pixels, each of the region lies inside the sides and the bottom of the box."""
     x1, _, x2, y2 = (float(value) for value in box)
-    width = FEATHER * crop.square(box)[2]
     columns = np.arange(region[0], region[2], dtype=np.float32)[None] + 0.5
     rows = np.arange(region[1], region[3], dtype=np.float32)[:, None] + 0.5
     covered: np.ndarray | bool = True
@@ -113,4 +115,4 @@ def _fade(box: np.ndarray, roll: float, region: tuple[int, int, int, int]) -> np
         left, top, right, _ = _drawn(box)
         covered = (columns >= left) & (columns <= right) & (rows >= top)
     inside = np.minimum(np.minimum(columns - x1, x2 - columns), y2 - rows)
-    return (inside * covered / width).clip(0, 1).astype(np.float32)
+    return np.asarray(inside * covered)

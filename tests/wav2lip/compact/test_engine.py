@@ -70,6 +70,20 @@ def test_nothing_but_mouth_and_jaw_changes(
     assert (frame == before).all()
 
 
+@pytest.mark.parametrize("roll", [0.0, 20.0])
+def test_unblended_the_drawing_shows_to_the_edge_of_the_box(
+    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, roll: float
+) -> None:
+    places, rolls, drive = box[None], np.array([roll]), shapes(3.0)
+    [soft] = engine.render([frame], places, drive, True, rolls)
+    [hard] = engine.render([frame], places, drive, False, rolls)
+    assert (hard != soft).any(axis=2).sum() > 0.1 * (box[2] - box[0]) * (box[3] - box[1])
+    if not roll:
+        beyond = (hard != frame).any(axis=2)
+        beyond[round(box[1]) : round(box[3]), round(box[0]) : round(box[2])] = False
+        assert not beyond.any()
+
+
 @pytest.mark.parametrize("height", [60, 1500])
 def test_small_and_large_faces_speak_alike(
     engine: CompactEngine, frame: np.ndarray, box: np.ndarray, height: int
