@@ -14,7 +14,7 @@ BOXES_VERSION = 4
 
 
 class Detector(Protocol):
-    """Finds every face in every frame it is given."""
+    """Finds every face in every frame it is given, in two threads at once if need be."""
 
     name: str
     # Everything beside the frames that decides the boxes: part of the key of the detection cache.

@@ -10,7 +10,7 @@ found of a head that leans is looked for in the frames before and after.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 import numpy as np
@@ -36,6 +36,18 @@ FAR_LEAN = 20.0
 SURROUNDINGS, SURROUNDINGS_PIXELS = 2.0, 128 * 128
 
 
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """Frames that follow each other, and what was `found` in those at the `stops`, first and last
+    among them; `changes` (frames - 1,) are between neighbours.
+    """
+
+    frames: Sequence[np.ndarray]
+    changes: np.ndarray
+    stops: list[int]
+    found: dict[int, list[Detection]]
+
+
 class Strided:
     """A detector (see `detectors.Detector`) of frames that follow each other in a video.
 
@@ -53,8 +65,14 @@ class Strided:
 
     def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
         """As every detector, but it finds out for itself which frames to search thoroughly."""
-        if not frames:
-            return []
+        return self.follow(self.search(frames)) if frames else []
+
+    def search(self, frames: Sequence[np.ndarray]) -> Searched:
+        """The first half of `detect`, for one frame or more.
+
+        It may be at work on the next frames while `follow` is on these: most of the time is spent
+        outside Python.
+        """
         signatures = np.array([shots.signature(frame) for frame in frames])
         changes = shots.change(signatures[:-1], signatures[1:])
         found: dict[int, list[Detection]] = {}
@@ -70,10 +88,15 @@ class Strided:
             found[last] = self._search(frames[last], signatures[last], found[first], broken or ends)
         for first, last in reversed(list(pairwise(stops))):
             found[first] = self._with_leaning(frames[first], found[first], found[last])
-        for first, last in pairwise(stops):
-            self._fill(frames, changes, found, first, last)
-        self._last = frames[-1], found[len(frames) - 1]
-        return [found[n] for n in range(len(frames))]
+        self._last = frames[-1], found[stops[-1]]
+        return Searched(frames, changes, stops, found)
+
+    def follow(self, searched: Searched) -> list[list[Detection]]:
+        """The second half of `detect`: what is in all frames."""
+        found = dict(searched.found)
+        for first, last in pairwise(searched.stops):
+            self._fill(searched.frames, searched.changes, found, first, last)
+        return [found[n] for n in range(len(searched.frames))]
 
     def _search(
         self,

@@ -20,7 +20,7 @@ from face_detection.detection import Detection
 from face_detection.detectors import Detector
 from face_detection.identity import EMBEDDINGS_VERSION, identity_from
 from face_detection.persons import Person, link, require_faces
-from face_detection.stride import overlapping
+from face_detection.stride import Strided, overlapping
 from media import provenance
 from media.assemble import concatenate
 from media.badge import add_badge
@@ -100,17 +100,30 @@ def detect_segment(
     faces: list[list[Detection]] = []
     signatures: list[np.ndarray] = []
     size = max(2, _fitting(source, detector.batch_size, SEARCH_BYTES))
-    for batch in ahead(overlapping(source.read(range(start, stop)), size)):
+    batches = ahead(overlapping(source.read(range(start, stop)), size))
+    for batch, found in _detected(detector, batches):
         if cancelled():
             raise Cancelled
         new = slice(1 if faces else 0, None)
-        faces.extend(detector.detect(batch)[new])
+        faces.extend(found[new])
         signatures.extend(shots.signature(frame) for frame in batch[new])
         progress(len(batch[new]))
     seen = Seen(faces, np.array(signatures, np.uint8).reshape(-1, shots.SIDE, shots.SIDE))
     cache.put(key, start, stop, seen.faces)
     cache.put_signatures(key, start, stop, seen.signatures)
     return seen
+
+
+def _detected(
+    detector: Detector, batches: Iterator[list[np.ndarray]]
+) -> Iterator[tuple[Sequence[np.ndarray], list[list[Detection]]]]:
+    """Each batch and what is in it: the next is searched while faces are followed through it."""
+    if isinstance(detector, Strided):
+        for searched in ahead(detector.search(batch) for batch in batches):
+            yield searched.frames, detector.follow(searched)
+    else:
+        for batch in batches:
+            yield batch, detector.detect(batch)
 
 
 def recall(cache: DetectionCache, key: str, start: int, stop: int) -> Seen | None:

@@ -1,5 +1,7 @@
 """Finding faces in the pictures and frames that people bring."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -115,3 +117,11 @@ def test_how_closely_is_looked_is_recorded() -> None:
 def test_an_unknown_detector_is_refused() -> None:
     with pytest.raises(ValueError, match="use 's3fd' or 'dlib'"):
         load_detector("haar")
+
+
+def test_dlib_may_be_asked_by_two_threads_at_once() -> None:
+    detector = DlibDetector(max_pixels=180_000)
+    pictures = [np.roll(astronaut(), 20 * n, axis=1) for n in range(6)]
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda picture: detector.detect([picture]), pictures))
+    assert found == [detector.detect([picture]) for picture in pictures]

@@ -58,6 +58,15 @@ def test_boxes_are_those_of_every_frame_within_half_a_per_cent(
     assert np.percentile(error, 95) <= 0.015
 
 
+def test_the_next_frames_may_be_searched_before_faces_are_followed_through_these(
+    nodding: list[np.ndarray],
+) -> None:
+    parts = nodding[: STRIDE + 1], nodding[STRIDE:]
+    ahead, in_turn = (Strided(DlibDetector(max_pixels=180_000)) for _ in range(2))
+    searched = [ahead.search(part) for part in parts]
+    assert [ahead.follow(each) for each in searched] == [in_turn.detect(part) for part in parts]
+
+
 def test_who_comes_or_goes_is_there_in_the_right_frames(
     counting: Counting, nodding: list[np.ndarray]
 ) -> None:
