@@ -11,10 +11,11 @@ from commands.words import (
     VIDEO,
     bar,
     changes_source,
+    check_place,
     flag,
     four,
-    no_folder,
     settings_now,
+    tell_notes,
     whole,
 )
 from media.badge import PLACES
@@ -24,6 +25,9 @@ SYNC_MODES = (
     "loop, freeze (hold the last frame), remap (retime it), cut_off (end with the shorter), "
     "silence (show the whole video)."
 )
+
+# The numbers of a whole video may be others: they go by how long people are on screen.
+COUNTED = "People are counted in them, as by `mouth faces --seconds {}`."
 
 
 @click.command()
@@ -86,14 +90,17 @@ def animate(
         raise click.UsageError("--person says who speaks VOICE, which is not there.")
     settings = settings_now()
     output = output or Path(f"{face.stem}-talking.mp4")
-    if not output.absolute().parent.is_dir():
-        raise no_folder(output)
+    check_place(output, face, *(each.voice for each in speeches))
     options |= {"smooth": not no_smooth, "blend": not no_blend}
     source = direct.open_source(face, options, settings)
     durations = [direct.voice_duration(each.voice, settings, each.start) for each in speeches]
     ends = [each.start + length for each, length in zip(speeches, durations, strict=True)]
     engine = models.engine_for(source, precision or settings.precision)
     frames = order.frames_to_detect(source, ends)
+    tell_notes(source.info)
+    if frames < source.frames and not source.is_fixed and speeches[-1].person is not None:
+        shown = f"{float(frames / source.fps):.6g}"
+        click.echo(f"Only {shown} seconds are shown. {COUNTED.format(shown)}", err=True)
     with bar(frames, "looking for faces") as advance:
         persons = direct.find_persons(source, frames, settings, advance)
     voices = tuple(

@@ -1,39 +1,66 @@
 """`mouth faces`: who is to be seen, by the numbers that --person takes."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import click
 
-from commands.words import FILE, VIDEO, bar, changes_source, no_folder, settings_now
+from commands.words import (
+    FILE,
+    VIDEO,
+    bar,
+    changes_source,
+    check_place,
+    settings_now,
+    tell_notes,
+)
 
 
 @click.command()
 @click.argument("source", type=FILE)
 @click.option("--voice", type=FILE, help="Look only as far into a video as this voice lasts.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 86400),
+    metavar="S",
+    help="Look only so far into a video, as for voices that end then.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--sheet", type=VIDEO, metavar="PNG", help="Draw a portrait of each to this file.")
 @changes_source
 def faces(
-    source: Path, voice: Path | None, as_json: bool, sheet: Path | None, **options: Any
+    source: Path,
+    voice: Path | None,
+    seconds: float | None,
+    as_json: bool,
+    sheet: Path | None,
+    **options: Any,
 ) -> None:
     """List the people in SOURCE by the numbers that --person takes.
 
-    Stills are counted from left to right, videos by time on screen. Boxes are x1 y1 x2 y2 in
+    Stills are counted from left to right, videos by time on screen: in as much of one as is shown,
+    so say how long the voice is when it is shorter than the video. Boxes are x1 y1 x2 y2 in
     pixels of the frame they are given for; times are seconds.
     """
+    from media.pictures import written_format
     from workers import direct, order
     from workers.sheet import write_sheet
 
-    if sheet is not None and not sheet.absolute().parent.is_dir():
-        raise no_folder(sheet)
+    if sheet is not None:
+        check_place(sheet, source)
+        written_format(sheet)
 
     settings = settings_now()
     seen = direct.open_source(source, options, settings)
     frames = 1 if seen.is_fixed else seen.frames
-    if voice is not None:
-        frames = order.frames_to_detect(seen, [direct.voice_duration(voice, settings)])
+    ends = [direct.voice_duration(voice, settings)] if voice else []
+    if seconds is not None:
+        ends.append(Fraction(seconds))
+    if ends:
+        frames = order.frames_to_detect(seen, ends)
+    tell_notes(seen.info)
     with bar(frames, "looking for faces") as advance:
         persons = direct.find_persons(seen, frames, settings, advance)
     rows = direct.describe(seen, persons, frames)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from media.errors import NamedError
+from media.probe import NOTES, MediaInfo
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
@@ -44,9 +45,20 @@ def changes_source(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def no_folder(path: Path) -> NamedError:
-    problem = f"The folder of {path} does not exist."
-    return NamedError("no-access", problem, "Make it, or choose another place.")
+def check_place(output: Path, *inputs: Path) -> None:
+    """Raises NamedError where `output` cannot be put: no-access, or bad-option for an input."""
+    if not output.absolute().parent.is_dir():
+        problem = f"The folder of {output} does not exist."
+        raise NamedError("no-access", problem, "Make it, or choose another place.")
+    if output.exists() and any(output.samefile(each) for each in inputs):
+        problem = f"{output} is read, and would be lost by what is made of it."
+        raise NamedError("bad-option", problem, "Choose another name for the result.")
+
+
+def tell_notes(info: MediaInfo) -> None:
+    """Say on stderr what is done to a source before anything else."""
+    for note in info.notes:
+        click.echo(NOTES[note], err=True)
 
 
 def settings_now() -> "Settings":

@@ -14,6 +14,7 @@ from media.atomic import replacing
 from media.errors import MediaError, unreadable
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+_WRITTEN = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _WHITE = (255, 255, 255, 255)
 
 
@@ -50,11 +51,22 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 
 def write_picture(path: str | Path, frame: np.ndarray, quality: int = 90) -> None:
-    """Write an RGB frame; the ending of the name decides the format (`quality` of JPEG, WebP)."""
+    """Write an RGB frame, in `written_format` (`quality` of JPEG, WebP)."""
     path = Path(path)
-    format = Image.registered_extensions()[path.suffix.lower()]
+    format = written_format(path)
     with replacing(path) as unfinished:
         Image.fromarray(frame).save(unfinished, format=format, quality=quality)
+
+
+def written_format(path: Path) -> str:
+    """Pillow's name of the format that a name ends in. Raises MediaError: unsupported-type."""
+    if path.suffix.lower() not in _WRITTEN:
+        raise MediaError(
+            "unsupported-type",
+            f"No picture can be written to {path.name}.",
+            f"End its name in one of {', '.join(_WRITTEN)}.",
+        )
+    return _WRITTEN[path.suffix.lower()]
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -102,6 +103,27 @@ def test_a_contact_sheet_shows_everybody(mouth: Mouth, two_faces_file: Path) -> 
     left, right = sheet[16:160, 16:176], sheet[16:160, 288:448]
     assert np.abs(left.astype(int) - right).mean() > 10  # a face and its mirror image
     assert left.std() > 30 < right.std()
+
+
+def test_a_film_is_told_how_it_is_read_and_how_far(
+    mouth: Mouth, astronaut_file: Path, short_voice: Path
+) -> None:
+    """People may have other numbers in the whole of a film than in what is shown of it."""
+    with av.open("film.mov", "w") as output:
+        stream = output.add_stream("qtrle", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 256, 256, "argb"
+        half = av.VideoFrame.from_ndarray(read_picture(astronaut_file)[:256, 96:352].copy())
+        half = half.reformat(format="argb")
+        for half.pts in range(8):
+            output.mux(stream.encode(half))
+        output.mux(stream.encode(None))
+    seen = mouth("faces", "film.mov", "--seconds", 0.6, "--json")
+    assert json.loads(seen.stdout)["persons"][0]["last"] == 0.6
+    made = mouth("animate", "film.mov", short_voice, "--person", 1)
+    assert made.exit_code == 0, made.stderr
+    for told in (seen.stderr, made.stderr):
+        assert "transparent" in told
+    assert "`mouth faces --seconds 0.6`" in made.stderr
 
 
 def test_what_was_found_is_kept(mouth: Mouth, astronaut_file: Path, tmp_path: Path) -> None:
@@ -209,6 +231,7 @@ def test_what_cannot_be_done_is_said_with_a_remedy(
     Path("text.mp4").write_text("This is no video.")
     Path("empty.png").touch()
     write_picture("grey.png", np.full((300, 300, 3), 128, np.uint8))
+    shutil.copy(astronaut_file, "me.png")
     asked = {
         "not what its name says": ["faces", "text.mp4"],
         "cannot be read": ["faces", "empty.png"],
@@ -220,6 +243,8 @@ def test_what_cannot_be_done_is_said_with_a_remedy(
         "no checkpoint called": ["animate", astronaut_file, short_voice, "--checkpoint", "none"],
         "'pads'": ["animate", astronaut_file, short_voice, "--pads", 1, 2, 3, 10**9],
         "does not exist": ["animate", astronaut_file, short_voice, "-o", "nowhere/o.mp4"],
+        "would be lost": ["animate", "me.png", short_voice, "-o", "./me.png"],
+        "me.txt": ["faces", "me.png", "--sheet", "me.txt"],
     }
     for message, words in asked.items():
         answer = mouth(*words)

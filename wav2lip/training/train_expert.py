@@ -9,7 +9,7 @@ run a contrastive loss is added, over the windows of one person (InfoNCE, van de
 2018), which then leaves the cosines to the first. Where mouth shapes are known (files of
 wav2lip.training.prepare), both embeddings have to tell them in that part: otherwise an expert
 guesses at even chances for thousands of steps before it finds the mouth. RUN/expert.pt is the best
-result on the validation clips, RUN/report.html shows how it goes.
+result on the validation clips, a running mean of the weights; RUN/report.html shows how it goes.
 """
 
 from dataclasses import asdict, dataclass
@@ -27,11 +27,15 @@ from wav2lip.training import state, windows
 from wav2lip.training.loop import Learner, Training, mixed_precision
 from wav2lip.training.microphones import augmented
 from wav2lip.training.report import Report, Strip
+from wav2lip.training.stretches import stretches
 
-TRIALS = 6
+TRIALS = 12
 RATES = {"light": 2e-3, "paper": 1e-4}
 TEMPERATURE, HINT = 0.07, 4.0
 CLIPS_OF_A_PERSON = 4
+# Frames of a piece of a clip: enough for six windows LEAST_SHIFT apart, all of one moment.
+STRETCH = 36
+AVERAGE = 0.999  # see loop.Learner
 HALF = windows.SIDE // 2
 # Pixels of 96, share of the face's width and height; boxes of other detectors are as different.
 SHIFT, SCALE = 4.0, 0.07
@@ -122,16 +126,16 @@ def main(
     `config.start` is a file of weights to go on from. Raises NamedError `nothing-prepared` and
     `checkpoint-corrupt`, or `other-run` where `run` holds a run of another configuration.
     """
-    learned, unseen = windows.load(prepared, table, lags)
+    learned, unseen = (stretches(clips, STRETCH) for clips in windows.load(prepared, table, lags))
     trials = [Draw(unseen, config, trial=True)(number).to(device) for number in range(TRIALS)]
-    print(f"{len(learned)} clips to learn from, {len(unseen)} to validate on")
+    print(f"{len(learned)} stretches to learn from, {len(unseen)} to validate on")
 
     state.generator(config.seed, 2**31 - 1)
     begun = expert.load(Path(config.start)) if config.start else expert.NETWORKS[config.network]()
     network = channels_last(begun, device)
     hints = _hints(network, trials[0]).to(device)
     rate = config.rate or RATES[config.network] / (5 if config.start else 1)
-    learners = {"expert": Learner(network, rate), "hints": Learner(hints, rate)}
+    learners = {"expert": Learner(network, rate, average=AVERAGE), "hints": Learner(hints, rate)}
     report = Report(run / "report.html", "Training a sync expert")
     training = Training(run, asdict(config), learners, report)
 
@@ -144,7 +148,7 @@ def main(
             loss = loss + contrast(cosines, batch) + HINT * told
         training.descend(loss, "expert", "hints")
         if training.looks(step):
-            figures = validate(network, trials)
+            figures = validate(training.settled("expert"), trials)
             training.note("told in sync from shifted", figures.told)
             training.note("own sound closer than a shifted one", figures.closer)
             if training.judge(figures.loss):
