@@ -27,6 +27,7 @@ export function details(root, url, finished) {
     }
   });
   for (const button of root.querySelectorAll('.copy')) {
+    button.hidden = !navigator.clipboard; // without https only this machine itself has one
     button.addEventListener('click', async () => {
       await navigator.clipboard.writeText(button.parentElement.querySelector('code').textContent);
       button.textContent = 'Copied';

@@ -4,7 +4,7 @@ import { Problem, show } from './api.js';
 import { Recorder } from './record.js';
 import { PIECE, Transfer } from './transfer.js';
 import { unfinished } from './unfinished.js';
-import { waveform } from './waveform.js';
+import { waveform, waveformAt } from './waveform.js';
 import { about, bytes, underway } from './words.js';
 
 const ELEMENTS = { image: 'img', video: 'video', audio: 'audio' };
@@ -43,6 +43,7 @@ export class FileField {
     this.hold.addEventListener('click', () => this.#holdOrResume());
     this.#acceptDrops();
     this.#remind();
+    this.give(this.input.files[0]); // chosen before this script came, or kept by the browser
   }
 
   /** Names a file whose upload was interrupted, in the first place that such files have. */
@@ -91,7 +92,7 @@ export class FileField {
     this.root.querySelector('.unfinished').hidden = true;
     this.#preview(file.name, kind, this.#address);
     this.root.querySelector('.facts .about').textContent = bytes(file.size);
-    if (this.role === 'voice') this.#draw(file);
+    if (this.role === 'voice') this.#draw(waveform(file));
     this.adopted = false;
     this.#state = null;
     this.#follow(new Transfer(file, this.role, kept, (news) => this.#tell(file, news)));
@@ -99,7 +100,9 @@ export class FileField {
 
   /** Takes a file that the server has and shows at `address`; `done` resolves to its upload. */
   adopt(name, kind, address, done) {
+    this.withdraw();
     this.#preview(name, kind, address);
+    if (this.role === 'voice') this.#draw(waveformAt(address));
     this.adopted = true;
     this.#say('looking', '');
     this.#follow({ done, abort: () => {}, resume: () => {} });
@@ -162,9 +165,9 @@ export class FileField {
     this.root.querySelector('.drop').classList.add('filled');
   }
 
-  async #draw(file) {
+  async #draw(drawn) {
     const player = this.root.querySelector('.preview').firstChild;
-    const drawing = await waveform(file);
+    const drawing = await drawn;
     if (drawing && player.isConnected) player.before(drawing); // else another file came
   }
 

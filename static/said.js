@@ -1,13 +1,13 @@
 /** What is said in a finished video: each voice drawn where it lies on the video's time. */
 
-import { waveform } from './waveform.js';
+import { waveformAt } from './waveform.js';
 
 const MOST = 4; // voices; more would have to be fetched whole for a drawing nobody can read
 
 /** Fills `place`; `url` is the job's, `video` its player. It is no loss where a sound cannot be read. */
 export async function said(place, voices, url, video) {
   if (voices.length > MOST) return;
-  const drawings = await Promise.all(voices.map((_, number) => drawing(`${url}/voices/${number + 1}`)));
+  const drawings = await Promise.all(voices.map((_, number) => waveformAt(`${url}/voices/${number + 1}`)));
   if (!drawings.every(Boolean)) return;
   if (!video.duration) await new Promise((known) => video.addEventListener('loadedmetadata', known, { once: true }));
   const percent = (seconds) => `${(100 * seconds) / video.duration}%`;
@@ -27,11 +27,6 @@ export async function said(place, voices, url, video) {
     const { left, width } = place.getBoundingClientRect();
     video.currentTime = ((event.clientX - left) / width) * video.duration;
   });
-}
-
-async function drawing(address) {
-  const sound = await fetch(address).catch(() => null);
-  return sound?.ok ? waveform(await sound.blob()) : null;
 }
 
 function name({ person, name: file }) {

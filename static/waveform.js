@@ -13,6 +13,14 @@ export async function waveform(file) {
   return sound && draw(loudness(sound.getChannelData(0)));
 }
 
+/** The same of a sound that the server has; null also where it is too large to fetch for that. */
+export async function waveformAt(address) {
+  const answer = await fetch(address).catch(() => null);
+  if (answer?.ok && Number(answer.headers.get('Content-Length')) <= LARGEST) return waveform(await answer.blob());
+  answer?.body.cancel();
+  return null;
+}
+
 /** Root mean square of each of BARS equal parts, the loudest scaled to 1. */
 function loudness(samples) {
   const part = Math.max(1, Math.floor(samples.length / BARS));

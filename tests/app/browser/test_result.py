@@ -45,6 +45,7 @@ def test_the_result_can_be_compared_explained_and_made_again(finished: Page) -> 
     expect(page.get_by_role("heading", level=1)).to_have_text("Same again")
     expect(page.get_by_text("astronaut.png")).to_be_visible()
     expect(page.get_by_text("hello.mp3")).to_be_visible()
+    expect(page.locator("[data-role=voice] .waveform")).to_be_visible()
     page.get_by_label("Mark the video as made by a machine").select_option("Nowhere")
     page.get_by_label("I may use this face and this voice").check()
     page.get_by_role("button", name="Animate").click()

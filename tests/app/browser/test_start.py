@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app import sample
 
@@ -28,6 +28,16 @@ def test_a_chosen_file_is_shown_and_looked_at(start: Page) -> None:
     expect(start.locator(".waveform")).to_be_visible()
     expect(start.get_by_text("picture, 512 × 512")).to_be_visible()
     expect(start.get_by_text("sound, 5.0 s")).to_be_visible()
+
+
+def test_a_file_that_is_chosen_before_the_script_has_come_is_taken_too(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/start.js", lambda route: held.append(route))
+    page.goto("/", wait_until="commit")
+    choose(page, "source", sample.face())
+    (script,) = held
+    script.continue_()
+    expect(page.get_by_text("picture, 512 × 512")).to_be_visible()
 
 
 def test_what_is_missing_is_named_and_gets_the_focus(start: Page) -> None:
