@@ -31,6 +31,15 @@ def nobody_there(x: float, y: float, known: Iterable[int]) -> NamedError:
     )
 
 
+def not_shown(seconds: float) -> NamedError:
+    """The same code again: people are looked for only in what the result shows."""
+    return NamedError(
+        "no-such-person",
+        f"Only the first {round(seconds, 2):g} seconds are shown, and the point lies after them.",
+        "Point at a face in them, or show the whole video: choose the sync mode silence.",
+    )
+
+
 def no_voice() -> NamedError:
     return NamedError("no-voice", "The job has no voice.", "Give at least one sound file.")
 

@@ -1,6 +1,6 @@
 """Who is meant by a point at a face."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ from face_detection.persons import from_csv, person_at
 from jobs import errors
 from jobs.records import FINAL, Job
 from jobs.service import Jobs
+from media.errors import NamedError
 from workers.lease import fail
-from workers.order import Source
-from workers.rows import source_of
+from workers.order import Source, frames_to_detect
+from workers.rows import ends_of, source_of
 
 
 def resolve(jobs: Jobs, job_id: str) -> None:
@@ -28,7 +29,7 @@ def resolve(jobs: Jobs, job_id: str) -> None:
             for voice in job.voices
             if voice.person is None and voice.point
         }
-        source = source_of(job, Path(job.source.key))
+        source, ends = source_of(job, Path(job.source.key)), ends_of(job)
     if not points:
         return
     try:
@@ -49,9 +50,19 @@ def resolve(jobs: Jobs, job_id: str) -> None:
             if voice.person is None and voice.point and voice.point == points.get(voice.position):
                 if (person := meant[voice.position]) is None:
                     known = [person.number for person in job.persons]
-                    fail(job, errors.nobody_there(voice.point["x"], voice.point["y"], known))
+                    fail(job, missed(source, ends, voice.point, known))
                     return
                 voice.person = person.id
+
+
+def missed(
+    source: Source, ends: Sequence[Fraction], point: Mapping[str, Any], known: Iterable[int]
+) -> NamedError:
+    """Why nobody was found at a point. After what voices that end so show nobody was looked for."""
+    shown = frames_to_detect(source, ends)
+    if not source.is_fixed and frame_of(source, point) >= shown:
+        return errors.not_shown(float(shown / source.fps))
+    return errors.nobody_there(point["x"], point["y"], known)
 
 
 def frame_of(source: Source, point: Mapping[str, Any]) -> int:

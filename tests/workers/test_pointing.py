@@ -1,0 +1,33 @@
+"""Why a point at a face may mean nobody."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.options import Options
+from media.probe import MediaInfo
+from workers.order import Source
+from workers.pointing import missed
+
+TEN_SECONDS = MediaInfo("video", 640, 360, Fraction(25), 250, Fraction(10))
+
+
+@pytest.mark.parametrize(
+    ("time", "options", "said"),
+    [
+        (1.5, {}, "Nobody was found at the point 30, 40"),
+        (4, {}, "Only the first 2 seconds are shown"),
+        (4, {"sync_mode": "silence"}, "Nobody was found"),
+        (4, {"static": True}, "Nobody was found"),
+    ],
+)
+def test_nobody_is_looked_for_after_what_is_shown(
+    time: float, options: dict[str, Any], said: str
+) -> None:
+    source = Source(Path("film.mp4"), TEN_SECONDS, Options(**options))
+    point = {"x": 30, "y": 40, "time": time, "frame": None}
+    error = missed(source, [Fraction(2)], point, [1])
+    assert error.code == "no-such-person"
+    assert said in error.message
