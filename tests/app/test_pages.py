@@ -51,8 +51,13 @@ def test_without_scripts_the_page_of_a_job_still_tells_and_gives(
     assert "About to start" in client.get(address).text
     assert '<meta http-equiv="refresh"' in client.get(address).text
     with app.extensions["jobs"].database.write() as session:
-        session.get_one(Job, job["id"]).state = "done"
-    assert f'href="/api/v1/jobs/{job["id"]}/result?download=1"' in client.get(address).text
+        record = session.get_one(Job, job["id"])
+        record.state, record.source.info = "done", record.source.info | {"notes": ["hdr"]}
+        record.not_animated = [{"person": 2, "start": 1.5, "stop": 3.0, "reason": "out of sight"}]
+    page = client.get(address).text
+    assert f'href="/api/v1/jobs/{job["id"]}/result?download=1"' in page
+    assert "Person 2 is out of sight from 1.5 to 3.0 seconds" in page
+    assert "tone-mapped" in page
     assert '<meta http-equiv="refresh"' not in client.get(address).text
 
 
