@@ -30,10 +30,12 @@ COLUMNS = ["frame", "x1", "y1", "x2", "y2", "score", "roll"]
 def cache_key(content_hash: str, transform_key: str, detector: Detector) -> str:
     """A name for the detections of these bytes, transformed so, by this detector, set so.
 
-    A source keeps its detections under another name, and another source cannot get them.
+    A source keeps its detections under another name, and another source cannot get them. It begins
+    with the name of the detector, so that one sees who found them.
     """
     parts = [content_hash, transform_key, detector.name, detector.parameters]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return f"{detector.name}-{digest}"
 
 
 class DetectionCache:

@@ -82,11 +82,21 @@ def show_details(id: str) -> dict[str, Any]:
     job = jobs().job(id)
     return {
         "checkpoint": job.options["checkpoint"],
-        "detector": system(jobs().settings).detector,
+        "detector": _detector(job),
         "steps": _steps(job),
         "request": repeat.as_request(job),
         "command": repeat.as_command(job),
     }
+
+
+def _detector(job: Job) -> str:
+    """Who found the faces; as long as nobody has, who would."""
+    if job.options.get("box"):
+        return "none"
+    found = [each.key or "" for each in job.segments if each.step == "detect"]
+    # The key of detections begins with the name (`face_detection.cache.cache_key`).
+    names = [key.partition("-")[0] for key in found if "-" in key]
+    return names[0] if names else system(jobs().settings).detector
 
 
 def _steps(job: Job) -> list[dict[str, Any]]:

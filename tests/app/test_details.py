@@ -53,10 +53,12 @@ def test_the_type_of_a_file_is_told_by_its_bytes(client: FlaskClient, job: dict[
 def test_details_sum_up_the_time_of_each_step_and_repeat_the_request(
     app: Flask, client: FlaskClient, job: dict[str, Any]
 ) -> None:
+    assert client.get(f"{API}/jobs/{job['id']}/details").get_json()["detector"] == "dlib"
+    found = {"state": "done", "key": "s3fd-0123"}  # by weights that have gone meanwhile
     with app.extensions["jobs"].database.write() as session:
         record = session.get_one(Job, job["id"])
         record.segments = [
-            Segment(step="detect", index=0, start=0, stop=1, seconds=0.5, state="done"),
+            Segment(step="detect", index=0, start=0, stop=1, seconds=0.5, **found),
             Segment(step="render", index=0, start=0, stop=50, seconds=2.0, state="done"),
             Segment(step="render", index=1, start=50, stop=75, seconds=1.25, state="done"),
         ]
@@ -65,6 +67,7 @@ def test_details_sum_up_the_time_of_each_step_and_repeat_the_request(
         ("detect", 0.5, 1),
         ("render", 3.25, 75),
     ]
+    assert details["detector"] == "s3fd"
     assert details["command"] == "mouth animate astronaut.png hello.mp3 --checkpoint compact"
     again = client.post(f"{API}/jobs", json=details["request"])
     assert again.status_code == 202

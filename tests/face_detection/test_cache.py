@@ -156,6 +156,7 @@ def test_the_key_is_of_the_bytes_and_of_how_they_are_looked_at() -> None:
     detector = DlibDetector()
     key = cache_key("0123", "rotated", detector)
     assert key == cache_key("0123", "rotated", DlibDetector())
+    assert key.startswith("dlib-")
     others = {
         cache_key("4567", "rotated", detector),
         cache_key("0123", "", detector),
