@@ -52,7 +52,7 @@ class Cutting:
 def main(footage: Path, out: Path, cutting: Cutting = Cutting(), processes: int = 1) -> Report:
     """Cut every video of `footage` into `out`/<video>/<first frame>-<frame after the last>.mp4."""
     settings = {"command": "clips", "footage": str(footage.absolute()), **asdict(cutting)}
-    sources = videos(footage)
+    sources = videos(footage, out)
     tasks = [Task(name, path) for name, path in sources.items()]
     planned = work(tasks, partial(_plan, cutting=cutting), out, "plan", settings, processes)
     found = [

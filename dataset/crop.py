@@ -25,13 +25,13 @@ Region = tuple[int, int, int, int]
 def main(clips: Path, out: Path, region: Region | Half, processes: int = 1) -> Report:
     """Cut a region, or a half, out of every clip of `clips`; `out` holds clips of the same names.
 
-    Raises NamedError `bad-region`, `no-clips`.
+    Raises NamedError `bad-region`, `no-clips`, `same-folder`, `same-name`.
     """
     if not isinstance(region, str) and (min(region) < 0 or min(region[2:]) < 2):
         problem = f"{region} is no region of a picture."
         raise NamedError("bad-region", problem, "Give left, top, width and height in pixels.")
     settings = {"command": "crop", "clips": str(clips.absolute()), "region": region}
-    tasks = [Task(name, path) for name, path in videos(clips).items()]
+    tasks = [Task(name, path) for name, path in videos(clips, out).items()]
     done = work(tasks, partial(_crop, out=out, region=region), out, "journal", settings, processes)
     return Report("crop", out, settings, done).write()
 

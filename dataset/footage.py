@@ -12,40 +12,51 @@ from pathlib import Path
 
 import numpy as np
 
+from dataset.worklist import same_name
 from media.assemble import concatenate
 from media.container import good_packets, open_media, required_video_stream, time_base
 from media.errors import NamedError, not_a_face_file
+from media.folders import SUFFIXES, videos_in
 from media.mixing import RATE, stereo_blocks
 from media.probe import Limits, probe
 from media.sound import read_sound, soundtrack_delay
 from media.timeline import round_half_up
 from media.video import VideoWriter, read_frames
 
-SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".mts"}
 # Raw footage may be long: it is read in a stream, and cut.
 LIMITS = Limits(bytes=2**40, duration=Fraction(24 * 3600), frames=24 * 3600 * 120)
 
 
-def videos(source: Path) -> dict[str, Path]:
+def videos(source: Path, out: Path) -> dict[str, Path]:
     """Every video in a folder, at any depth, by its name there; or the one file given.
 
-    A name has `/` between folders and no suffix. Raises NamedError `no-clips`.
+    A name has `/` between folders and no suffix. What lies in `out`, where the caller writes, is
+    no source. Raises NamedError `no-clips`, `same-folder`, `same-name`.
     """
     if source.is_file():
         return {source.stem: source}
-    found = sorted(
-        path
-        for path in source.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-    )
-    if not found:
+    made = out.resolve()
+    if made == source.resolve():
+        raise NamedError(
+            "same-folder",
+            f"Clips would be read from {source} and written there.",
+            "Choose another folder for what is made.",
+        )
+    named: dict[str, Path] = {}
+    for path in videos_in(source):
+        if made in path.resolve().parents:
+            continue
+        name = path.relative_to(source).with_suffix("").as_posix()
+        if name in named:
+            raise same_name(named[name], path, name)
+        named[name] = path
+    if not named:
         raise NamedError(
             "no-clips",
             f"There is no video in {source}.",
             f"Give a folder with files named {', '.join(sorted(SUFFIXES))}.",
         )
-    return {path.relative_to(source).with_suffix("").as_posix(): path for path in found}
+    return named
 
 
 def rate_and_frames(path: Path) -> tuple[Fraction, int]:

@@ -34,7 +34,7 @@ def main(
     """Keep the clips of `clips` that show a face of the `photographs` from end to end.
 
     `out` holds clips of the same names, and beside each where the face is. Raises NamedError:
-    no-face-found, several-faces (of a photograph), no-clips.
+    no-face-found, several-faces (of a photograph), no-clips, same-folder, same-name.
     """
     known = photographed(photographs)
     settings = {
@@ -43,7 +43,7 @@ def main(
         **described(photographs),
         "tolerance": tolerance,
     }
-    tasks = [Task(name, path) for name, path in videos(clips).items()]
+    tasks = [Task(name, path) for name, path in videos(clips, out).items()]
     do = partial(_keep, out=out, known=known, tolerance=tolerance)
     done = work(tasks, do, out, "journal", settings, processes)
     return Report("keep", out, settings, done, ["distance"]).write()

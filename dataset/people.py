@@ -25,7 +25,7 @@ from face_detection.errors import no_face_found
 from face_detection.identity import embedding, identity_from
 from face_detection.persons import Person, from_csv, link, to_csv
 from face_detection.shots import cuts, signature
-from media.errors import NamedError
+from media.errors import MediaError, NamedError
 from media.pictures import read_picture
 from media.probe import content_hash
 from media.timeline import round_half_up
@@ -176,7 +176,11 @@ def keep_faces(path: Path, person: Person) -> None:
 
 
 def _face_on(path: Path) -> np.ndarray:
-    picture = read_picture(path)
+    try:
+        picture = read_picture(path)
+    except MediaError as error:
+        problem = f"{path} is no photograph. {error.message}"
+        raise NamedError(error.code, problem, error.remedy) from error
     (faces,) = load_detector(still=True).detect([picture])
     if not faces:
         raise NamedError("no-face-found", f"No face was found on {path}.", no_face_found().remedy)

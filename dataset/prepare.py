@@ -44,7 +44,7 @@ def main(
 
     With `lists`, a folder with train.txt, val.txt, test.txt as LRS2 has them, only the clips named
     there are prepared, and `out`/filelists names those that could be. Each of `devices` gets a
-    process of its own. Raises NamedError: no-clips, same-name, no-lists.
+    process of its own. Raises NamedError: no-clips, same-folder, same-name, no-lists.
     """
     known = photographed(photographs) if photographs else None
     settings = {
@@ -54,13 +54,18 @@ def main(
         "tolerance": tolerance,
     }
     listed = read_lists(lists) if lists else None
-    tasks = [Task(prepared_name(name, clips), path) for name, path in videos(clips).items()]
+    found = videos(clips, out)
+    tasks = [Task(prepared_name(name, clips), path) for name, path in found.items()]
+    notes = []
     if listed is not None:
         wanted = {name for names in listed.values() for name in names}
         tasks = [task for task in tasks if task.name in wanted]
+        notes = [f"{len(wanted)} clips are listed, {len(wanted) - len(tasks)} of them not there."]
+        if not tasks:
+            raise _none_listed(clips)
     do = partial(_prepare, out=out, known=known, tolerance=tolerance)
     done = work(tasks, do, out, "journal", settings, processes, devices)
-    report = Report("prepare", out, settings, done, ["seconds", "height"])
+    report = Report("prepare", out, settings, done, ["seconds", "height"], notes)
     if listed is not None:
         made = {each.name for each in report.kept}
         write_lists(out, {key: [n for n in names if n in made] for key, names in listed.items()})
@@ -68,9 +73,12 @@ def main(
 
 
 def prepared_name(name: str, clips: Path) -> str:
-    """<group>/<clip> for a clip's name in the folder `clips`, at whatever depth it lies."""
-    *folders, clip = name.split("/")
-    return f"{'-'.join(folders) or clips.stem}/{clip}"
+    """<group>/<clip> for a clip's name in the folder `clips`, at whatever depth it lies.
+
+    In a list a name ends at the first space, so it has none.
+    """
+    *folders, clip = "_".join(name.split()).split("/")
+    return f"{'-'.join(folders) or '_'.join(clips.resolve().name.split())}/{clip}"
 
 
 def read_lists(folder: Path) -> dict[str, list[str]]:
@@ -96,6 +104,14 @@ def write_lists(prepared: Path, lists: dict[str, list[str]]) -> None:
     for name, clips in lists.items():
         with replacing(folder / f"{name}.txt") as unfinished:
             unfinished.write_text("".join(f"{clip}\n" for clip in clips), encoding="utf-8")
+
+
+def _none_listed(clips: Path) -> NamedError:
+    return NamedError(
+        "no-clips",
+        f"None of the clips that are listed is in {clips}.",
+        "Give the folder in which the folders of the lists lie: of LRS2 that is `main`.",
+    )
 
 
 def _prepare(task: Task, out: Path, known: np.ndarray | None, tolerance: float) -> Outcome:

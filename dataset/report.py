@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -109,7 +110,7 @@ class Report:
             if values:
                 body.append(f"<h2>{escape(name)}</h2>{_histogram(values)}")
         for caption, paths in self.pictures.items():
-            row = "".join(f'<img loading="lazy" src="{escape(path)}" alt="">' for path in paths)
+            row = "".join(f'<img loading="lazy" src="{quote(path)}" alt="">' for path in paths)
             body.append(f"<h2>{escape(caption)}</h2><p>{row}</p>")
         body.append(self._clips())
         title = escape(self.command)
@@ -121,7 +122,7 @@ class Report:
         names = sorted({name for each in self.done.outcomes for name in each.facts})
         rows = []
         for each in self.done.outcomes:
-            links = [f'<a href="{escape(path)}">{escape(path)}</a>' for path in each.made]
+            links = [f'<a href="{quote(path)}">{escape(path)}</a>' for path in each.made]
             known = [escape(_shown(each.facts.get(name))) for name in names]
             rows.append([escape(each.name), "<br>".join(links) or escape(each.reason), *known])
         return "<h2>All</h2>" + _table(["clip", "made, or why not", *names], rows)

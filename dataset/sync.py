@@ -80,7 +80,7 @@ def main(
     The judge is the compact checkpoint (the opening it makes of the sound against the one that is
     seen), or an `expert`, a file of SyncNet's weights. `by_folder` takes all clips of a folder to
     have one lag, as those cut from one recording do; short clips need it. Raises NamedError:
-    no-clips, checkpoint-missing, checkpoint-corrupt.
+    no-clips, same-folder, same-name, checkpoint-missing, checkpoint-corrupt.
     """
     demand = Demand(USUAL.fit if fit is None else fit, USUAL.margin if margin is None else margin)
     settings = {
@@ -90,7 +90,7 @@ def main(
         "detector": default_detector(),
     }
     _judge(expert)  # what is wrong with it is said before anything begins
-    tasks = [Task(name, path) for name, path in videos(clips).items()]
+    tasks = [Task(name, path) for name, path in videos(clips, out).items()]
     do = partial(_measure, expert=expert)
     measured = work(tasks, do, out, "measured", settings, processes).outcomes
     chosen = [

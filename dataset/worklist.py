@@ -127,6 +127,12 @@ def placing(out: Path, name: str) -> Iterator[Path]:
     aside.replace(target)
 
 
+def same_name(one: Path, other: Path, name: str) -> NamedError:
+    """What to raise where two files would become one."""
+    problem = f"{one} and {other} would both become {name}."
+    return NamedError("same-name", problem, "Rename one of them.")
+
+
 def device() -> str | None:
     """Which of the `devices` this process is to use; None for the usual one."""
     return _device
@@ -193,11 +199,7 @@ def _require_distinct(tasks: Sequence[Task]) -> None:
     seen: dict[str, Path] = {}
     for task in tasks:
         if task.name in seen:
-            raise NamedError(
-                "same-name",
-                f"{seen[task.name]} and {task.source} would both become {task.name}.",
-                "Rename one of them.",
-            )
+            raise same_name(seen[task.name], task.source, task.name)
         seen[task.name] = task.source
 
 

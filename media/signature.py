@@ -43,6 +43,7 @@ _PREFIXES = {
 _REFUSED = (
     b"#EXTM3U", b"ffconcat", b"v=0", b"<?xml", b"<MPD", b"<svg", b"%PDF", b"BM",
     b"II*\x00", b"MM\x00*", b"FLV\x01", b"PK\x03\x04", b"\x30\x26\xb2\x75", b"\xff\x0a",
+    b"\x00\x00\x01\xb3", b"\x00\x00\x01\xba", b"G@",  # MPEG's own: of old cameras, of television
 )  # fmt: skip
 
 

@@ -85,8 +85,23 @@ def test_sound_from_any_moment_on(clip: Path) -> None:
 def test_names_are_those_of_the_folder(clip: Path, tmp_path: Path) -> None:
     link(clip, tmp_path / "b.MOV")
     link(clip, tmp_path / ".hidden.mp4")
-    assert list(videos(tmp_path)) == ["a/clip", "b"]
-    assert videos(clip) == {"clip": clip}
+    (tmp_path / "made").mkdir()
+    link(clip, tmp_path / "made" / "c.mp4")
+    assert list(videos(tmp_path, tmp_path / "made")) == ["a/clip", "b"]
+    assert videos(clip, tmp_path) == {"clip": clip}
     (tmp_path / "empty").mkdir()
     with pytest.raises(NamedError, match="There is no video"):
-        videos(tmp_path / "empty")
+        videos(tmp_path / "empty", tmp_path)
+
+
+def test_nothing_is_written_over_what_is_read(clip: Path) -> None:
+    with pytest.raises(NamedError) as failure:
+        videos(clip.parent, clip.parent / ".." / clip.parent.name)
+    assert failure.value.code == "same-folder"
+
+
+def test_no_video_hides_another_of_its_name(clip: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.mov"):
+        link(clip, tmp_path / name)
+    with pytest.raises(NamedError, match=r"a\.mov and .*a\.mp4 would both become a\."):
+        videos(tmp_path, tmp_path / "out")

@@ -86,7 +86,20 @@ def test_lists_say_what_is_prepared(clips: Path, tmp_path: Path) -> None:
         prepare.main(clips, out, lists=tmp_path)
 
 
-def test_names_have_two_levels() -> None:
+def test_clips_that_are_listed_and_not_there_are_counted(clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("0001/00002\n0009/00001\n")
+    report = prepare.main(clips, tmp_path / "out", lists=tmp_path)
+    assert report.notes == ["2 clips are listed, 1 of them not there."]
+    with pytest.raises(NamedError, match="of LRS2 that is `main`"):
+        prepare.main(clips.parent, tmp_path / "other", lists=tmp_path)
+
+
+def test_names_have_two_levels_and_no_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert prepare.prepared_name("c", Path()) == f"{tmp_path.name}/c"
+    assert prepare.prepared_name("her day/clip 1", Path("main")) == "her_day/clip_1"
     assert prepare.prepared_name("0001/00001", Path("main")) == "0001/00001"
     assert prepare.prepared_name("a/b/c", Path("main")) == "a-b/c"
     assert prepare.prepared_name("c", Path("talks")) == "talks/c"

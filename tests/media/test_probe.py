@@ -147,8 +147,10 @@ def test_a_missing_file(tmp_path):
         b'<?xml version="1.0"?><MPD></MPD>',
         b"\x00\x00\x00\x18ftypheic" + bytes(100),
         b"%PDF-1.7",
+        b"\x00\x00\x01\xba" + bytes(100),
+        b"G@\x11\x10" + bytes(184),
     ],
-    ids=["playlist", "concat", "sdp", "dash", "heic", "pdf"],
+    ids=["playlist", "concat", "sdp", "dash", "heic", "pdf", "mpeg", "mpegts"],
 )
 def test_what_names_other_files_or_was_not_asked_for_is_refused(content, tmp_path):
     path = tmp_path / "film.mp4"

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from media.errors import MediaError, NamedError
+from media.folders import videos_in
 from media.probe import probe
-
-SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mpg"}
+from wav2lip import cast
 
 
 @dataclass(frozen=True)
@@ -24,16 +22,10 @@ class Pair:
 def from_table(table: Path, folder: Path) -> list[tuple[Path, str]]:
     """The held-out clips with a voice of a clips.csv (file, person, held_out) and who is on them.
 
-    Without any held-out clip all of them. Raises NamedError `bad-list` for a table without these
-    columns.
+    Without any held-out clip all of them. Raises NamedError as `cast.read` does.
     """
-    try:
-        rows = pd.read_csv(table, dtype=str)
-    except ValueError as error:  # of pandas, and of text that is none
-        raise _bad_list(table, f"it is no table ({error})") from error
-    if missing := {"file", "person"} - set(rows.columns):
-        raise _bad_list(table, f"it has no column {sorted(missing)[0]}")
-    if "held_out" in rows and (rows.held_out == "yes").any():
+    rows = cast.read(table)
+    if (rows.held_out == "yes").any():
         rows = rows[rows.held_out == "yes"]
     if "voice" in rows:
         rows = rows[rows.voice != "no"]
@@ -42,7 +34,7 @@ def from_table(table: Path, folder: Path) -> list[tuple[Path, str]]:
 
 def from_folder(folder: Path) -> list[tuple[Path, str]]:
     """Every video under `folder`; those of one subfolder show one person, as far as is known."""
-    videos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    videos = videos_in(folder)
     if not videos:
         raise _bad_list(folder, "there is no video in it")
     return [

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from media.errors import NamedError
+from wav2lip import cast
 from wav2lip.compact import mouth_shape
 
 # Embeddings closer than this are one person (dlib advises 0.6, which joins lookalikes).
@@ -53,9 +53,11 @@ def load(prepared: Path, table: Path | None = None) -> list[Clip]:
 
     The table needs the columns file, person, held_out (yes / no). Without it persons are found by
     their embeddings, and every tenth is held out. A person is held out as a whole: clips recur
-    under other names.
+    under other names. Raises NamedError `nothing-prepared`, or `bad-list` as `cast.read` does.
     """
     paths = sorted(prepared.glob("*.npz"))
+    if not paths:
+        raise nothing(f"Nothing in {prepared} can be learned from.")
     rows, embeddings = [], []
     for path in paths:
         with np.load(path) as arrays:
@@ -84,7 +86,7 @@ def share_out(clips: list[Clip], everyone: bool, patience: int) -> Shares:
     """Who is learned from: all but the held-out, or `everyone`.
 
     Raises NamedError `nobody-held-out` where `patience` is to end a run by those it does not learn
-    from, and there are none.
+    from, and there are none, and `nothing-prepared` where nobody is left to learn from.
     """
     held_out = [clip for clip in clips if clip.held_out]
     unseen = bool(held_out) and not everyone
@@ -95,7 +97,18 @@ def share_out(clips: list[Clip], everyone: bool, patience: int) -> Shares:
             "Name persons as held out in a --table, or leave --patience away.",
         )
     learned = [clip for clip in clips if everyone or not clip.held_out]
+    if not learned:
+        raise nothing("No clip is left to learn from, without those held out.")
     return Shares(learned, held_out or learned[:WATCHED], unseen)
+
+
+def nothing(problem: str) -> NamedError:
+    """What to raise where no clip is of use."""
+    return NamedError(
+        "nothing-prepared",
+        problem,
+        "Give clips with sound in which a face stays in sight and its lips follow the sound.",
+    )
 
 
 def spread(clips: list[Clip]) -> np.ndarray:
@@ -112,10 +125,11 @@ def _with_rest(clips: list[Clip]) -> list[Clip]:
 
 
 def _from_table(names: list[str], table: Path) -> tuple[list[str], set[str]]:
-    rows = pd.read_csv(table, dtype=str).set_index("file")
+    rows = cast.read(table).set_index("file")
     missing = sorted(set(names) - set(rows.index))
     if missing:
-        raise ValueError(f"{table} has no row for {missing[0]} ({len(missing)} clips in all)")
+        problem = f"it has no row for {missing[0]} ({len(missing)} clips in all)"
+        raise cast.unsuitable(table, problem)
     held_out = set(rows.person[rows.held_out == "yes"])
     return [str(rows.person[name]) for name in names], held_out
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from scipy.ndimage import grey_closing, maximum_filter, minimum_filter
 from torch import Tensor
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from media.errors import MediaError
 from media.sound import read_sound
+from wav2lip import cast
 from wav2lip.audio import MEL_RATE, N_MELS, SILENCE, mel_spectrogram
 from wav2lip.compact import speech, voice
 from wav2lip.compact.driving import loudness
@@ -116,7 +116,7 @@ def batch(voices: Track, others: Track, rng: np.random.Generator) -> tuple[Tenso
 def _persons(clips: Path, table: Path | None) -> list[tuple[Path, str]]:
     if table is None:
         return [(path, path.stem) for path in sorted(clips.rglob("*.*"))]
-    rows = pd.read_csv(table, dtype=str)
+    rows = cast.read(table)
     held_out = set(rows.person[rows.held_out == "yes"])
     return [
         (clips / file, person)

@@ -8,7 +8,6 @@ on where it was.
 """
 
 import argparse
-import os
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from functools import lru_cache
@@ -22,6 +21,8 @@ from scipy.ndimage import gaussian_filter1d
 from tqdm import tqdm
 
 from face_detection.landmarks import fit_box, landmarks, landmarks_in_fitted, model_file
+from media.errors import MediaError
+from media.folders import videos_in
 from media.probe import probe
 from media.sound import read_sound, soundtrack_delay
 from media.video import read_frames
@@ -35,7 +36,6 @@ SHORTEST_RUN = 20
 LONGEST_CLIP = 60 * FPS
 # Room around the 96-pixel crop for shifting, turning and scaling it in training.
 MARGIN = 16
-SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mpg"}
 
 
 def main(clips: Path, out: Path, processes: int = 2, limit: dict[str, int] | None = None) -> int:
@@ -55,9 +55,8 @@ def main(clips: Path, out: Path, processes: int = 2, limit: dict[str, int] | Non
 
 
 def _chosen(clips: Path, limit: dict[str, int]) -> list[Path]:
-    paths = sorted(path for path in clips.rglob("*") if path.suffix.lower() in SUFFIXES)
     by_folder: dict[str, list[Path]] = {}
-    for path in paths:
+    for path in videos_in(clips):
         by_folder.setdefault(path.relative_to(clips).parts[0], []).append(path)
     chosen = []
     for folder, members in by_folder.items():
@@ -73,7 +72,10 @@ def _target(path: Path, clips: Path, out: Path) -> Path:
 def _prepare_clip(path: Path, clips: Path, out: Path) -> str | None:
     """Write one prepared clip; a reason instead when the clip is of no use."""
     cv2.setNumThreads(1)
-    frames, samples = read_clip(path)
+    try:
+        frames, samples = read_clip(path)
+    except MediaError as error:
+        return f"{path}: {error.message}"
     run = _longest_run(_faces(frames))
     if run is None:
         return f"{path}: no face that stays for {SHORTEST_RUN} frames"
@@ -83,7 +85,7 @@ def _prepare_clip(path: Path, clips: Path, out: Path) -> str | None:
     first = round(start * SAMPLE_RATE / FPS)
     sound = samples[first : first + round(len(frames) * SAMPLE_RATE / FPS)]
     target = _target(path, clips, out)
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+    partial = target.with_name(f"{target.name}.part")
     with partial.open("wb") as opened:
         np.savez(
             opened,

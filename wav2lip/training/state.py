@@ -4,7 +4,6 @@ Runs draw the batch of step i from `generator(seed, i)`, never from a running ge
 resumed run sees what an unbroken one would have seen.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,12 @@ class OtherRun(NamedError, ValueError):
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` so that `path` is always a whole file."""
+    """Write `state` so that `path` is always a whole file.
+
+    What a kill leaves unfinished has always the same name: a state may have 600 MB.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial = path.with_name(f"{path.name}.part")
     torch.save(state, partial)
     partial.replace(path)
 

@@ -110,6 +110,8 @@ def main(
     known: list[Weights | None] = begun["voice"] if begun else [None] * config.nets
     moved = _in_sync(going, known[0])
     print(f"{len(moved)} of {len(shares.learned)} clips follow their sound")
+    if not moved:
+        raise dataset.nothing("The lips follow the sound in none of the clips.")
     material = sequences.gather([clip for clip in shares.learned if clip.name in moved], moved)
     trained: list[nn.Module] = [
         _train(going, f"voice-{number}", material, config.steps, 1 + number, weights)

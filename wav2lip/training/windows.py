@@ -139,11 +139,14 @@ def load(
 
     `table` (clips.csv) and `lags` (lags.json of a voice run: the clips in sync, and by how many
     frames to move their sound) are for files of wav2lip.training.prepare. Raises NamedError
-    `nothing-prepared` where there are no clips, or none for one of the two.
+    `nothing-prepared` where there are no clips, or none for one of the two, and `bad-option` for a
+    table or lags beside lists, which say who is learned from.
     """
     if next(prepared.glob("*.npz"), None):
         clips = _stored(prepared, table, json.loads(lags.read_text()) if lags else None)
     else:
+        if table or lags:
+            raise _lists_decide(prepared)
         clips = _listed(prepared, "train"), _listed(prepared, "val")
     for kind, members in zip(("learn from", "validate on"), clips, strict=True):
         if not members:
@@ -271,6 +274,14 @@ def _nothing(prepared: Path, kind: str) -> NamedError:
         "nothing-prepared",
         f"{prepared} holds no clips to {kind}.",
         "Prepare clips of several people with `mouth dataset prepare` and `mouth dataset split`.",
+    )
+
+
+def _lists_decide(prepared: Path) -> NamedError:
+    return NamedError(
+        "bad-option",
+        f"Who is learned from is said by {prepared}/filelists, so no --table or --lags is read.",
+        "Leave them away. They are for what `mouth train compact` has prepared.",
     )
 
 

@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from media.errors import NamedError
 from wav2lip.compact import mouth_shape
 from wav2lip.training import dataset, prepare
 from wav2lip.training.faces import STORED
+
+NAMES = ("first", "second", "third")
 
 
 def test_every_clip_has_faces_mouth_shapes_and_sound(prepared: Path) -> None:
@@ -62,5 +65,25 @@ def test_without_a_table_like_faces_are_one_person(prepared: Path) -> None:
 def test_a_clip_that_the_table_does_not_know_is_an_error(prepared: Path, tmp_path: Path) -> None:
     table = tmp_path / "clips.csv"
     table.write_text("file,person,held_out\ntalk/first.mp4,a,no\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"no row for talk/second\.mp4"):
+    with pytest.raises(NamedError, match=r"no row for talk/second\.mp4"):
         dataset.load(prepared, table)
+
+
+def test_a_table_need_not_hold_anybody_out(prepared: Path, tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    table.write_text("file,person\n" + "".join(f"talk/{n}.mp4,a\n" for n in NAMES))
+    assert not any(clip.held_out for clip in dataset.load(prepared, table))
+
+
+def test_what_cannot_be_read_or_is_hidden_is_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    (tmp_path / "._hidden.mp4").write_bytes(b"no video")
+    out = tmp_path / "out"
+    assert prepare.main(tmp_path, out, processes=1) == 0
+    (skipped,) = [line for line in capsys.readouterr().out.splitlines() if "skipped" in line]
+    assert "broken.mp4: This file cannot be read" in skipped
+    with pytest.raises(NamedError) as failure:
+        dataset.load(out)
+    assert failure.value.code == "nothing-prepared"

@@ -111,3 +111,8 @@ def test_persons_are_drawn_by_the_root_of_their_clips() -> None:
     clips = [windows.FolderClip(Path("a/0"), 9)]
     clips += [windows.FolderClip(Path(f"b/{number}"), 9) for number in range(4)]
     assert windows.shares(clips) == pytest.approx([1 / 3, *[1 / 6] * 4])
+
+
+def test_a_table_beside_lists_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NamedError, match=r"said by .*filelists"):
+        windows.load(tmp_path, table=tmp_path / "clips.csv")
