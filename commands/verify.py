@@ -62,7 +62,11 @@ def verify(file: Path, candidates: tuple[Path, ...], as_json: bool) -> None:
 
 def _tell(found: "Credentials", roles: dict[Path, str | None]) -> None:
     click.echo("unchanged since it was signed" if found.intact else "CHANGED since it was signed")
-    trust = "on a trust list" if found.trusted else "on no trust list: anybody could have made it"
+    trust = (
+        "on a trust list"
+        if found.trusted
+        else "on no trust list known here: anybody could have made it"
+    )
     click.echo(f"signed by   {found.signer} (a certificate {trust})")
     click.echo(f"made with   {found.program}")
     if found.synthetic:

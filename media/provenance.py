@@ -57,7 +57,7 @@ class Credentials:
     """What a file says of itself, and whether it can be believed."""
 
     intact: bool  # nothing was changed since it was signed
-    trusted: bool  # the signer is on a trust list of the C2PA library
+    trusted: bool  # the signer is on a trust list that the C2PA library knows
     signer: str
     signed_at: str | None  # ISO 8601, only where a time stamp was made
     program: str

@@ -48,7 +48,7 @@ function sayings(credentials) {
   const { intact, trusted, synthetic, made_from: parts, problems } = credentials;
   const rows = [
     ['Unchanged', intact ? 'Yes, since this program signed it' : `No: ${problems.join('; ')}`],
-    ['Signed by', credentials.signer + (trusted ? '' : ' — a certificate of this installation, which is on no trust list: '
+    ['Signed by', credentials.signer + (trusted ? '' : ' — a certificate of this installation, on no trust list known here: '
       + 'it shows that the file is unchanged, not who made it')],
     ['Content', synthetic ? 'Recorded, and changed in part by a trained network' : 'Nothing is said'],
     ...parts.map(({ role, sha256 }) => [`Made from: ${role}`, `sha256 ${sha256}`]),

@@ -38,7 +38,7 @@ function keepWhole() {
   else syncMode.value = 'bounce';
 }
 for (const name of ['sent', 'input']) form.addEventListener(name, keepWhole);
-form.querySelector('#add-voice').addEventListener('click', () => voices.add());
+form.querySelector('#add-voice').addEventListener('click', () => voices.add().input.focus());
 
 /** A pasted picture becomes the face, a pasted sound the voice. */
 document.addEventListener('paste', (event) => {

@@ -17,6 +17,7 @@ export class Voices {
     this.#refresh();
   }
 
+  /** A place for one voice more; returns its field. */
   add() {
     this.#made += 1;
     const html = document.querySelector('#another-voice').innerHTML;
@@ -25,7 +26,7 @@ export class Voices {
     field.root.querySelector('.remove').addEventListener('click', () => this.#remove(field));
     this.fields.push(field);
     this.#refresh();
-    field.input.focus();
+    return field;
   }
 
   /** Takes voices that the server has: name, address, start in seconds, gain, and the upload's JSON. */

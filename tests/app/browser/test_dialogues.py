@@ -72,6 +72,9 @@ def test_two_in_one_photograph_talk_to_each_other(
     assert all(change(result, two_faces, each["box"]) > 10 for each in job["persons"])
     with av.open(str(result)) as video:
         assert video.streams.video[0].frames == 30
+    page.get_by_role("link", name="Same again").click()
+    expect(page.locator("[data-role=voice] .waveform")).to_have_count(2)
+    assert page.evaluate("scrollY") == 0  # at the beginning, not at the voice that came last
 
 
 def test_a_video_is_looked_through_and_says_who_was_out_of_sight(
