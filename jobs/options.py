@@ -19,8 +19,8 @@ class Options:
     it. `pads` (top, bottom, left, right) widen the face box; None leaves that to the engine.
     `box` (x1, y1, x2, y2) is the face in every frame, and nothing is detected. `static` takes the
     face box of the first frame for all frames; `still` takes the first frame itself for all.
-    `fps` is the rate of a result made from a picture. `crop` is top, bottom, left, right, -1 for
-    the end. `sync_mode` says what is shown when voice and video differ in length, see
+    `fps` is the rate of a result made from a picture, or with `still`. `crop` is top, bottom, left,
+    right, -1 for the end. `sync_mode` says what is shown when voice and video differ in length, see
     `media.timeline`. `overlay` keeps the source's own sound under the voices, changed by
     `soundtrack_gain` decibels: a soundtrack must not drown a voice, so it is lowered where none is
     asked for. The result of another job keeps its level (`jobs.service`): it is voices itself.

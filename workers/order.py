@@ -64,8 +64,9 @@ class Source:
 
     @property
     def fps(self) -> Fraction:
-        """The rate of the result: the video's own; a picture's is chosen."""
-        return self.info.fps or self.options.fps or STILL_FPS
+        """The rate of the result: a video's own; that of a still is chosen."""
+        chosen = self.options.fps if self.is_one_frame else None
+        return chosen or self.info.fps or STILL_FPS
 
     @property
     def transform(self) -> Transform:

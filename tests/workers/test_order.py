@@ -52,6 +52,9 @@ def test_a_result_lasts_until_the_last_voice_ends() -> None:
     assert order(source(), first, second).frames == 105
     assert order(source(PICTURE), first).frames == 50
     assert order(source(PICTURE, fps=Fraction(30)), first).frames == 60
+    assert order(source(still=True), first).frames == 60
+    assert order(source(still=True, fps=Fraction(50)), first).frames == 100
+    assert order(source(fps=Fraction(50)), first).frames == 60
 
 
 def test_only_frames_that_the_result_shows_are_searched() -> None:
