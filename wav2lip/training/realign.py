@@ -3,9 +3,9 @@
     python -m wav2lip.training.realign PREPARED EXPERT LAGS OUT --table clips.csv
 
 LAGS (lags.json of a compact run) has one lag for all short clips of a person. Recordings are cut
-less exactly than that: sound and lips are a frame or two apart in every second clip, which an
-expert hears once it tells anything. Trained on with OUT as its --lags, it learns faster. Clips of
-held-out persons keep the lags they have, and clips that are not in LAGS stay left out.
+less exactly than that: sound and lips may be a frame or two apart, which an expert hears before it
+has learned all. The training goes on with OUT as its --lags. Clips of held-out persons keep the
+lags they have, and clips that are not in LAGS stay left out.
 """
 
 import argparse
