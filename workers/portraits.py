@@ -43,14 +43,12 @@ def write_pictures(source: Source, persons: Sequence[Person], folder: Path) -> i
 
 
 def portraits(source: Source, persons: Sequence[Person]) -> Iterator[tuple[Person, np.ndarray]]:
-    """Each person with a square picture of their face, RGB uint8, as they come in the source."""
-    picture = picture_frame(persons)
-    shown = [(shown_in(person, picture), person) for person in persons]
-    numbers = sorted({number for number, _ in shown})
+    """Each person with a square picture of their face at its best, RGB uint8, in order of time."""
+    numbers = sorted({person.best_frame for person in persons})
     for number, frame in zip(numbers, source.read(numbers), strict=True):
-        for at, person in shown:
-            if at == number:
-                yield person, _portrait(frame, box_in(person, at))
+        for person in persons:
+            if person.best_frame == number:
+                yield person, _portrait(frame, box_in(person, number))
 
 
 def preview_frames(source: Source, frames: int) -> list[int]:
