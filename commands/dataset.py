@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from commands.words import FILE, FOLDER, NEW_FOLDER, flag
+from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER, flag
 
 SOURCE = click.Path(exists=True, path_type=Path)
+SECONDS = click.FloatRange(0, min_open=True)
 
 
 def processes(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,10 +53,22 @@ def dataset() -> None:
 @click.argument("footage", type=SOURCE)
 @click.argument("clips", type=NEW_FOLDER)
 @click.option("--silence-db", default=-40.0, show_default=True, help="What is quieter is silence.")
-@click.option("--silence-ms", default=400, show_default=True, help="How long silence must last.")
-@click.option("--longest", default=10.0, show_default=True, help="Cut what has more seconds ...")
-@click.option("--piece", default=5.0, show_default=True, help="... into pieces of so many.")
-@click.option("--shortest", default=1.0, show_default=True, help="Drop what has fewer seconds.")
+@click.option(
+    "--silence-ms",
+    type=click.IntRange(1),
+    default=400,
+    show_default=True,
+    help="How long silence must last.",
+)
+@click.option(
+    "--longest", type=SECONDS, default=10.0, show_default=True, help="Cut what has more seconds ..."
+)
+@click.option(
+    "--piece", type=SECONDS, default=5.0, show_default=True, help="... into pieces of so many."
+)
+@click.option(
+    "--shortest", type=SECONDS, default=1.0, show_default=True, help="Drop what has fewer seconds."
+)
 @processes
 def clips(footage: Path, clips: Path, processes: int, **cutting: Any) -> None:
     """Cut raw FOOTAGE, a file or a folder, into CLIPS where nobody speaks."""
@@ -117,7 +130,9 @@ def sync(clips: Path, out: Path, **how: Any) -> None:
 @photographs(required=False)
 @click.option("--tolerance", default=0.5, show_default=True, help="Smaller is stricter.")
 @click.option("--lists", type=FOLDER, help="Holds train.txt, val.txt, test.txt, as LRS2 does.")
-@click.option("--device", "devices", multiple=True, help="cuda:0 and so on; one process each.")
+@click.option(
+    "--device", "devices", type=DEVICE, multiple=True, help="cuda:0 and so on; one process each."
+)
 @processes
 def prepare(clips: Path, prepared: Path, persons: tuple[Path, ...], **how: Any) -> None:
     """Write the faces and sound of CLIPS in the layout that Wav2Lip is trained on.
@@ -140,7 +155,13 @@ def prepare(clips: Path, prepared: Path, persons: tuple[Path, ...], **how: Any) 
     metavar="TRAIN VAL TEST",
     help="Of the minutes.",
 )
-@click.option("--seed", default=0, show_default=True, help="Another one, another choice.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Another one, another choice.",
+)
 @flag("--by-folder", "Take each folder for one person; faces are not compared.")
 @processes
 def split(prepared: Path, **how: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from commands.words import FILE, FOLDER, NEW_FOLDER
+from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER
 
 
 @click.command()
@@ -25,11 +25,15 @@ from commands.words import FILE, FOLDER, NEW_FOLDER
     "where they are.",
 )
 @click.option(
-    "--frames", type=int, default=400, show_default=True, help="At most so many of a person."
+    "--frames",
+    type=click.IntRange(20),
+    default=400,
+    show_default=True,
+    help="At most so many of a person.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--processes", type=int, default=2, show_default=True)
-@click.option("--device", help="cpu or cuda; the best when not given.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--device", type=DEVICE, help="cpu or cuda; the best when not given.")
 @click.option(
     "--precision", default="auto", show_default=True, help="As of `mouth animate`; fp32 is exact."
 )
@@ -56,7 +60,7 @@ def evaluate(
 
     from wav2lip.evaluation import expert, pairs
     from wav2lip.evaluation import report as page
-    from wav2lip.evaluation.evaluate import evaluate
+    from wav2lip.evaluation.evaluate import check, evaluate
     from wav2lip.evaluation.measuring import Plan
     from wav2lip.evaluation.table import as_text, as_values
 
@@ -76,6 +80,8 @@ def evaluate(
         device=device,
         precision=precision,
     )
+    if against is not None:
+        check(against, plan)
     with _bar(checkpoint) as progress:
         mine = evaluate(checkpoint, plan, progress)
     other = None

@@ -6,14 +6,16 @@ from typing import Any
 
 import click
 
-from commands.words import FILE, FOLDER, NEW_FOLDER, flag
+from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER, flag
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what every training has: where clips and run lie, the device, the seed."""
     for option in (
-        click.option("--seed", type=int, default=0, show_default=True),
-        click.option("--device", default="cpu", show_default=True, help="cpu or cuda."),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+        click.option(
+            "--device", type=DEVICE, default="cpu", show_default=True, help="cpu or cuda."
+        ),
         click.option("--table", type=FILE, help="A clips.csv: file, person, held_out."),
         click.argument("run", type=NEW_FOLDER),
     ):
@@ -54,10 +56,20 @@ def loop_options(steps: int, look_every: int) -> Callable[..., Any]:
     def add(command: Callable[..., None]) -> Callable[..., None]:
         for option in (
             look_options(look_every),
-            click.option("--steps", type=int, default=steps, show_default=True),
-            click.option("--rate", type=float, default=0.0, metavar="R", help="Learning rate."),
+            click.option("--steps", type=click.IntRange(1), default=steps, show_default=True),
             click.option(
-                "--workers", type=int, default=0, metavar="N", help="Processes that draw batches."
+                "--rate",
+                type=click.FloatRange(0),
+                default=0.0,
+                metavar="R",
+                help="Learning rate (0: the usual).",
+            ),
+            click.option(
+                "--workers",
+                type=click.IntRange(0),
+                default=0,
+                metavar="N",
+                help="Processes that draw batches.",
             ),
             click.option(
                 "--lags",
@@ -98,7 +110,9 @@ def train() -> None:
     show_default=True,
     help="Share of the steps that add a contrastive loss (0: as in the paper).",
 )
-@click.option("--clips", type=int, default=16, show_default=True, help="Clips of a batch.")
+@click.option(
+    "--clips", type=click.IntRange(1), default=16, show_default=True, help="Clips of a batch."
+)
 @click.option("--start", type=FILE, help="Go on from these weights, at a lower rate.")
 def expert(
     prepared: Path,
@@ -122,9 +136,15 @@ def expert(
 @run_options
 @loop_options(steps=200_000, look_every=500)
 @click.option("--expert", "judge", type=FILE, required=True, help="The expert that teaches.")
-@click.option("--batch", type=int, default=16, show_default=True, help="Windows of five frames.")
 @click.option(
-    "--sync-weight", type=float, default=0.03, show_default=True, help="Of the expert's loss."
+    "--batch", type=click.IntRange(1), default=16, show_default=True, help="Windows of five frames."
+)
+@click.option(
+    "--sync-weight",
+    type=click.FloatRange(0, 1),
+    default=0.03,
+    show_default=True,
+    help="Of the expert's loss.",
 )
 @click.option(
     "--sync-below",
@@ -134,10 +154,12 @@ def expert(
     help="The expert teaches once its loss on validation clips has been below this.",
 )
 @flag("--discriminator", "Add the visual quality discriminator.")
-@click.option("--discriminator-weight", type=float, default=0.07, show_default=True)
+@click.option(
+    "--discriminator-weight", type=click.FloatRange(0, 1), default=0.07, show_default=True
+)
 @click.option(
     "--lip-weight",
-    type=float,
+    type=click.FloatRange(0, min_open=True),
     default=1.0,
     show_default=True,
     metavar="A",
@@ -171,7 +193,9 @@ def own_steps(name: str, what: str) -> Callable[..., Any]:
 @click.argument("clips", type=FOLDER)
 @run_options
 @look_options(look_every=250)
-@click.option("--processes", type=int, default=2, show_default=True, help="For preparing clips.")
+@click.option(
+    "--processes", type=click.IntRange(1), default=2, show_default=True, help="For preparing clips."
+)
 @flag("--everyone", "Learn from held-out persons too.")
 @click.option(
     "--start",

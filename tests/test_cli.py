@@ -257,6 +257,14 @@ def test_what_cannot_be_done_is_said_with_a_remedy(
     assert list(Path().glob("**/*.mp4")) == [Path("text.mp4")]
 
 
+def test_numbers_and_devices_are_looked_at_before_anything_begins(mouth: Mouth) -> None:
+    Path("prepared").mkdir()
+    for words in (["--device", "warp"], ["--steps", 0], ["--seed", -1]):
+        answer = mouth("train", "expert", "prepared", "run", *words)
+        assert answer.exit_code == 2
+        assert f"Invalid value for '{words[0]}'" in answer.stderr
+
+
 def test_a_wrong_setting_is_named(mouth: Mouth, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "eight thousand")
     answer = mouth("settings")

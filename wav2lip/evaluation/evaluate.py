@@ -11,10 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 
+import wav2lip
 from media.errors import NamedError
 from wav2lip import weights
 from wav2lip.compact import mouth_shape
-from wav2lip.evaluation import figures
+from wav2lip.evaluation import expert, figures
 from wav2lip.evaluation.bootstrap import Estimate, estimate
 from wav2lip.evaluation.footage import FPS, Footage
 from wav2lip.evaluation.measuring import Plan, keys, score_of, sheet_of, use_one_core, watched
@@ -64,7 +65,7 @@ def evaluate(
     new is done. A clip that cannot be used is left out, with the reason. Raises NamedError as
     `wav2lip.load` does, `nothing-evaluated` when no clip is left, and `worker-died`.
     """
-    path, _ = weights.locate(checkpoint)
+    path = check(checkpoint, plan)
     for name in ("footage", "scores", "players"):
         (plan.keep / name).mkdir(parents=True, exist_ok=True)
     # A forked child would inherit locks of torch's threads, held for ever.
@@ -85,6 +86,17 @@ def evaluate(
     )
 
 
+def check(checkpoint: str | Path, plan: Plan) -> Path:
+    """The file of a checkpoint; says what is wrong with it, or with the experts, at once.
+
+    Raises NamedError as `wav2lip.load` and `expert.load` do.
+    """
+    wav2lip.load(checkpoint, plan.device, precision=plan.precision)
+    for name, path in plan.experts.items():
+        expert.load(path, name)
+    return weights.locate(checkpoint)[0]
+
+
 def _measured(
     pool: ProcessPoolExecutor, checkpoint: Path, plan: Plan, progress: Progress
 ) -> tuple[dict[Pair, Score], dict[str, Sheet], dict[str, str]]:
@@ -92,28 +104,30 @@ def _measured(
     pairs = enough(plan.pairs, plan.frames / FPS)
     steps = 2 * len(pairs)
     watching = {pool.submit(watched, pair, plan): pair for pair in pairs}
-    seen, left_out = _gathered(watching, lambda done: progress(done, steps))
+    seen, unseen = _gathered(watching, lambda done: progress(done, steps))
     rests = _rests(seen)
     speaking = {pool.submit(score_of, pair, rests[pair], checkpoint, plan): pair for pair in seen}
-    scores, more = _gathered(speaking, lambda done: progress(len(pairs) + done, steps))
+    scores, unspoken = _gathered(speaking, lambda done: progress(len(pairs) + done, steps))
     first = {pair.person: pair for pair in reversed(scores)}
     drawing = {
         pool.submit(sheet_of, pair, rests[pair], checkpoint, plan): pair
         for _, pair in sorted(first.items())[: plan.sheets]
     }
     sheets, _ = _gathered(drawing, lambda _done: None)
-    return scores, {pair.person: sheet for pair, sheet in sheets.items()}, left_out | more
+    left_out = {str(pair.face): why for pair, why in unseen.items()}
+    left_out |= {str(pair): why for pair, why in unspoken.items()}
+    return scores, {pair.person: sheet for pair, sheet in sheets.items()}, left_out
 
 
 def _gathered(
     futures: dict[Future[Outcome], Pair], progress: Callable[[int], None]
-) -> tuple[dict[Pair, Outcome], dict[str, str]]:
+) -> tuple[dict[Pair, Outcome], dict[Pair, str]]:
     """What came of each pair, in the order of the pairs, and why nothing came of others."""
     left_out = {}
     for done, future in enumerate(as_completed(futures), start=1):
         error = future.exception()
         if isinstance(error, NamedError):
-            left_out[str(futures[future].face)] = error.message
+            left_out[futures[future]] = error.message
         elif error is not None:
             raise error
         progress(done)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import checkpoints
+from media.errors import NamedError
 from wav2lip import compositing, expert, weights
 from wav2lip.audio import mel_spectrogram, mel_windows
 from wav2lip.evaluation.distances import WINDOW, apart
@@ -77,10 +78,17 @@ def present() -> list[str]:
 def locate(name: str) -> Path:
     """The file of an expert's name, or the path of one.
 
-    Raises NamedError `checkpoint-missing`, `checkpoint-corrupt`.
+    Raises NamedError `checkpoint-missing`, `checkpoint-corrupt`, `checkpoint-unsuitable`.
     """
-    if any(known.name == name and known.architecture in KINDS for known in checkpoints.all()):
+    architecture = {known.name: known.architecture for known in checkpoints.all()}.get(name)
+    if architecture in KINDS:
         return checkpoints.require(name)
+    if architecture:
+        raise NamedError(
+            "checkpoint-unsuitable",
+            f"{name} is no sync expert.",
+            f"Choose one that `mouth checkpoints` lists as {' or '.join(KINDS)}, or a file of one.",
+        )
     if not Path(name).is_file():
         raise checkpoints.unknown(name)
     return Path(name)

@@ -18,6 +18,9 @@ class Pair:
     other: Path
     offset: float = 0.0  # seconds into `other` at which the voice begins
 
+    def __str__(self) -> str:
+        return f"{self.face}, with the voice of {self.other}"
+
 
 def from_table(table: Path, folder: Path) -> list[tuple[Path, str]]:
     """The held-out clips with a voice of a clips.csv (file, person, held_out) and who is on them.
@@ -100,21 +103,27 @@ def _has_sound(clip: Path) -> bool:
 
 
 def enough(pairs: list[Pair], seconds: float) -> list[Pair]:
-    """The first pairs of each person that together last so many seconds."""
+    """The first clips of each person that together last so many seconds, each with all its voices.
+
+    What has no sound, or cannot be read, does not count: it is chosen, and left out when watched.
+    """
     lasted: dict[str, float] = {}
-    chosen = []
+    chosen: dict[Path, bool] = {}
     for pair in pairs:
-        if lasted.get(pair.person, 0.0) < seconds:
-            chosen.append(pair)
-            lasted[pair.person] = lasted.get(pair.person, 0.0) + _seconds(pair.face)
-    return chosen
+        if pair.face not in chosen:
+            so_far = lasted.get(pair.person, 0.0)
+            chosen[pair.face] = so_far < seconds
+            if chosen[pair.face]:
+                lasted[pair.person] = so_far + _seconds(pair.face)
+    return [pair for pair in pairs if chosen[pair.face]]
 
 
 def _seconds(clip: Path) -> float:
     try:
-        return float(probe(clip).duration or 0)
+        info = probe(clip)
     except MediaError:
-        return 0.0  # it is chosen, and left out with this error when it is watched
+        return 0.0
+    return float(info.duration or 0) if info.has_audio else 0.0
 
 
 def _lines(path: Path) -> list[str]:

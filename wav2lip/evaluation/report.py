@@ -62,7 +62,7 @@ def _page(folder: Path, mine: Evaluation, against: Evaluation | None) -> Iterato
         yield _figure(person, sheet, folder)
     if mine.left_out:
         yield "<h2>Left out</h2><ul>"
-        yield from (f"<li>{escape(why)}</li>" for why in mine.left_out.values())
+        yield from (f"<li>{escape(f'{clip}: {why}')}</li>" for clip, why in mine.left_out.items())
         yield "</ul>"
     yield "</body></html>"
 

@@ -132,7 +132,8 @@ def test_a_clip_without_a_face_is_left_out_and_said_so(
     answer = mouth("evaluate", folder, tmp_path / "report", "--frames", 20, "--processes", 1)
     assert answer.exit_code == 0, answer.output
     assert f"left out {broken}" in answer.stderr
-    assert "cannot be read" in (tmp_path / "report" / "report.html").read_text()
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert f"<li>{broken}: This file cannot be read" in page
 
 
 def test_without_any_clip_of_use_the_reasons_are_given(tmp_path: Path) -> None:
@@ -141,3 +142,12 @@ def test_without_any_clip_of_use_the_reasons_are_given(tmp_path: Path) -> None:
     answer = mouth("evaluate", tmp_path / "clips", tmp_path / "report")
     assert answer.exit_code == 1
     assert "None of the clips could be used" in answer.stderr
+
+
+def test_both_checkpoints_are_looked_at_before_anything_is_measured(
+    clips: Path, tmp_path: Path
+) -> None:
+    answer = mouth("evaluate", clips, tmp_path / "report", "--against", "nobody")
+    assert answer.exit_code == 1
+    assert "nobody" in answer.stderr
+    assert not (tmp_path / "report" / "footage").exists()

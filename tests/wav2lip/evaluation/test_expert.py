@@ -76,6 +76,11 @@ def test_an_expert_that_is_not_there_is_named() -> None:
     assert failure.value.code == "checkpoint-missing"
 
 
+def test_a_generator_is_no_expert() -> None:
+    with pytest.raises(NamedError, match="compact is no sync expert"):
+        expert.locate("compact")
+
+
 def test_a_cepstrum_begins_with_the_energy_of_each_hundredth_second() -> None:
     samples = np.zeros(SAMPLE_RATE, np.float32)
     samples[8000:] = 0.1 * np.sin(2 * np.pi * 440 * np.arange(8000) / SAMPLE_RATE)

@@ -61,6 +61,24 @@ def test_half_a_minute_is_enough_of_anybody(folder: Path) -> None:
     assert [pair.person for pair in pairs.enough(found, 0.6)] == ["anna", "anna", "berta"]
 
 
+def test_a_film_gets_all_the_voices_it_is_listed_with(folder: Path) -> None:
+    found = listed(folder, "anna/1.mp4 voice.wav\nanna/1.mp4 berta/1.mp4\nanna/1.mp4 anna/2.mp4\n")
+    assert pairs.enough(found, 0.1) == found
+
+
+def test_what_has_no_sound_does_not_count_as_enough(folder: Path) -> None:
+    (folder / "anna/1.mp4").write_bytes(b"broken")
+    found = pairs.with_other_voices(pairs.from_folder(folder))
+    assert [pair.face.name for pair in pairs.enough(found, 0.1)] == ["1.mp4", "2.mp4", "1.mp4"]
+
+
+def test_what_is_hidden_is_no_clip(folder: Path) -> None:
+    for hidden in ("anna/._1.mp4", ".unfinished/1.mp4"):
+        (folder / hidden).parent.mkdir(exist_ok=True)
+        (folder / hidden).write_bytes(b"")
+    assert [person for _, person in pairs.from_folder(folder)] == ["anna", "anna", "berta"]
+
+
 def test_a_table_names_who_is_held_out(folder: Path) -> None:
     table = folder / "clips.csv"
     table.write_text(
@@ -77,6 +95,14 @@ def test_a_table_without_persons_is_refused(folder: Path) -> None:
         pairs.from_table(table, folder)
     assert failure.value.code == "bad-list"
     assert "person" in failure.value.message
+
+
+@pytest.mark.parametrize("rows", ["a.mp4,\n", "a.mp4,a\na.mp4,b\n"], ids=["nobody", "twice"])
+def test_a_table_says_of_each_clip_who_is_on_it(tmp_path: Path, rows: str) -> None:
+    table = tmp_path / "clips.csv"
+    table.write_text("file,person\n" + rows)
+    with pytest.raises(NamedError, match="does not say who is on the clips"):
+        pairs.from_table(table, tmp_path)
 
 
 def test_the_papers_lists_are_understood(folder: Path) -> None:
