@@ -12,7 +12,7 @@ Kind = Literal["image", "video", "audio"]
 NOTES = {
     "hdr": "This video has a high dynamic range: it was tone-mapped to the standard one.",
     "interlaced": "This video is interlaced: it was deinterlaced.",
-    "transparent": "This video is transparent in places: it was laid on white.",
+    "transparent": "This video has an alpha channel: what is transparent was laid on white.",
 }
 """What is done to a video before anything else, in words for its owner, by code."""
 
