@@ -40,17 +40,18 @@ function keepWhole() {
 for (const name of ['sent', 'input']) form.addEventListener(name, keepWhole);
 form.querySelector('#add-voice').addEventListener('click', () => voices.add().input.focus());
 
-/** A pasted picture becomes the face, a pasted sound the voice. */
-document.addEventListener('paste', (event) => {
-  for (const file of event.clipboardData?.files ?? []) {
+/** A picture that is pasted, or dropped beside a field, becomes the face, a sound the voice. */
+function take(data) {
+  for (const file of data?.files ?? []) {
     (file.type.startsWith('audio/') ? voices : face).give(file);
   }
-});
-
-// A file dropped beside a field must not replace the page.
-for (const name of ['dragover', 'drop']) {
-  document.addEventListener(name, (event) => event.preventDefault());
 }
+document.addEventListener('paste', (event) => take(event.clipboardData));
+document.addEventListener('dragover', (event) => event.preventDefault());
+document.addEventListener('drop', (event) => {
+  event.preventDefault(); // else the file would replace the page
+  if (!event.target.closest('.field')) take(event.dataTransfer);
+});
 
 /** Marks what is not filled in; returns the first control to go to, or null. */
 function firstGap() {

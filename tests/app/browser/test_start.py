@@ -127,8 +127,26 @@ def test_a_wrong_padding_opens_the_options_and_is_named(start: Page) -> None:
     expect(start.locator("#chin-error")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_nothing_hangs_over_the_side(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
-    page.goto("/")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+@pytest.mark.parametrize(
+    ("file", "role", "event"),
+    [
+        (
+            "face.webp",
+            "source",
+            "new ClipboardEvent('paste', { clipboardData: data, bubbles })",
+        ),
+        ("voice.mp3", "voice", "new DragEvent('drop', { dataTransfer: data, bubbles })"),
+    ],
+)
+def test_what_is_pasted_or_dropped_anywhere_finds_its_place(
+    start: Page, file: str, role: str, event: str
+) -> None:
+    start.evaluate(
+        f"""async () => {{
+            const content = await (await fetch('/static/sample/{file}')).blob();
+            const [data, bubbles] = [new DataTransfer(), true];
+            data.items.add(new File([content], '{file}', {{ type: content.type }}));
+            document.body.dispatchEvent({event});
+        }}"""
+    )
+    expect(start.locator(f"[data-role={role}] .facts")).to_contain_text(file)
