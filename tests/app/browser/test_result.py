@@ -41,6 +41,12 @@ def test_the_result_can_be_compared_explained_and_made_again(finished: Page) -> 
     )
     expect(facts.locator(".request code")).to_contain_text("/api/v1/jobs")
 
+    page.context.set_offline(True)  # what cannot be done is said beside the button
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".result > .error")).to_contain_text("The server cannot be reached.")
+    page.context.set_offline(False)
+
     page.get_by_role("link", name="Same again with other options").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Same again")
     expect(page.get_by_text("astronaut.png")).to_be_visible()
