@@ -33,6 +33,7 @@ _STANDARD_RATES = tuple(
     )
 )
 _HAIR = Fraction(1, 2500)
+_JITTER = Fraction(1, 50)
 _FALLBACK_RATE = Fraction(30)
 
 
@@ -98,16 +99,25 @@ def stream_rate(stream: VideoStream) -> Fraction:
     """The constant rate at which to read a stream, in frames per second.
 
     Containers that count in milliseconds know 30000/1001 only roughly: a rate that is within
-    a hair of a standard one is that one. Rates beyond use (broken headers, slow motion) are
-    brought into 1..120.
+    a hair of a standard one is that one. Cameras in the dark and recorders of screens leave
+    pictures out; what lies on the grid of a standard rate is read at that, so that no picture is
+    lost. Rates beyond use (broken headers, slow motion) are brought into 1..120.
     """
     rate = stream.average_rate or stream.guessed_rate
     if not rate or rate > 1000:
         return _FALLBACK_RATE
-    for standard in _STANDARD_RATES:
-        if abs(rate / standard - 1) < _HAIR:
-            return standard
+    if standard := _standard_rate(rate, _HAIR):
+        return standard
+    grid = stream.base_rate and _standard_rate(stream.base_rate, _HAIR)
+    if grid and grid > rate and not _standard_rate(rate, _JITTER):
+        return grid
     return min(max(rate.limit_denominator(1001), Fraction(1)), Fraction(120))
+
+
+def _standard_rate(rate: Fraction, tolerance: Fraction) -> Fraction | None:
+    """The standard rate that this one is, but for a share of it."""
+    near = (each for each in _STANDARD_RATES if abs(rate / each - 1) < tolerance)
+    return next(near, None)
 
 
 def good_packets(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[Packet]:

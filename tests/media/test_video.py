@@ -148,6 +148,23 @@ def test_variable_rate_becomes_constant_by_repeating(tmp_path, write_media, numb
     assert len(list(read_frames(film))) == info.frames == round(info.duration * info.fps)
 
 
+@pytest.mark.parametrize("name", ["screen.mp4", "screen.mkv"])
+def test_no_picture_is_lost_where_a_recorder_left_some_out(
+    name, tmp_path, write_media, numbered, number_of
+):
+    kept = [n for n in range(60) if n % 7 not in (2, 5)]
+    film = write_media(
+        tmp_path / name,
+        [numbered(n) for n in kept],
+        fps=30,
+        milliseconds=[round(n * 1000 / 30) for n in kept],
+    )
+    assert probe(film).fps == 30
+    shown = [number_of(frame) for frame in read_frames(film)]
+    assert shown == [max(k for k in kept if k <= n) for n in range(len(shown))]
+    assert set(shown) == set(kept)
+
+
 @given(steps=st.lists(st.integers(5, 200), min_size=2, max_size=30))
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
