@@ -27,6 +27,7 @@ const url = page.dataset.url;
 let shown = null;
 let timer = null;
 let announced = 0;
+let acting = false;
 
 const fill = {
   working(root, job) {
@@ -164,6 +165,8 @@ function listen() {
 
 /** Sends a change and shows its answer, which is the job as it stands now. */
 async function act(method, path, body) {
+  if (acting) return; // the second click of two
+  acting = true;
   const error = view.querySelector('.error');
   try {
     const job = await request(method, path, body);
@@ -173,6 +176,8 @@ async function act(method, path, body) {
     if (!(problem instanceof Problem)) throw problem;
     if (error) show(error, problem);
     else connection(`${problem.message} ${problem.remedy}`);
+  } finally {
+    acting = false;
   }
 }
 

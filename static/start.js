@@ -100,7 +100,10 @@ async function start(source, spoken, chosen) {
     source, voices: spoken, options: chosen, consent: true,
   });
   location.assign(`/jobs/${job.id}`);
+  await new Promise(() => {}); // the buttons stay held until the next page has come
 }
+// Come back to as it was left, with its buttons held, the page begins anew.
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 
 /** Runs `work` with the buttons held, so that one click makes one job. */
 async function once(place, work) {

@@ -1,5 +1,6 @@
 """The start page tells what is wrong beside the field, before a job is made."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,17 @@ def test_a_file_that_is_chosen_before_the_script_has_come_is_taken_too(page: Pag
     (script,) = held
     script.continue_()
     expect(page.get_by_text("picture, 512 × 512")).to_be_visible()
+
+
+def test_the_button_is_held_until_the_next_page_has_come(start: Page) -> None:
+    start.evaluate(
+        """() => addEventListener('pagehide', () => {
+            sessionStorage.held = document.querySelector('#sample button').disabled;
+        })"""
+    )
+    start.get_by_role("button", name="Try the sample").click()
+    start.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
+    assert start.evaluate("sessionStorage.held") == "true"
 
 
 def test_what_is_missing_is_named_and_gets_the_focus(start: Page) -> None:
