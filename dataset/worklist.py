@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import cycle, islice
-from multiprocessing import Queue, get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing import Queue, get_context
 from pathlib import Path
-from threading import Thread
 from typing import IO, Any
 from uuid import uuid4
 
@@ -29,6 +25,7 @@ from tqdm import tqdm
 
 from face_detection.errors import FaceError
 from media.errors import MediaError, NamedError
+from wav2lip.offspring import working
 
 _UNFINISHED = ".unfinished"
 
@@ -150,25 +147,21 @@ def _outcomes(
                 yield task, _attempt(do, task)
                 bar.update()
             return
-        # A forked child would inherit locks of torch's threads, held for ever.
-        context = get_context("spawn")
-        waiting: Queue[str | None] = context.Queue()
+        waiting: Queue[str | None] = get_context("spawn").Queue()
         for each in islice(cycle(devices or [None]), processes):
             waiting.put(each)
-        pool = ProcessPoolExecutor(processes, context, _begin, (waiting,))
         try:
-            futures = {pool.submit(_attempt, do, task): task for task in tasks}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-                bar.update()
+            with working(processes, _begin, waiting) as pool:
+                futures = {pool.submit(_attempt, do, task): task for task in tasks}
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+                    bar.update()
         except BrokenProcessPool as error:
             raise NamedError(
                 "worker-died",
                 "A working process was ended from outside; mostly the memory was full.",
                 "Run the command again, it goes on where it was; with fewer --processes.",
             ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _attempt(do: Do, task: Task) -> Outcome:
@@ -181,18 +174,10 @@ def _attempt(do: Do, task: Task) -> Outcome:
 
 
 def _begin(devices: Queue[str | None]) -> None:
-    """Prepare a working process: it ends with its parent, and leaves Ctrl-C to that."""
+    """Prepare a working process."""
     global _device
     _device = devices.get()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    if parent := parent_process():
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _require_distinct(tasks: Sequence[Task]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from wav2lip.evaluation.measuring import Plan, keys, score_of, sheet_of, use_one
 from wav2lip.evaluation.meter import Score
 from wav2lip.evaluation.pairs import Pair, enough
 from wav2lip.evaluation.sheets import Sheet
+from wav2lip.offspring import working
 
 # A mouth at rest cannot be told from fewer frames: the person's short clips are pooled for it.
 SHORT_CLIP = 100
@@ -68,8 +68,7 @@ def evaluate(
     path = check(checkpoint, plan)
     for name in ("footage", "scores", "players"):
         (plan.keep / name).mkdir(parents=True, exist_ok=True)
-    # A forked child would inherit locks of torch's threads, held for ever.
-    with ProcessPoolExecutor(plan.processes, get_context("spawn"), use_one_core) as pool:
+    with working(plan.processes, use_one_core) as pool:
         try:
             scores, sheets, left_out = _measured(pool, path, plan, progress)
         except BrokenProcessPool as error:

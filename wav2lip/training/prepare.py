@@ -8,10 +8,8 @@ on where it was.
 """
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -28,6 +26,7 @@ from media.sound import read_sound, soundtrack_delay
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram
 from wav2lip.compact import crop, mouth_shape
+from wav2lip.offspring import working
 
 FPS = 25
 SAMPLE_RATE = 16000
@@ -45,8 +44,7 @@ def main(clips: Path, out: Path, processes: int = 2, limit: dict[str, int] | Non
     """
     out.mkdir(parents=True, exist_ok=True)
     todo = [path for path in _chosen(clips, limit or {}) if not _target(path, clips, out).exists()]
-    # A forked child would inherit locks of torch's threads, held for ever.
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with working(processes) as pool:
         jobs = [pool.submit(_prepare_clip, path, clips, out) for path in todo]
         skipped = [reason for job in tqdm(jobs, unit="clip") if (reason := job.result())]
     for reason in skipped:
