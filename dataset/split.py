@@ -137,10 +137,10 @@ def _report(
                 )
                 for clip in members[person]
             ]
-    if not all(chosen[key] for key in LISTS):
+    if any(share and not chosen[key] for key, share in zip(LISTS, settings["shares"], strict=True)):
         notes.append(
-            f"Only {len(members)} persons, so some lists are empty. To learn one person, sort the "
-            "clips into a folder a recording, and split with --by-folder."
+            "There are too few persons for all lists. To learn one person, sort the clips into a "
+            "folder a recording, and split with --by-folder."
         )
     return Report("split", out, settings, Done(clips, fresh), [], notes, pictures)
 

@@ -90,6 +90,8 @@ class Training:
         self.step, self.best, self.best_step = 0, float("inf"), 0
         self.curves: dict[str, list[tuple[int, float]]] = {}
         self._resume()
+        if not self.step:
+            self.show()  # the first look may be an hour away
 
     @property
     def done(self) -> bool:

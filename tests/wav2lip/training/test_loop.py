@@ -64,6 +64,14 @@ def test_the_loss_falls_along_a_curve_with_a_point_a_step(tmp_path: Path) -> Non
     assert np.mean([loss for _, loss in curve[-20:]]) < curve[0][1] / 3
 
 
+def test_the_page_is_there_before_the_first_look(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path, stop_at=0)
+    page = (tmp_path / "report.html").read_text()
+    assert "step 1 of 12" in page
+    assert "refresh" in page
+
+
 @pytest.mark.parametrize("stop_at", [0, 3, 4, 9])
 def test_a_stopped_run_goes_on_as_if_nothing_had_been(tmp_path: Path, stop_at: int) -> None:
     unbroken = fit(tmp_path / "unbroken")
