@@ -161,6 +161,14 @@ def test_it_goes_on_from_other_weights(layout: Path, tmp_path: Path) -> None:
             assert torch.allclose(one[name], two[name], atol=1e-6), name
 
 
+def test_the_running_mean_of_the_weights_is_kept(layout: Path, tmp_path: Path) -> None:
+    kept = read(train(layout, tmp_path))["state_dict"]
+    ended = read(tmp_path / "state.pt")
+    assert all(torch.equal(kept[name], value) for name, value in ended["means"]["expert"].items())
+    moved = [not torch.equal(kept[name], value) for name, value in ended["nets"]["expert"].items()]
+    assert any(moved)
+
+
 def test_processes_draw_the_same_batches(layout: Path, tmp_path: Path) -> None:
     alone, helped = tmp_path / "alone", tmp_path / "helped"
     assert start("-m", "cli", words=["train", "expert", layout, alone, *SMALL]) == 0
