@@ -76,7 +76,12 @@ def _wanted() -> bool:
 
 def detections_key(source: Source, content: str, detector: Detector) -> str:
     """What the detections of a source, whose bytes have the sha256 `content`, are kept under."""
-    return cache_key(content, source.transform.key(), detector)
+    return cache_key(content, _transformed(source), detector)
+
+
+def _transformed(source: Source) -> str:
+    """What its frames depend on beside its bytes: the rate at which they are read as well."""
+    return f"{source.transform.key()} {source.info.fps}"
 
 
 def detect_segment(
@@ -152,7 +157,7 @@ def link_persons(
         fps = source.fps
         look = identity_from(lambda indices: watched(source, indices, progress, cancelled))
         if cache is not None:
-            key = f"{content} {source.transform.key()} {EMBEDDINGS_VERSION}"
+            key = f"{content} {_transformed(source)} {EMBEDDINGS_VERSION}"
             look = cache.remembering(key, look)
         identity = None if source.is_fixed else look
         persons = link(seen.faces, fps, shots.cuts(seen.signatures, fps), identity)

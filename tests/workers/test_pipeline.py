@@ -1,6 +1,7 @@
 """Real steps on real material: dlib's detector, the shipped engine, H.264 and AAC."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,14 @@ def test_detections_are_found_again(film: Path, cache: DetectionCache) -> None:
     assert np.array_equal(again.signatures, first.signatures)
     assert told == [5]
     assert all(len(faces) == 1 for faces in first.faces)
+
+
+def test_other_frames_of_the_same_bytes_are_searched_anew(film: Path) -> None:
+    source = opened(film)
+    detector = detector_for(source, "dlib")
+    read_otherwise = replace(source, info=replace(source.info, fps=Fraction(30)))
+    keys = {pipeline.detections_key(each, "", detector) for each in (source, read_otherwise)}
+    assert len(keys) == 2
 
 
 def test_a_cancelled_render_leaves_no_file(prepare: Prepare, film: Path, tmp_path: Path) -> None:
