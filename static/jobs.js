@@ -9,10 +9,15 @@ async function refresh() {
   const fresh = new DOMParser().parseFromString(await response.text(), 'text/html');
   const list = document.querySelector('#jobs');
   const other = fresh.querySelector('#jobs');
-  if (!other || list.innerHTML === other.innerHTML) return;
+  if (!other) location.reload(); // what was listed has left this list
+  else if (list.innerHTML !== other.innerHTML) swap(list, other);
+  if (!other || !('running' in other.dataset)) clearInterval(timer);
+}
+
+function swap(list, other) {
   const place = [...list.querySelectorAll('a')].indexOf(document.activeElement);
   list.replaceWith(other);
   if (place >= 0) other.querySelectorAll('a')[place]?.focus();
 }
 
-if (document.querySelector('#jobs[data-running]')) setInterval(refresh, INTERVAL);
+const timer = document.querySelector('#jobs[data-running]') && setInterval(refresh, INTERVAL);

@@ -158,6 +158,18 @@ def test_what_failed_is_tried_once_more_when_its_cause_is_gone(
     expect(page.get_by_role("heading", level=1)).to_have_text("Your video is ready", timeout=WORK)
 
 
+def test_what_has_ended_leaves_the_list_of_what_is_at_work(page: Page) -> None:
+    page.clock.install()
+    page.goto("/")
+    page.get_by_role("button", name="Try the sample").click()
+    page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
+    job = page.url.replace("/jobs/", "/api/v1/jobs/")
+    page.goto("/jobs?show=running")
+    page.request.delete(job)
+    page.clock.fast_forward(3000)
+    expect(page.get_by_text(re.compile("None of your videos|Nothing here yet"))).to_be_visible()
+
+
 def test_the_list_shows_a_visitor_only_their_own_jobs(
     page: Page, give: Give, no_face: Path, short_voice: Path
 ) -> None:
