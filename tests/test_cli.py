@@ -314,7 +314,7 @@ def test_a_finished_video_says_what_it_was_made_from(
     answer = mouth("verify", "out.mp4", "--made-from", astronaut_file, "--made-from", short_voice)
     assert answer.exit_code == 0, answer.stderr
     assert "unchanged since it was signed" in answer.stdout
-    assert "on no trust list" in answer.stdout
+    assert "on no trust list known here" in answer.stdout
     assert f"{astronaut_file.name}: source" in answer.stdout
     assert f"{short_voice.name}: voice 1" in answer.stdout
     assert "person 1, start 0" in answer.stdout
