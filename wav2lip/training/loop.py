@@ -75,7 +75,7 @@ class Training:
 
         Every `look_every` steps the run is validated, saved and shown in the `report`, in a section
         of the name of the folder `run`; after `patience` looks without a better one (0: never) it
-        stops. Raises NamedError as `state.resume` does.
+        stops. Raises NamedError as `state.claim` and `state.resume` do.
         """
         self.run, self.config, self.last = run, config, int(config["steps"])
         self.learners, self.page, self.section = learners, report, ""
@@ -89,6 +89,7 @@ class Training:
         self.look_every, self.patience = config["look_every"], config["patience"]
         self.step, self.best, self.best_step = 0, float("inf"), 0
         self.curves: dict[str, list[tuple[int, float]]] = {}
+        state.claim(run)
         self._resume()
         if not self.step:
             self.show()  # the first look may be an hour away

@@ -4,6 +4,8 @@ Runs draw the batch of step i from `generator(seed, i)`, never from a running ge
 resumed run sees what an unbroken one would have seen.
 """
 
+import fcntl
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,29 @@ class OtherRun(NamedError, ValueError):
     """A folder holds a run of another configuration."""
 
 
+def claim(run: Path) -> None:
+    """Keep other processes from the run in this folder, until this one ends.
+
+    Raises NamedError `already-running` where one of them is at work.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    # Never closed: that is what holds the lock.
+    opened = os.open(run / ".lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.lockf(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        os.close(opened)
+        raise NamedError(
+            "already-running",
+            f"Another process is at work in {run}.",
+            "Wait for its end, or choose another folder.",
+        ) from error
+
+
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write `state` so that `path` is always a whole file.
 
-    What a kill leaves unfinished has always the same name: a state may have 600 MB.
+    What a kill leaves unfinished is written over by the next save: a state may have 600 MB.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.part")

@@ -1,5 +1,7 @@
 """The loop that training scripts share, on a line fitted to points."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from media.errors import NamedError
 from wav2lip.training import state
 from wav2lip.training.loop import Learner, Training
 from wav2lip.training.report import Report, Strip
@@ -70,6 +73,21 @@ def test_the_page_is_there_before_the_first_look(tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text()
     assert "step 1 of 12" in page
     assert "refresh" in page
+
+
+def test_a_run_is_left_to_whoever_is_at_work_on_it(tmp_path: Path) -> None:
+    lock = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX)"
+    words = [sys.executable, "-c", f"{lock}; print('here', flush=True); input()"]
+    with subprocess.Popen(
+        [*words, str(tmp_path / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"here\n"
+        with pytest.raises(NamedError) as failure:
+            fit(tmp_path)
+        other.kill()
+    assert failure.value.code == "already-running"
+    assert fit(tmp_path).done
 
 
 @pytest.mark.parametrize("stop_at", [0, 3, 4, 9])
