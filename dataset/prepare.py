@@ -97,13 +97,18 @@ def read_lists(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def write_lists(prepared: Path, lists: dict[str, list[str]]) -> None:
-    """Write filelists/train.txt and so on: one <group>/<clip> a line."""
+def write_lists(prepared: Path, lists: dict[str, list[str]]) -> int:
+    """Write filelists/train.txt and so on: one <group>/<clip> a line. Returns how many are new."""
     folder = prepared / "filelists"
     folder.mkdir(parents=True, exist_ok=True)
+    new = 0
     for name, clips in lists.items():
-        with replacing(folder / f"{name}.txt") as unfinished:
-            unfinished.write_text("".join(f"{clip}\n" for clip in clips), encoding="utf-8")
+        path, text = folder / f"{name}.txt", "".join(f"{clip}\n" for clip in clips)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            with replacing(path) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
+            new += 1
+    return new
 
 
 def _none_listed(clips: Path) -> NamedError:

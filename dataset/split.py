@@ -60,11 +60,11 @@ def main(
     for clip, label in zip(found.values(), labels, strict=True):
         members.setdefault(label, []).append(clip)
     chosen = assign({person: _seconds(clips) for person, clips in members.items()}, shares, seed)
-    write_lists(
+    new = write_lists(
         prepared,
         {key: sorted(clip.name for who in chosen[key] for clip in members[who]) for key in LISTS},
     )
-    return _report(out, settings, chosen, members, done.fresh).write()
+    return _report(out, settings, chosen, members, done.fresh + new).write()
 
 
 def persons(embeddings: Iterable[list[float]]) -> list[str]:

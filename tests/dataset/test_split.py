@@ -41,6 +41,11 @@ def lists(prepared: Path) -> dict[str, list[str]]:
     return {name: (folder / f"{name}.txt").read_text().split() for name in LISTS}
 
 
+def test_only_where_nothing_changes_there_was_nothing_to_do(prepared: Path) -> None:
+    said = [split.main(prepared, (0.6, 0.2, 0.2), seed).summary() for seed in (0, 0, 1)]
+    assert ["nothing to do" in words for words in said] == [False, True, False]
+
+
 def people(clips: list[str]) -> set[int]:
     return {int(clip.split("/")[1]) % 12 for clip in clips}
 
