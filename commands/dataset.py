@@ -112,16 +112,22 @@ def keep(clips: Path, out: Path, persons: tuple[Path, ...], **how: Any) -> None:
 @dataset.command()
 @click.argument("clips", type=FOLDER)
 @click.argument("out", type=NEW_FOLDER)
-@click.option("--expert", type=FILE, help="Weights of a SyncNet that judges; else `compact` does.")
+@click.option(
+    "--expert",
+    metavar="CHECKPOINT",
+    help="A sync expert that judges, a name or a file; else `compact` does.",
+)
 @click.option("--fit", type=float, help="How well a second of sound must fit the lips.")
 @click.option("--margin", type=float, help="How much worse it must fit at other lags.")
 @flag("--by-folder", "All clips of a folder have one lag, as from one recording.")
 @processes
-def sync(clips: Path, out: Path, **how: Any) -> None:
+def sync(clips: Path, out: Path, expert: str | None, **how: Any) -> None:
     """Measure by how much the sound of CLIPS is late or early; move it, or drop the clip."""
     from dataset.sync import main
+    from wav2lip.evaluation.expert import locate
 
-    click.echo(main(clips, out, **how).summary())
+    judge = locate(expert) if expert else None
+    click.echo(main(clips, out, judge, **how).summary())
 
 
 @dataset.command()

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER, flag
+from media.errors import NamedError
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -113,7 +114,11 @@ def train() -> None:
 @click.option(
     "--clips", type=click.IntRange(1), default=16, show_default=True, help="Clips of a batch."
 )
-@click.option("--start", type=FILE, help="Go on from these weights, at a lower rate.")
+@click.option(
+    "--start",
+    metavar="CHECKPOINT",
+    help="Fine-tune these weights: a name (`expert` comes along) or a file; a lower rate.",
+)
 def expert(
     prepared: Path,
     run: Path,
@@ -121,13 +126,14 @@ def expert(
     lags: Path | None,
     device: str,
     workers: int,
-    start: Path | None,
+    start: str | None,
     **config: Any,
 ) -> None:
     """Train a sync expert, which tells whether a mouth and a voice go together."""
+    from wav2lip.evaluation.expert import locate
     from wav2lip.training import train_expert
 
-    asked = train_expert.Config(start=str(start) if start else None, **config)
+    asked = train_expert.Config(start=str(locate(start)) if start else None, **config)
     click.echo(train_expert.main(prepared, run, asked, table, lags, device, workers))
 
 
@@ -135,7 +141,13 @@ def expert(
 @click.argument("prepared", type=FOLDER)
 @run_options
 @loop_options(steps=200_000, look_every=500)
-@click.option("--expert", "judge", type=FILE, required=True, help="The expert that teaches.")
+@click.option(
+    "--expert",
+    "judge",
+    required=True,
+    metavar="CHECKPOINT",
+    help="The expert that teaches: a name (`expert` comes along) or a file.",
+)
 @click.option(
     "--batch", type=click.IntRange(1), default=16, show_default=True, help="Windows of five frames."
 )
@@ -171,7 +183,7 @@ def expert(
 def generator(
     prepared: Path,
     run: Path,
-    judge: Path,
+    judge: str,
     table: Path | None,
     lags: Path | None,
     device: str,
@@ -179,10 +191,12 @@ def generator(
     **config: Any,
 ) -> None:
     """Train the generator of Wav2Lip; `mouth animate --checkpoint RUN/generator.pt` uses it."""
+    from wav2lip.evaluation.expert import locate
     from wav2lip.training import train_generator
 
     asked = train_generator.Config(**config)
-    click.echo(train_generator.main(prepared, run, asked, judge, table, lags, device, workers))
+    teacher = locate(judge)
+    click.echo(train_generator.main(prepared, run, asked, teacher, table, lags, device, workers))
 
 
 def own_steps(name: str, what: str) -> Callable[..., Any]:
@@ -232,13 +246,12 @@ def compact(
 
     Or make them fit one speaker: with --start and a few minutes of that speaker.
     """
-    from wav2lip import weights
     from wav2lip.training import export, prepare, train_renderer, train_voice
     from wav2lip.training.report import Report
 
     shared = {
         "everyone": everyone or bool(start and not table),
-        "start": str(weights.locate(start)[0]) if start else None,
+        "start": _compact(start) if start else None,
         **how,
     }
     hearing = train_voice.Config(**_given(steps=voice_steps), **shared)
@@ -251,6 +264,19 @@ def compact(
     train_renderer.main(prepared, run, drawing, table, device, report)
     export.main(run, run, run / "compact.pt")
     click.echo(run / "compact.pt")
+
+
+def _compact(name: str) -> str:
+    from wav2lip import weights
+
+    path, architecture = weights.locate(name)
+    if architecture != "compact":
+        raise NamedError(
+            "checkpoint-unsuitable",
+            f"{name} holds no compact weights.",
+            "Go on from `compact`, or fine-tune these with `mouth train generator`.",
+        )
+    return str(path)
 
 
 def _given(**steps: int | None) -> dict[str, Any]:

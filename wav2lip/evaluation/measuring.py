@@ -13,6 +13,7 @@ import torch
 
 import wav2lip
 from media.atomic import replacing
+from media.errors import NamedError
 from media.probe import content_hash
 from media.sound import read_sound
 from wav2lip.audio import SAMPLE_RATE
@@ -97,8 +98,14 @@ def _kept(key: str, plan: Plan, measure: Callable[[], Score]) -> Score:
 
 def _other_voice(pair: Pair) -> np.ndarray:
     samples = read_sound(pair.other, SAMPLE_RATE)
-    if pair.other == pair.face:
+    if pair.other == pair.face and not pair.offset:
         return np.roll(samples, len(samples) // 2)
+    if not 0 <= pair.offset * SAMPLE_RATE < len(samples):
+        raise NamedError(
+            "bad-list",
+            f"{pair.other} has no sound from second {pair.offset:g} on.",
+            "Correct the list, or leave the pair out.",
+        )
     return samples[round(pair.offset * SAMPLE_RATE) :]
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from media.errors import NamedError
+from media.probe import content_hash
 from wav2lip import expert, weights
 from wav2lip.networks import QualityDiscriminator, Wav2Lip
 from wav2lip.precision import channels_last
@@ -117,7 +118,8 @@ def main(
     critic = channels_last(QualityDiscriminator(), device) if config.discriminator else None
     if critic:
         learners["discriminator"] = Learner(critic, rate)
-    described = {**asdict(config), "expert": expert_file.name}
+    teacher = f"{expert_file.name} {content_hash(expert_file)[:12]}"
+    described = {**asdict(config), "expert": teacher}
     report = Report(run / "report.html", "Training a generator")
     training = Training(run, described, learners, report)
 

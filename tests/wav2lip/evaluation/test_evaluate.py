@@ -11,7 +11,10 @@ import torch
 from click.testing import CliRunner, Result
 
 import cli
+from media.errors import NamedError
 from media.probe import probe
+from wav2lip.evaluation.measuring import _other_voice
+from wav2lip.evaluation.pairs import Pair
 from wav2lip.expert import LightSyncNet
 
 pytestmark = pytest.mark.slow
@@ -142,6 +145,12 @@ def test_without_any_clip_of_use_the_reasons_are_given(tmp_path: Path) -> None:
     answer = mouth("evaluate", tmp_path / "clips", tmp_path / "report")
     assert answer.exit_code == 1
     assert "None of the clips could be used" in answer.stderr
+
+
+def test_a_voice_that_is_over_says_nothing(clips: Path) -> None:
+    clip = clips / "anna" / "speech.mp4"
+    with pytest.raises(NamedError, match="no sound from second 60 on"):
+        _other_voice(Pair(clip, "anna", clip, 60.0))
 
 
 def test_both_checkpoints_are_looked_at_before_anything_is_measured(

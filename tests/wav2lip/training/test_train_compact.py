@@ -43,3 +43,12 @@ def test_compact_is_tuned_to_a_speaker(
     assert "reference, drawn, real (learned persons)" in page
     # A few small steps away from where it began, not a beginning anew.
     assert 0 < max(apart) < 0.05
+
+
+def test_only_compact_weights_are_gone_on_from(tmp_path: Path) -> None:
+    generator = tmp_path / "generator.pt"
+    torch.save({"architecture": "wav2lip"}, generator)
+    words = ["train", "compact", str(tmp_path), str(tmp_path / "run"), "--start", str(generator)]
+    answer = CliRunner().invoke(cli.main, words)
+    assert answer.exit_code == 1
+    assert "holds no compact weights" in answer.stderr
