@@ -61,7 +61,8 @@ def markdown(report: Mapping[str, Any]) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- |"
     for values in report["rows"]:
         row = Row(**values)
-        speed = _figure(row.gflops, 0) + (f" ({_percent(row.share_of_peak)})" if row.gflops else "")
+        share = f" ({_percent(row.share_of_peak)})" if row.share_of_peak else ""
+        speed = _figure(row.gflops, 0) + share
         times = " / ".join(filter(None, (_times(row.ratio), _times(row.cpu_ratio))))
         memory = row.memory and f"{row.memory:.0f} MiB"
         cells = (_figure(row.seconds, 2), _figure(row.cpu, 2), speed, memory, times or row.note)
