@@ -17,8 +17,9 @@ setup: $(INSTALLED) ## make the environment only
 
 setup-dev: $(INSTALLED_DEV)
 
-# Many tests wait more than they work. The slow files must not come last, when nobody shares them.
-test: ARGS ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# Three processes, on two cores too: many tests wait more than they work. The slow files must not
+# come last, when nobody shares them.
+test: ARGS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 test: setup-dev     ## run the tests; ARGS="tests/media -k probe" for some of them
 	@exec $(VENV)/bin/python -m pytest $(ARGS)
 
