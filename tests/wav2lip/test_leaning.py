@@ -1,7 +1,6 @@
 """Heads that lean get the same mouth as upright ones, turned."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,14 +22,17 @@ def turn(frame: np.ndarray, roll: float) -> np.ndarray:
     return cv2.warpAffine(frame, matrix, (512, 512), flags=cv2.INTER_CUBIC)
 
 
-@pytest.fixture(params=["compact", "wav2lip"])
+@pytest.fixture(scope="module", params=["compact", "wav2lip"])
 def engine(
-    request: pytest.FixtureRequest, filled: Callable[[str], dict[str, Tensor]], tmp_path: Path
+    request: pytest.FixtureRequest,
+    filled: Callable[[str], dict[str, Tensor]],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> wav2lip.Engine:
     if request.param == "compact":
         return wav2lip.load("compact", device="cpu")
-    torch.save(filled("wav2lip"), tmp_path / "weights.pth")
-    return wav2lip.load(tmp_path / "weights.pth", device="cpu")
+    weights = tmp_path_factory.mktemp("weights") / "weights.pth"
+    torch.save(filled("wav2lip"), weights)
+    return wav2lip.load(weights, device="cpu")
 
 
 @pytest.fixture
