@@ -39,10 +39,11 @@ SURROUNDINGS, SURROUNDINGS_PIXELS = 2.0, 128 * 128
 @dataclass(frozen=True, eq=False)
 class Searched:
     """Frames that follow each other, and what was `found` in those at the `stops`, first and last
-    among them; `changes` (frames - 1,) are between neighbours.
+    among them; `signatures` are of all, `changes` (frames - 1,) are between neighbours.
     """
 
     frames: Sequence[np.ndarray]
+    signatures: np.ndarray
     changes: np.ndarray
     stops: list[int]
     found: dict[int, list[Detection]]
@@ -89,7 +90,7 @@ class Strided:
         for first, last in reversed(list(pairwise(stops))):
             found[first] = self._with_leaning(frames[first], found[first], found[last])
         self._last = frames[-1], found[stops[-1]]
-        return Searched(frames, changes, stops, found)
+        return Searched(frames, signatures, changes, stops, found)
 
     def follow(self, searched: Searched) -> list[list[Detection]]:
         """The second half of `detect`: what is in all frames."""

@@ -106,13 +106,13 @@ def detect_segment(
     signatures: list[np.ndarray] = []
     size = max(2, _fitting(source, detector.batch_size, SEARCH_BYTES))
     batches = ahead(overlapping(source.read(range(start, stop)), size))
-    for batch, found in _detected(detector, batches):
+    for shown, found in _detected(detector, batches):
         if cancelled():
             raise Cancelled
         new = slice(1 if faces else 0, None)
         faces.extend(found[new])
-        signatures.extend(shots.signature(frame) for frame in batch[new])
-        progress(len(batch[new]))
+        signatures.extend(shown[new])
+        progress(len(shown[new]))
     seen = Seen(faces, np.array(signatures, np.uint8).reshape(-1, shots.SIDE, shots.SIDE))
     cache.put(key, start, stop, seen.faces)
     cache.put_signatures(key, start, stop, seen.signatures)
@@ -122,13 +122,16 @@ def detect_segment(
 def _detected(
     detector: Detector, batches: Iterator[list[np.ndarray]]
 ) -> Iterator[tuple[Sequence[np.ndarray], list[list[Detection]]]]:
-    """Each batch and what is in it: the next is searched while faces are followed through it."""
+    """The signatures of each batch's frames and the faces in them.
+
+    The next batch is searched while faces are followed through this one.
+    """
     if isinstance(detector, Strided):
         for searched in ahead(detector.search(batch) for batch in batches):
-            yield searched.frames, detector.follow(searched)
+            yield list(searched.signatures), detector.follow(searched)
     else:
         for batch in batches:
-            yield batch, detector.detect(batch)
+            yield [shots.signature(frame) for frame in batch], detector.detect(batch)
 
 
 def recall(cache: DetectionCache, key: str, start: int, stop: int) -> Seen | None:
