@@ -24,7 +24,7 @@ import cv2
 from tqdm import tqdm
 
 from face_detection.errors import FaceError
-from media.errors import MediaError, NamedError
+from media.errors import MediaError, NamedError, already_running
 from wav2lip.offspring import working
 
 _UNFINISHED = ".unfinished"
@@ -197,11 +197,7 @@ def _opened(
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise NamedError(
-                "already-running",
-                f"Another run is at work in {path.parent}.",
-                "Wait for its end, or choose another folder.",
-            ) from error
+            raise already_running(path.parent) from error
         file.seek(0)
         lines = file.read().splitlines(keepends=True)
         if lines and not lines[-1].endswith("\n"):  # killed while writing

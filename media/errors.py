@@ -1,5 +1,7 @@
 """Errors a user can meet: each has a stable code, a message, and a remedy."""
 
+from pathlib import Path
+
 
 class NamedError(Exception):
     """A failure to be shown to a user, the same on a page, in the API and on the command line.
@@ -70,4 +72,13 @@ def not_a_face_file() -> MediaError:
         "not-a-face-file",
         "A sound was given as the face.",
         "Choose a picture or a video that shows a face.",
+    )
+
+
+def already_running(folder: Path) -> NamedError:
+    """What to raise where another process writes to a folder, of clips or of a training."""
+    return NamedError(
+        "already-running",
+        f"Another run is at work in {folder}.",
+        "Wait for its end, or choose another folder.",
     )

@@ -1,7 +1,11 @@
 """Material that tests of several packages share, all of it ours or in the public domain."""
 
 import os
+import signal
+import subprocess
+import sys
 import wave
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -95,3 +99,20 @@ def video(tmp_path: Path, short_voice: Path) -> Path:
     concatenate([segment], short_voice, made, Fraction(25), 15)
     segment.unlink()
     return made
+
+
+@pytest.fixture
+def kill_when_reached() -> Callable[[Path, Path], None]:
+    """Run a script until it writes "here" to a pipe, kill it, and wait until nobody has the pipe
+    open any more: its workers end with it.
+    """
+
+    def run(script: Path, pipe: Path) -> None:
+        process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
+        with pipe.open() as reached:
+            assert reached.read(4) == "here"
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            assert reached.read() == ""
+
+    return run

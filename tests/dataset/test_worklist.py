@@ -3,9 +3,7 @@
 import fcntl
 import json
 import os
-import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -149,7 +147,13 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_killed_it_goes_on(tasks: list[Task], out: Path, tmp_path: Path, count: int) -> None:
+def test_killed_it_goes_on(
+    tasks: list[Task],
+    out: Path,
+    tmp_path: Path,
+    count: int,
+    kill_when_reached: Callable[[Path, Path], None],
+) -> None:
     pipe, never = tmp_path / "pipe", tmp_path / "never"
     os.mkfifo(pipe)
     os.mkfifo(never)
@@ -164,13 +168,7 @@ def test_killed_it_goes_on(tasks: list[Task], out: Path, tmp_path: Path, count: 
             count=count,
         )
     )
-    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
-    with pipe.open() as reached:
-        assert reached.read(4) == "here"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        # The end of the file says that no process of that run is left: they end with their parent.
-        assert reached.read() == ""
+    kill_when_reached(script, pipe)
     assert list((out / ".unfinished").iterdir()) != []
     assert not (out / "c.txt").exists()
     known = set((out / "journal.jsonl").read_text().split('"'))

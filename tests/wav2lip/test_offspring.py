@@ -1,9 +1,7 @@
 """Workers end with the process that they work for."""
 
 import os
-import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,16 +23,12 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_do_not_outlive_who_is_killed(tmp_path: Path) -> None:
+def test_workers_do_not_outlive_who_is_killed(
+    tmp_path: Path, kill_when_reached: Callable[[Path, Path], None]
+) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     os.mkfifo(f"{pipe}.never")
     script = tmp_path / "killed.py"
     script.write_text(SCRIPT.format(root=str(ROOT), pipe=str(pipe)))
-    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
-    with pipe.open() as reached:
-        assert reached.read(4) == "here"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        # The end of the file: nobody has it open any more.
-        assert reached.read() == ""
+    kill_when_reached(script, pipe)

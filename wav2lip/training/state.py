@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from media.errors import NamedError
+from media.errors import NamedError, already_running
 
 
 class OtherRun(NamedError, ValueError):
@@ -31,11 +31,7 @@ def claim(run: Path) -> None:
         fcntl.lockf(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError) as error:
         os.close(opened)
-        raise NamedError(
-            "already-running",
-            f"Another process is at work in {run}.",
-            "Wait for its end, or choose another folder.",
-        ) from error
+        raise already_running(run) from error
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
