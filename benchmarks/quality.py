@@ -11,7 +11,7 @@ from benchmarks.measure import Row
 from face_detection.detection import Detection, iou
 from face_detection.frontal import DlibDetector
 from face_detection.stride import LONG_STRIDE, STRIDE, Strided, overlapping
-from media.video import VideoWriter, read_frames
+from media.video import VideoWriter, read_frames, read_planar_at, stored_colours
 from wav2lip import precision
 
 
@@ -55,8 +55,9 @@ def background(film: Path, out: Path) -> tuple[float, float]:
     """PSNR of a video that was read and written again, nothing in it changed, and its bit rate."""
     frames = list(read_frames(film))
     height, width = frames[0].shape[:2]
-    with VideoWriter(out, width, height, material.FPS) as writer:
-        for frame in frames:
+    colours = stored_colours(film)
+    with VideoWriter(out, width, height, material.FPS, colours=colours) as writer:
+        for frame in read_planar_at(film, range(len(frames)), material.FPS, colours):
             writer.write(frame)
     written = islice(read_frames(out), len(frames))
     errors = [

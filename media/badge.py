@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     import numpy as np
 
+    from media.planar import Planar
+
 Place = Literal["bottom-right", "bottom-left", "top-right", "top-left", "none"]
 PLACES: tuple[Place, ...] = get_args(Place)
 
@@ -17,23 +19,26 @@ _SMALLEST = 14  # pixels high; smaller cannot be read
 _OVERSAMPLED = 4
 
 
-def add_badge(frame: np.ndarray, place: Place) -> np.ndarray:
-    """A copy of an RGB frame (height, width, 3) with the mark in a corner; "none" gives `frame`.
+def add_badge(frame: Planar, place: Place) -> Planar:
+    """A copy of a frame with the mark in a corner; "none" gives `frame`.
 
     A picture too small for it is left as it is.
     """
-    height, width = frame.shape[:2]
+    width, height = frame.size
     tall = max(_SMALLEST, round(min(height, width) * _SHARE))
     colour, cover = _mark(tall)
     margin = tall // 2
-    if place == "none" or cover.shape[1] + 2 * margin > width or tall + 2 * margin > height:
-        return frame
     top = margin if place.startswith("top") else height - margin - tall
     left = margin if place.endswith("left") else width - margin - cover.shape[1]
-    marked = frame.copy()
-    corner = marked[top : top + tall, left : left + cover.shape[1]]
+    fits = cover.shape[1] + 2 * margin <= width and tall + 2 * margin <= height
+    window = frame.around(left, top, left + cover.shape[1], top + tall)
+    if place == "none" or not fits or window is None:
+        return frame
+    before = frame.seen(window)
+    after = before.copy()
+    corner = after[top - window[1] :, left - window[0] :][:tall, : cover.shape[1]]
     corner[:] = (corner + cover * (colour - corner)).round()
-    return marked
+    return frame.drawn(window, before, after)
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,7 @@ from media.hdr import Signal, ToneMapper, signal_of
 
 # Without these flags swscale repeats chroma samples and rounds twice: 2.5 dB on a photograph.
 CAREFUL = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.FULL_CHR_H_INT
-_UNSPECIFIED = 2
+UNSPECIFIED = 2  # as H.273 counts
 _HD_HEIGHT = 720
 # Encoders round: 852x480 "16:9" has pixels 0.2 % from square. Only real anamorphic video counts.
 _SQUARE_ENOUGH = Fraction(1, 50)
@@ -36,34 +36,33 @@ class Upright:
         self._display_matrix: list[int] | None = None
         self._tone_mapper: ToneMapper | None = None
 
+    def is_already(self, picture: av.VideoFrame) -> bool:
+        """Whether a picture is stored with square pixels and the right way up."""
+        a, b, c, d = self._turned_by(picture)
+        square = (picture.width, picture.height) == (self._width, self._height)
+        return square and a > 0 and b == c == 0 and d > 0
+
     def __call__(self, picture: av.VideoFrame) -> np.ndarray:
-        if self._display_matrix is None:
-            # Side data and its picture hold each other until the garbage collector comes: asked of
-            # a tiny copy, and once a stream, so that no large pictures pile up.
-            copy = picture.reformat(width=16, height=16, format="gray")
-            self._display_matrix = _display_matrix(copy)
         transparent, signal = has_alpha(picture), signal_of(picture)
         if signal:
             picture = self._tone_mapped(picture, signal, transparent)
         if transparent:
             frame = _on_white(self._converted(picture, "rgba").to_ndarray())
         else:
-            # Straight to rgb24 the same numbers take three times as long: swscale's quick
-            # instructions work on planes.
-            planes = self._converted(picture, "gbrp")
-            frame = planes.reformat(format="rgb24", threads=1).to_ndarray()
-        return _turned(frame, self._display_matrix)
+            frame = _packed(self._converted(picture, "gbrp"))
+        return _turned(frame, self._turned_by(picture))
+
+    def _turned_by(self, picture: av.VideoFrame) -> list[int]:
+        if self._display_matrix is None:
+            # Side data and its picture hold each other until the garbage collector comes: asked of
+            # a tiny copy, and once a stream, so that no large pictures pile up.
+            copy = picture.reformat(width=16, height=16, format="gray")
+            self._display_matrix = _display_matrix(copy)
+        return self._display_matrix
 
     def _converted(self, picture: av.VideoFrame, format: str) -> av.VideoFrame:
-        return picture.reformat(
-            width=self._width,
-            height=self._height,
-            format=format,
-            src_colorspace=_colour_matrix(picture),
-            dst_color_range=ColorRange.JPEG,
-            interpolation=Interpolation.BICUBIC | CAREFUL,
-            threads=1,
-        )
+        matrix = _colour_matrix(picture)
+        return _reformatted(picture, format, matrix, self._width, self._height)
 
     def _tone_mapped(
         self, picture: av.VideoFrame, signal: Signal, transparent: bool
@@ -79,16 +78,48 @@ def has_alpha(picture: av.VideoFrame) -> bool:
     return any(component.is_alpha for component in picture.format.components)
 
 
-def _colour_matrix(picture: av.VideoFrame) -> int | None:
-    """Untagged video is BT.709 when it is high definition and BT.601 below, as players assume.
+def rgb_of(part: av.VideoFrame, matrix: int) -> np.ndarray:
+    """A part of an upright picture as RGB uint8, by the `matrix` that `colour_matrix` tells."""
+    return _packed(_reformatted(part, "gbrp", matrix, part.width, part.height))
 
-    What goes beyond BT.709 is BT.2020.
+
+def colour_matrix(stored: int, height: int) -> int:
+    """The matrix of a picture so many pixels high, of which one is stored, or none is.
+
+    Untagged video is BT.709 when it is high definition and BT.601 below, as players assume.
     """
-    if picture.colorspace != _UNSPECIFIED or picture.format.is_rgb:
+    if stored != UNSPECIFIED:
+        return stored
+    return Colorspace.ITU709 if height >= _HD_HEIGHT else Colorspace.ITU601
+
+
+def _colour_matrix(picture: av.VideoFrame) -> int | None:
+    """None for RGB, which needs none. What is untagged and goes beyond BT.709 is BT.2020."""
+    if picture.format.is_rgb:
         return None
-    if signal_of(picture):
+    if picture.colorspace == UNSPECIFIED and signal_of(picture):
         return Colorspace.BT2020
-    return Colorspace.ITU709 if picture.height >= _HD_HEIGHT else Colorspace.ITU601
+    return colour_matrix(picture.colorspace, picture.height)
+
+
+def _reformatted(
+    picture: av.VideoFrame, format: str, matrix: int | None, width: int, height: int
+) -> av.VideoFrame:
+    return picture.reformat(
+        width=width,
+        height=height,
+        format=format,
+        src_colorspace=matrix,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.BICUBIC | CAREFUL,
+        threads=1,
+    )
+
+
+def _packed(planes: av.VideoFrame) -> np.ndarray:
+    # Straight to rgb24 the same numbers take three times as long: swscale's quick instructions
+    # work on planes.
+    return planes.reformat(format="rgb24", threads=1).to_ndarray()
 
 
 def _on_white(frame: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
 
 import av
 import numpy as np
@@ -26,16 +27,34 @@ from media.container import (
 )
 from media.deinterlace import deinterlaced
 from media.errors import unreadable
+from media.planar import BT709, Colours, Kept, Planar, colours_of, has_centred_colours
 from media.signature import read_signature
 from media.timeline import result_frames, round_half_up
 from media.upright import Upright
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
 
-__all__ = ["STILL_CRF", "VIDEO_CRF", "VideoWriter", "read_frames", "read_frames_at"]
+__all__ = [
+    "STILL_CRF",
+    "VIDEO_CRF",
+    "VideoWriter",
+    "read_frames",
+    "read_frames_at",
+    "read_planar_at",
+    "stored_colours",
+]
 
-# A picture of the source: when it begins (seconds from the first one) and how to get its RGB
-# frame. The last of a sequence has no frame: it says when everything ends.
-_Picture = tuple[Fraction, Callable[[], np.ndarray] | None]
+Frame = TypeVar("Frame", np.ndarray, Planar)
+# A picture of the source: when it begins (seconds from the first one) and how to get its frame.
+# The last of a sequence has no frame: it says when everything ends.
+_Picture = tuple[Fraction, Callable[[], Frame] | None]
+
+
+class _Kind(NamedTuple, Generic[Frame]):
+    """How frames of a kind are made: of what a stream decodes to, and of RGB."""
+
+    of_stream: Callable[[av.VideoStream], Callable[[av.VideoFrame], Frame]]
+    of_rgb: Callable[[np.ndarray], Frame]
+
 
 _HELD_BYTES = 100 * 1024**2
 _WORTH_SEEKING = 100
@@ -56,7 +75,7 @@ def read_frames(
 
     Raises MediaError: unreadable-media, unsupported-type, not-a-face-file.
     """
-    for frame in _frames(path, start, stop, fps or _native_rate(path)):
+    for frame in _frames(path, start, stop, fps or _native_rate(path), _rgb()):
         yield frame()
 
 
@@ -69,35 +88,71 @@ def read_frames_at(
     given in reverse. What turns or jumps among fewer frames than that is read only once.
     Raises IndexError for an index past the end, and as `read_frames` does.
     """
+    return _read_at(path, indices, fps, _rgb())
+
+
+def read_planar_at(
+    path: str | Path, indices: Sequence[int], fps: Fraction | None, colours: Colours
+) -> Iterator[Planar]:
+    """As `read_frames_at`, but planar, in `colours`.
+
+    What is stored in those stays as it is; all else is made of the RGB frame.
+    """
+    kind = _Kind(partial(Kept, colours=colours), partial(Planar.of_rgb, colours=colours))
+    return _read_at(path, indices, fps, kind)
+
+
+def stored_colours(path: str | Path) -> Colours:
+    """In which colours to read planar frames of a video, GIF or WebP, to keep what is stored.
+
+    BT.709 where its pictures must be converted anyway. Raises MediaError: as `read_frames`.
+    """
+    if read_signature(Path(path)).reader == "pillow":
+        return BT709
+    with open_media(path) as container:
+        stream = required_video_stream(container)
+        first = next(decoded(stream, good_packets(container, stream)), None)
+        if first is None or not Upright(stream).is_already(first):
+            return BT709
+        return colours_of(first, has_centred_colours(first)) or BT709
+
+
+def _rgb() -> _Kind[np.ndarray]:
+    return _Kind(Upright, np.asarray)
+
+
+def _read_at(
+    path: str | Path, indices: Sequence[int], fps: Fraction | None, kind: _Kind[Frame]
+) -> Iterator[Frame]:
     fps = fps or _native_rate(path)
     runs = list(_runs(indices))
     if len(runs) > 1:
         distinct = sorted(set(indices))
-        first = next(_read_forward(path, distinct[:1], fps))
+        first = next(_read_forward(path, distinct[:1], fps, kind))
         if len(distinct) * first.nbytes <= _HELD_BYTES:
             ascending = chain.from_iterable(
-                _read_forward(path, run, fps) for run in _runs(distinct)
+                _read_forward(path, run, fps, kind) for run in _runs(distinct)
             )
             held = dict(zip(distinct, ascending, strict=True))
             yield from (held[index] for index in indices)
             return
     for run in runs:
         if run[0] <= run[-1]:
-            yield from _read_forward(path, run, fps)
+            yield from _read_forward(path, run, fps, kind)
         else:
-            yield from _read_backward(path, run, fps)
+            yield from _read_backward(path, run, fps, kind)
 
 
 def _frames(
-    path: str | Path, start: int, stop: int | None, fps: Fraction
-) -> Iterator[Callable[[], np.ndarray]]:
+    path: str | Path, start: int, stop: int | None, fps: Fraction, kind: _Kind[Frame]
+) -> Iterator[Callable[[], Frame]]:
     """How to get each of the frames: one that is decoded but not asked for costs no colours.
 
     To be asked for before the next one is.
     """
     wanted = max(Fraction(0), (start - Fraction(1, 2)) / fps)
     tick, current = start, None
-    for time, picture in _pictures(path, wanted):
+    for time, picture in _pictures(path, wanted, kind):
         until = result_frames(time, fps) if picture is None else round_half_up(time * fps)
         while current and tick < until and (stop is None or tick < stop):
             yield current
@@ -107,8 +162,10 @@ def _frames(
         current = picture and cache(picture)
 
 
-def _read_forward(path: str | Path, indices: Sequence[int], fps: Fraction) -> Iterator[np.ndarray]:
-    frames = enumerate(_frames(path, indices[0], indices[-1] + 1, fps), start=indices[0])
+def _read_forward(
+    path: str | Path, indices: Sequence[int], fps: Fraction, kind: _Kind[Frame]
+) -> Iterator[Frame]:
+    frames = enumerate(_frames(path, indices[0], indices[-1] + 1, fps, kind), start=indices[0])
     number, frame = -1, None
     for index in indices:
         while number < index:
@@ -118,12 +175,14 @@ def _read_forward(path: str | Path, indices: Sequence[int], fps: Fraction) -> It
         yield frame()
 
 
-def _read_backward(path: str | Path, indices: Sequence[int], fps: Fraction) -> Iterator[np.ndarray]:
-    last = next(_read_forward(path, indices[:1], fps))
+def _read_backward(
+    path: str | Path, indices: Sequence[int], fps: Fraction, kind: _Kind[Frame]
+) -> Iterator[Frame]:
+    last = next(_read_forward(path, indices[:1], fps, kind))
     stretch = max(1, _HELD_BYTES // last.nbytes)
     for begin in range(0, len(indices), stretch):
         ascending = indices[begin : begin + stretch][::-1]
-        yield from list(_read_forward(path, ascending, fps))[::-1]
+        yield from list(_read_forward(path, ascending, fps, kind))[::-1]
 
 
 def _runs(indices: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -149,18 +208,18 @@ def _native_rate(path: str | Path) -> Fraction:
         return stream_rate(stream)
 
 
-def _pictures(path: str | Path, since: Fraction) -> Iterator[_Picture]:
+def _pictures(path: str | Path, since: Fraction, kind: _Kind[Frame]) -> Iterator[_Picture[Frame]]:
     """The pictures of a source, the first of them at or before `since` (seconds)."""
     if read_signature(Path(path)).reader == "pillow":
         times = animation_times(path)
         for time, image in read_animation(path, times):
-            yield time, partial(np.asarray, image)
+            yield time, partial(kind.of_rgb, image)
         yield times[-1], None
         return
     for lead in _LEADS:
         if lead is not None and since <= lead:
             continue
-        pictures = _decode(path, None if lead is None else since - lead)
+        pictures = _decode(path, None if lead is None else since - lead, kind)
         first = next(pictures)
         if lead is None or (first[1] is not None and first[0] <= since):
             yield first
@@ -168,10 +227,12 @@ def _pictures(path: str | Path, since: Fraction) -> Iterator[_Picture]:
             return
 
 
-def _decode(path: str | Path, seek_to: Fraction | None) -> Iterator[_Picture]:
+def _decode(
+    path: str | Path, seek_to: Fraction | None, kind: _Kind[Frame]
+) -> Iterator[_Picture[Frame]]:
     with open_media(path) as container:
         stream = required_video_stream(container)
-        origin, rate, upright = stream_start(stream), stream_rate(stream), Upright(stream)
+        origin, rate, made = stream_start(stream), stream_rate(stream), kind.of_stream(stream)
         # Places can only be counted from the first picture on when pictures are reordered.
         countable = not (has_order_only(stream) and stream.codec_context.has_b_frames)
         if seek_to is not None and countable:
@@ -195,7 +256,7 @@ def _decode(path: str | Path, seek_to: Fraction | None) -> Iterator[_Picture]:
 
         time = None
         for time, picture in deinterlaced(timed()):
-            yield time, partial(upright, picture)
+            yield time, partial(made, picture)
         if time is None and seek_to is None:
             raise unreadable("This video")
         yield end, None

@@ -10,10 +10,10 @@ from typing import Self
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+from av.video.reformatter import ColorRange
 
 from media.atomic import replacing
-from media.upright import CAREFUL
+from media.planar import BT709, Colours, Planar
 
 
 def _cpu() -> str:
@@ -38,7 +38,6 @@ _X264 = ":".join(
     (
         *([f"asm={_ASSEMBLY}"] if "avx512" in _cpu() else []),
         "chroma-qp-offset=-6",  # RGB amplifies chroma errors by up to 1.86
-        "chromaloc=1",  # chroma sits between the pixels: the mean of 2x2, right for plain readers
         "open-gop=0",
         "stitchable=1",
     )
@@ -46,12 +45,12 @@ _X264 = ":".join(
 
 
 class VideoWriter:
-    """H.264 yuv420p in MP4, BT.709 limited range, tagged as such. A context manager.
+    """H.264 yuv420p in MP4, limited range, tagged with its `colours`. A context manager.
 
-    `write` takes RGB uint8 frames (height, width, 3); an odd side grows by one repeated row or
-    column. Nothing lies under `path` until the block ends without an exception. The encoder's
-    settings depend on nothing but the arguments, so that segments written with the same ones
-    can be concatenated (`media.assemble.concatenate`), and the same frames give the same bytes.
+    An odd side grows by one repeated row or column. Nothing lies under `path` until the block ends
+    without an exception. The encoder's settings depend on nothing but the arguments, so that
+    segments written with the same ones can be concatenated (`media.assemble.concatenate`), and the
+    same frames give the same bytes.
     """
 
     def __init__(
@@ -62,12 +61,15 @@ class VideoWriter:
         fps: Fraction,
         crf: int = VIDEO_CRF,
         preset: str = _PRESET,
+        colours: Colours = BT709,
     ) -> None:
         self._path = Path(path)
-        self._shape = (height, width, 3)
-        self._padding = ((0, height % 2), (0, width % 2), (0, 0))
+        self._size = (width, height)
         self._fps = Fraction(fps)
-        self._options = {"crf": str(crf), "preset": preset, "x264-params": _X264}
+        self._colours = colours
+        # Colours made here are the mean of 2x2 pixels, right for plain readers, and lie between.
+        settings = f"{_X264}:chromaloc=1" if colours.centred else _X264
+        self._options = {"crf": str(crf), "preset": preset, "x264-params": settings}
         self._written = 0
 
     def __enter__(self) -> Self:
@@ -81,19 +83,19 @@ class VideoWriter:
             self._stack = stack.pop_all()
         return self
 
-    def write(self, frame: np.ndarray) -> None:
-        """Append one frame. Raises ValueError when it is not of the announced size."""
-        if frame.shape != self._shape or frame.dtype != np.uint8:
-            raise ValueError(f"A frame of {frame.shape} does not fit a video of {self._shape}.")
-        even = np.pad(frame, self._padding, mode="edge")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), "rgb24").reformat(
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=Interpolation.AREA | CAREFUL,
-            threads=1,
-        )
+    def write(self, frame: np.ndarray | Planar) -> None:
+        """Append one frame, planar or RGB uint8 (height, width, 3).
+
+        Raises ValueError when it is not of the announced size, or planar in other colours.
+        """
+        if not isinstance(frame, Planar):
+            if frame.dtype != np.uint8 or frame.shape[2:] != (3,):
+                raise ValueError(f"A frame must be RGB uint8, not {frame.dtype} {frame.shape}.")
+            frame = Planar.of_rgb(frame, self._colours)
+        if frame.size != self._size or frame.colours != self._colours:
+            raise ValueError(f"A frame of {frame.size} does not fit a video of {self._size}.")
+        picture = av.VideoFrame.from_ndarray(frame.levels, "yuv420p")
+        picture.color_range = ColorRange.MPEG
         picture.pts = self._written
         picture.time_base = 1 / self._fps
         self._container.mux(self._stream.encode(picture))
@@ -112,13 +114,13 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
 
     def _configure(self, context: av.VideoCodecContext) -> None:
-        height, width, _ = self._shape
+        width, height = self._size
         context.width = width + width % 2
         context.height = height + height % 2
         context.pix_fmt = "yuv420p"
         context.time_base = 1 / self._fps
         context.color_range = ColorRange.MPEG
-        context.colorspace = Colorspace.ITU709
-        context.color_primaries = ColorPrimaries.BT709
-        context.color_trc = ColorTrc.BT709
+        context.colorspace = self._colours.matrix
+        context.color_primaries = self._colours.primaries
+        context.color_trc = self._colours.transfer
         context.thread_count = _THREADS

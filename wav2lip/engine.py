@@ -49,6 +49,9 @@ class Engine(Protocol):
         clockwise, about its centre; without them all are upright. Without `blend` what is
         drawn ends with a hard edge, as the original's does. `moving` says that the
         mouth moves by itself in the frames, as in a video, so that engines take that out first.
+
+        A frame may be a part of a picture, with the box in its middle: an engine looks no farther
+        from that than the longer of its sides.
         """
         ...
 

@@ -14,10 +14,11 @@ from face_detection.persons import Person
 from jobs.options import Options
 from media.errors import NamedError
 from media.pictures import read_picture
+from media.planar import BT709, Colours, Planar
 from media.probe import MediaInfo
 from media.timeline import frames_shown, result_frames, round_half_up, source_indices
 from media.transform import Transform
-from media.video import read_frames, read_frames_at
+from media.video import read_frames, read_frames_at, read_planar_at, stored_colours
 
 STILL_FPS = Fraction(25)
 
@@ -90,6 +91,22 @@ class Source:
             return
         for frame in read_frames_at(self.path, indices, self.info.fps):
             yield self.transform.apply(frame)
+
+    def read_planar(self, indices: Sequence[int]) -> Iterator[Planar]:
+        """As `read`, in `colours`: what the options leave as it is stored stays so."""
+        if self.is_one_frame:
+            yield from repeat(Planar.of_rgb(self._only_frame), len(indices))
+        elif self.transform.is_identity:
+            yield from read_planar_at(self.path, indices, self.info.fps, self.colours)
+        else:
+            yield from map(Planar.of_rgb, self.read(indices))
+
+    @cached_property
+    def colours(self) -> Colours:
+        """What the numbers of planar frames mean, and those of the result."""
+        if self.is_one_frame or not self.transform.is_identity:
+            return BT709
+        return stored_colours(self.path)
 
     @cached_property
     def _only_frame(self) -> np.ndarray:

@@ -6,6 +6,7 @@ The tasks and the command line both call these, so that both make the same video
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ from media.badge import add_badge
 from media.certificate import Certificate
 from media.errors import NamedError
 from media.mixing import mix
+from media.planar import Planar
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
 from wav2lip.engine import Engine
 from wav2lip.leaning import grown
@@ -220,16 +222,16 @@ def render_segment(
     at = 0
     crf = STILL_CRF if source.is_one_frame else VIDEO_CRF
 
-    def write(frames: list[np.ndarray]) -> None:
+    def write(frames: list[Planar]) -> None:
         frames.reverse()
         while frames:  # one that is written makes room at once
             writer.write(add_badge(frames.pop(), source.options.badge))
 
     with (
-        VideoWriter(out_path, *source.size, order.fps, crf=crf) as writer,
+        VideoWriter(out_path, *source.size, order.fps, crf, colours=source.colours) as writer,
         behind(write) as hand_over,
     ):
-        for frames in ahead(_batches(source.read(indices), size)):
+        for frames in ahead(_batches(source.read_planar(indices), size)):
             if cancelled():
                 raise Cancelled
             now = slice(at, at + len(frames))
@@ -298,10 +300,10 @@ def _speak(
     order: Order,
     speaker: Person,
     engine: Engine,
-    frames: list[np.ndarray],
+    frames: list[Planar],
     indices: Sequence[int],
     drive: np.ndarray,
-) -> list[np.ndarray]:
+) -> list[Planar]:
     """`frames`, which are the source's at `indices`, with the speaker's mouth moved by `drive`."""
     options = order.source.options
     boxes = {
@@ -314,13 +316,37 @@ def _speak(
     if options.box is not None:
         pads = 0, 0, 0, 0
     places = grown(np.array(list(boxes.values())), rolls, pads)
-    shown = [frames[n] for n in boxes]
-    moving = not order.source.is_one_frame
-    moved = engine.render(shown, places, drive[list(boxes)], options.blend, rolls, moving)
+    windows = {
+        n: window
+        for n, place in zip(boxes, places, strict=True)
+        if (window := frames[n].around(*_looked_at(place))) is not None
+    }
+    if not windows:
+        return frames
+    inside = [at for at, n in enumerate(boxes) if n in windows]
+    corners = np.array([[*window[:2], *window[:2]] for window in windows.values()])
+    # Of a still everybody is given the same array, which engines look at once.
+    look = lru_cache(maxsize=None)(Planar.seen)
+    seen = [look(frames[n], window) for n, window in windows.items()]
+    moved = engine.render(
+        seen,
+        places[inside] - corners,
+        drive[list(windows)],
+        options.blend,
+        rolls[inside],
+        moving=not order.source.is_one_frame,
+    )
     result = list(frames)
-    for n, frame in zip(boxes, moved, strict=True):
-        result[n] = frame
+    for (n, window), before, after in zip(windows.items(), seen, moved, strict=True):
+        result[n] = frames[n].drawn(window, before, after)
     return result
+
+
+def _looked_at(place: np.ndarray) -> tuple[float, float, float, float]:
+    """The box around all that an engine looks at, however the face in `place` is turned."""
+    x1, y1, x2, y2 = place.tolist()
+    x, y, reach = (x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1)
+    return x - reach, y - reach, x + reach, y + reach
 
 
 def _fitting(source: Source, frames: int, into: int) -> int:
@@ -329,7 +355,7 @@ def _fitting(source: Source, frames: int, into: int) -> int:
     return max(1, min(frames, into // (3 * width * height)))
 
 
-def _batches(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+def _batches(frames: Iterable[Planar], size: int) -> Iterator[list[Planar]]:
     waiting = iter(frames)
     while batch := list(islice(waiting, size)):
         yield batch

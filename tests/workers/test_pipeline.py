@@ -85,6 +85,27 @@ def test_only_the_speakers_mouth_moves(prepare: Prepare, pair: Path, tmp_path: P
     assert 10 * np.log10(255**2 / difference.mean()) >= 40
 
 
+def test_what_nobody_draws_on_stays_as_it_was_stored(
+    prepare: Prepare, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "VIDEO_CRF", 0)  # the encoder adds nothing of its own
+    order = prepare(opened(film, badge="none"), 1)
+    rendered(order, tmp_path / "out.mp4")
+    before, after = (
+        list(opened(path).read_planar(range(15))) for path in (film, tmp_path / "out.mp4")
+    )
+    faces = [order.box(order.persons[0], frame) for frame in range(15)]
+    for a, b, face in zip(before, after, faces, strict=True):
+        assert face
+        rows, columns = np.nonzero(a.levels[:300] != b.levels[:300])
+        assert len(rows) > 500
+        assert face[1] <= rows.min()
+        assert rows.max() <= face[3]
+        assert face[0] <= columns.min()
+        assert columns.max() <= face[2]
+        assert (a.levels[300:] != b.levels[300:]).mean() < 0.1
+
+
 def test_two_people_take_turns_and_rest_meanwhile(
     prepare: Prepare, pair: Path, tmp_path: Path
 ) -> None:
