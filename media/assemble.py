@@ -14,10 +14,13 @@ from media.atomic import replacing
 from media.container import good_packets, open_media, time_base, video_stream
 from media.errors import unreadable
 from media.mixing import RATE, stereo_blocks
+from media.sound import sound_channels
 from media.timeline import round_half_up
 
 SYNTHETIC_MARK = "AI-generated lip movement, made with Mouth Animation"
-_SOUND_BITS_PER_SECOND = 192_000
+# Of mono and stereo: at these a voice keeps the same 41 to 46 dB above what the coder adds.
+_SOUND_BITS_PER_SECOND = {1: 128_000, 2: 192_000}
+_LAYOUTS = {1: "mono", 2: "stereo"}
 _Timed = tuple[float, av.Packet]
 
 
@@ -31,9 +34,10 @@ def concatenate(
 ) -> None:
     """Join segments written by `VideoWriter` with the same arguments; the video is copied.
 
-    The sound becomes AAC, cut or filled with silence to exactly frames / fps seconds. The file
-    starts with its index (it plays while it loads) and its comment marks it as synthetic, unless
-    `metadata` brings a comment of its own. Nothing lies under `out_path` until all is written.
+    The sound becomes AAC, mono or stereo as it is, cut or filled with silence to exactly
+    frames / fps seconds. The file starts with its index (it plays while it loads) and its comment
+    marks it as synthetic, unless `metadata` brings a comment of its own. Nothing lies under
+    `out_path` until all is written.
 
     Raises MediaError: unreadable-media for a broken segment or sound. Raises ValueError when
     the segments do not hold `frames` frames in all, or were not written alike.
@@ -47,8 +51,9 @@ def concatenate(
             video = output.add_stream_from_template(_segment_stream(first))
         streams = [_video_packets(segment_paths, video, Fraction(fps), frames)]
         if sound_path is not None:
-            sound = output.add_stream("aac", rate=RATE, layout="stereo")
-            sound.bit_rate = _SOUND_BITS_PER_SECOND
+            channels = sound_channels(sound_path)
+            sound = output.add_stream("aac", rate=RATE, layout=_LAYOUTS[channels])
+            sound.bit_rate = _SOUND_BITS_PER_SECOND[channels]
             samples = round_half_up(frames / Fraction(fps) * RATE)
             streams.append(_sound_packets(sound_path, sound, samples))
         for _, packet in heapq.merge(*streams, key=lambda timed: timed[0]):
@@ -80,15 +85,17 @@ def _video_packets(
 
 
 def _sound_packets(path: str | Path, sound: av.AudioStream, samples: int) -> Iterator[_Timed]:
-    for frame in chain(_sound_frames(path, samples), [None]):
+    channels = sound.layout.nb_channels
+    for frame in chain(_sound_frames(path, samples, channels), [None]):
         for packet in sound.encode(frame):
             yield (packet.dts or 0) / RATE, packet
 
 
-def _sound_frames(path: str | Path, samples: int) -> Iterator[av.AudioFrame]:
-    written = 0
+def _sound_frames(path: str | Path, samples: int, channels: int) -> Iterator[av.AudioFrame]:
+    written, layout = 0, _LAYOUTS[channels]
     for block in stereo_blocks(path, samples):
-        frame = av.AudioFrame.from_ndarray(block.T.copy(), format="fltp", layout="stereo")
+        planes = block.T[:channels].copy()
+        frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
         frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), written
         written += len(block)
         yield frame

@@ -40,11 +40,12 @@ def mix(
     out_path: str | Path,
     soundtrack_gain: float = SOUNDTRACK_GAIN,
 ) -> None:
-    """Write one WAV, 48 kHz stereo, exactly `duration` seconds long to the sample.
+    """Write one WAV, 48 kHz, exactly `duration` seconds long to the sample.
 
-    Each voice is (path, start in seconds, gain in decibels). The soundtrack of the source, when
-    given, lies under the voices, changed by `soundtrack_gain` decibels, and as far from the picture
-    as in the source, also after a gap. Where the sum would clip, the whole is made quieter instead.
+    It is mono where left and right would be the same, else stereo. Each voice is (path, start in
+    seconds, gain in decibels). The soundtrack of the source, when given, lies under the voices,
+    changed by `soundtrack_gain` decibels, and as far from the picture as in the source, also after
+    a gap. Where the sum would clip, the whole is made quieter instead.
 
     Raises MediaError as `media.sound.read_sound`.
     """
@@ -56,14 +57,18 @@ def mix(
         delay = soundtrack_delay(soundtrack)
         timed = partial(stereo_blocks, soundtrack, total, delay, gaps=True)
         tracks.append((timed, soundtrack_gain))
-    peak = max((np.abs(block).max() for block in _mixed(tracks)), default=0.0)
-    scale = 32767 / max(1.0, float(peak))
+    peak, channels = 0.0, 1
+    for block in _mixed(tracks):
+        peak = max(peak, float(np.abs(block).max()))
+        if (block[:, 0] != block[:, 1]).any():
+            channels = 2
+    scale = 32767 / max(1.0, peak)
     with replacing(out_path) as unfinished, wave.open(str(unfinished), "wb") as file:
-        file.setnchannels(2)
+        file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(RATE)
         for block in _mixed(tracks):
-            file.writeframes(np.rint(block * scale).astype("<i2").tobytes())
+            file.writeframes(np.rint(block[:, :channels] * scale).astype("<i2").tobytes())
 
 
 def stereo_blocks(

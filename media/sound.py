@@ -81,6 +81,12 @@ def check_voice(path: str | Path) -> None:
         )
 
 
+def sound_channels(path: str | Path) -> int:
+    """How many channels `sound_blocks` gives at first, 1 or 2. Raises MediaError as it does."""
+    with _open_sound(path) as (_, track):
+        return min(track.layout.nb_channels, 2)
+
+
 def soundtrack_delay(path: str | Path) -> Fraction:
     """Seconds from the first picture of a video to the start of its sound; negative: before.
 

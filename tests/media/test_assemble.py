@@ -10,7 +10,7 @@ import skimage.data
 from media.assemble import SYNTHETIC_MARK, concatenate
 from media.errors import MediaError
 from media.probe import probe
-from media.sound import read_sound
+from media.sound import read_sound, sound_blocks
 from media.video import STILL_CRF, VideoWriter, read_frames
 
 
@@ -138,6 +138,19 @@ def test_the_sound_stays_where_it_was(tmp_path, write_media, tone):
     concatenate([segment], voice, tmp_path / "result.mp4", Fraction(25), 25)
     begins = np.flatnonzero(np.abs(read_sound(tmp_path / "result.mp4", 48000)) > 0.2)[0]
     assert begins == pytest.approx(24000, abs=48)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_voice_has_as_many_channels_as_before(channels, tmp_path, write_media, tone):
+    sound = np.stack([tone(1, hertz=440 * n)[0] for n in range(1, channels + 1)])
+    voice = write_media(tmp_path / "voice.flac", sound=sound, sound_codec="flac")
+    segment = write_segment(tmp_path / "a.mp4", moving(25))
+    concatenate([segment], voice, tmp_path / "result.mp4", Fraction(25), 25)
+    blocks = list(sound_blocks(tmp_path / "result.mp4", 48000))
+    heard = np.concatenate(blocks, axis=1)[:, :48000]
+    assert [int(np.abs(np.fft.rfft(channel)).argmax()) for channel in heard] == [440, 880][
+        :channels
+    ]
 
 
 def test_the_index_comes_first_and_the_mark_is_in_the_file(tmp_path):

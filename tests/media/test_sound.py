@@ -32,11 +32,11 @@ def loudness(samples: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
-def stereo(path) -> np.ndarray:
+def samples_of(path, channels: int = 1) -> np.ndarray:
     with wave.open(str(path)) as file:
-        assert (file.getframerate(), file.getnchannels()) == (48000, 2)
+        assert (file.getframerate(), file.getnchannels()) == (48000, channels)
         data = file.readframes(file.getnframes())
-    return np.frombuffer(data, "<i2").reshape(-1, 2) / 32767
+    return np.frombuffer(data, "<i2").reshape(-1, channels) / 32767
 
 
 def test_sound_is_mono_at_the_rate_asked_for(voice):
@@ -118,14 +118,26 @@ def test_the_sound_of_a_film_is_a_voice(tmp_path, write_media, numbered, tone):
 
 def test_one_voice_comes_out_as_it_went_in(voice, tmp_path, tone):
     mix([(voice, 0, 0.0)], None, Fraction(1), tmp_path / "mix.wav")
-    mixed = stereo(tmp_path / "mix.wav")
-    assert np.abs(mixed - tone(1, channels=2).T).max() < 2 / 32767
+    mixed = samples_of(tmp_path / "mix.wav")
+    assert np.abs(mixed - tone(1).T).max() < 2 / 32767
+
+
+def test_two_channels_stay_two_and_two_of_the_same_become_one(tmp_path, write_media, tone):
+    left, right = tone(1, hertz=440), tone(1, hertz=660)
+    for name, sound, channels in (
+        ("both.flac", np.concatenate([left, right]), 2),
+        ("same.flac", np.concatenate([left, left]), 1),
+    ):
+        path = write_media(tmp_path / name, sound=sound, sound_codec="flac")
+        mix([(path, 0, 0.0)], None, Fraction(1), tmp_path / "mix.wav")
+        mixed = samples_of(tmp_path / "mix.wav", channels)
+        assert np.abs(mixed - sound[:channels].T).max() < 2 / 32767
 
 
 @pytest.mark.parametrize("seconds", [Fraction(1, 2), Fraction(1001, 300), Fraction(7, 3)])
 def test_a_mix_is_as_long_as_asked(seconds, voice, tmp_path):
     mix([(voice, 0, 0.0)], None, seconds, tmp_path / "mix.wav")
-    mixed = stereo(tmp_path / "mix.wav")
+    mixed = samples_of(tmp_path / "mix.wav")
     assert len(mixed) == round(seconds * 48000)
     assert not mixed[48000:].any()
 
@@ -133,7 +145,7 @@ def test_a_mix_is_as_long_as_asked(seconds, voice, tmp_path):
 def test_voices_start_when_they_should(voice, tmp_path, tone, write_media):
     other = write_media(tmp_path / "b.wav", sound=tone(0.5, level=0.25), sound_codec="pcm_s16le")
     mix([(voice, 0, 0.0), (other, Fraction(3, 2), -6.0)], None, Fraction(3), tmp_path / "mix.wav")
-    mixed = stereo(tmp_path / "mix.wav")[:, 0]
+    mixed = samples_of(tmp_path / "mix.wav")[:, 0]
     assert mixed[:48000].max() == pytest.approx(0.5, abs=0.001)
     assert not mixed[48000:72000].any()
     assert mixed[72000:96000].max() == pytest.approx(0.25 * 10 ** (-6 / 20), abs=0.001)
@@ -143,7 +155,7 @@ def test_voices_start_when_they_should(voice, tmp_path, tone, write_media):
 def test_loud_voices_are_made_quieter_instead_of_clipped(tmp_path, tone, write_media):
     loud = write_media(tmp_path / "loud.wav", sound=tone(1, level=0.9), sound_codec="pcm_s16le")
     mix([(loud, 0, 0.0), (loud, 0, 6.0)], None, Fraction(1), tmp_path / "mix.wav")
-    mixed = stereo(tmp_path / "mix.wav")[:, 0]
+    mixed = samples_of(tmp_path / "mix.wav")[:, 0]
     assert mixed.max() == pytest.approx(1.0, abs=0.001)
     assert np.abs(mixed - tone(1, level=1.0)[0]).max() < 0.001
 
@@ -156,13 +168,13 @@ def test_the_soundtrack_stays_under_the_voice(voice, tmp_path, write_media, numb
         sound_codec="flac",
     )
     mix([(voice, 0, 0.0)], film, Fraction(3), tmp_path / "mix.wav")
-    mixed = stereo(tmp_path / "mix.wav")[:, 0]
+    mixed = samples_of(tmp_path / "mix.wav")[:, 0]
     assert loudness(mixed[48000:96000]) == pytest.approx(0.2 / np.sqrt(2), rel=0.02)
     spectrum = np.abs(np.fft.rfft(mixed[:48000]))
     assert set(np.argsort(spectrum)[-2:]) == {440, 1000}
     assert not mixed[97000:].any()
     mix([(voice, 0, 0.0)], film, Fraction(3), tmp_path / "mix.wav", soundtrack_gain=0.0)
-    louder = stereo(tmp_path / "mix.wav")[:, 0]
+    louder = samples_of(tmp_path / "mix.wav")[:, 0]
     assert loudness(louder[48000:96000]) == pytest.approx(0.4 / np.sqrt(2), rel=0.02)
 
 
@@ -210,7 +222,7 @@ def test_a_soundtrack_keeps_its_distance_from_the_picture(
     click = np.concatenate([np.zeros((1, 12000), np.float32), tone(1)], axis=1)
     path = write_film(*film, [click], picture_from, sound_from)
     mix([], path, Fraction(2), tmp_path / "mix.wav")
-    begins = np.flatnonzero(np.abs(stereo(tmp_path / "mix.wav")[:, 0]) > 0.05)[0]
+    begins = np.flatnonzero(np.abs(samples_of(tmp_path / "mix.wav")[:, 0]) > 0.05)[0]
     assert begins == pytest.approx(12000 + (sound_from - picture_from) * 48000, abs=96)
 
 
@@ -230,7 +242,7 @@ def test_a_soundtrack_goes_on_at_its_time_after_a_gap(name, codec, numbered, ton
                 output.mux(track.encode(frame))
         output.mux(track.encode(None))
     mix([], tmp_path / name, Fraction(2), tmp_path / "mix.wav", soundtrack_gain=0.0)
-    loud = [loudness(part) > 0.1 for part in np.split(stereo(tmp_path / "mix.wav")[:, 0], 40)]
+    loud = [loudness(part) > 0.1 for part in np.split(samples_of(tmp_path / "mix.wav")[:, 0], 40)]
     known = [n for n in range(40) if n % 10 not in (0, 9)]  # beside an edge it is between
     assert [loud[n] for n in known] == [n // 10 in (0, 2) for n in known]
 
