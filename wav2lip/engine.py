@@ -50,8 +50,8 @@ class Engine(Protocol):
         drawn ends with a hard edge, as the original's does. `moving` says that the
         mouth moves by itself in the frames, as in a video, so that engines take that out first.
 
-        A frame may be a part of a picture, with the box in its middle: an engine looks no farther
-        from that than the longer of its sides.
+        Two threads may call this at once. A frame may be a part of a picture, with the box in its
+        middle: an engine looks no farther from that than the longer of its sides.
         """
         ...
 

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 import numpy as np
@@ -39,6 +40,7 @@ class Wav2LipEngine:
         self._generator = generator
         self._batch_size = batch_size or (BATCH_SIZE if self.device == "cpu" else DEVICE_BATCH_SIZE)
         self._stills: OrderedDict[bytes, list[Tensor]] = OrderedDict()
+        self._looking = Lock()
 
     @classmethod
     def from_checkpoint(
@@ -97,15 +99,16 @@ class Wav2LipEngine:
         """Drawn faces (96, 96, 3) one by one, made in batches that halve when memory runs out."""
         done = 0
         while done < len(faces):
-            batch = slice(done, done + self._batch_size)
+            size = self._batch_size
+            batch = slice(done, done + size)
             try:
                 drawn = self._draw_batch(faces[batch], mel[batch], lower)
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     raise
-                if self._batch_size == 1:
+                if size == 1:
                     raise _too_little_memory() from error
-                self._batch_size //= 2
+                self._batch_size = min(self._batch_size, size // 2)
                 continue
             yield from drawn
             done += len(drawn)
@@ -129,12 +132,14 @@ class Wav2LipEngine:
         look = faces[0].tobytes()
         if any(face.tobytes() != look for face in faces[1:]):
             return self._generator.encode(_inputs(faces))
-        if look not in self._stills:
-            self._stills[look] = self._generator.encode(_inputs(faces[:1]))
-            if len(self._stills) > STILLS:
-                self._stills.popitem(last=False)
-        self._stills.move_to_end(look)
-        return [each[[0] * len(faces)] for each in self._stills[look]]
+        with self._looking:
+            if look not in self._stills:
+                self._stills[look] = self._generator.encode(_inputs(faces[:1]))
+                if len(self._stills) > STILLS:
+                    self._stills.popitem(last=False)
+            self._stills.move_to_end(look)
+            known = self._stills[look]
+        return [each[[0] * len(faces)] for each in known]
 
 
 def _inputs(faces: Sequence[Frame]) -> Tensor:

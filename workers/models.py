@@ -2,13 +2,13 @@
 
 import ctypes
 import gc
-import os
 import sys
 from functools import lru_cache
 
 import wav2lip
 from face_detection.detectors import Detector, default_detector, load_detector
 from wav2lip.engine import Engine
+from workers import cores
 from workers.order import Source
 
 
@@ -37,7 +37,7 @@ def engine_loaded() -> bool:
 
 @lru_cache(maxsize=2)
 def _engine(name: str, batch_size: int | None, precision: str) -> Engine:
-    _use_all_cores()
+    cores.use_all()
     _keep_opencv_to_one_thread()
     _give_back_memory()
     engine = wav2lip.load(name, batch_size=batch_size, precision=precision)
@@ -51,20 +51,6 @@ def _detector(name: str, still: bool, batch_size: int | None) -> Detector:
     detector = load_detector(name, still=still, batch_size=batch_size)
     _spare_the_garbage_collector()
     return detector
-
-
-def _use_all_cores() -> None:
-    """One engine process has the machine to itself, unless OMP_NUM_THREADS says how much of it.
-
-    The cores it may use may be fewer than the machine's.
-    """
-    # torch's threads else spin while they wait for each other, on cores that decode and encode.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if "OMP_NUM_THREADS" in os.environ:
-        return
-    import torch
-
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 
 def _keep_opencv_to_one_thread() -> None:

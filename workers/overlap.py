@@ -1,15 +1,18 @@
-"""Reading ahead and writing behind: the machine's cores work on three batches at the same time.
+"""Reading ahead, drawing beside, writing behind: the machine's cores work on several batches at the
+same time.
 
-Decoding, the networks and encoding are all outside Python, and so threads are enough. Each stage
+Decoding, the networks and encoding are all outside Python, and so threads are enough. Each thread
 has one thing in hand, which bounds what is in memory.
 """
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:
@@ -22,6 +25,23 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
         while (item := coming.result()) is not None:
             coming = reader.submit(next, items, None)
             yield item
+
+
+def beside(
+    work: Callable[[T], Made], items: Iterable[T], threads: int, begin: Callable[[], None]
+) -> Iterator[Made]:
+    """What `work` makes of each item, in order, of so many at the same time.
+
+    Every thread calls `begin` before anything else. What `work` raises is raised in its place.
+    """
+    with ThreadPoolExecutor(threads, "beside", initializer=begin) as workers:
+        coming: deque[Future[Made]] = deque()
+        for item in items:
+            coming.append(workers.submit(work, item))
+            if len(coming) == threads:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 @contextmanager

@@ -32,12 +32,12 @@ from media.planar import Planar
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
 from wav2lip.engine import Engine
 from wav2lip.leaning import grown
-from workers import speech
+from workers import cores, speech
 from workers.order import Order, Source, plan
-from workers.overlap import ahead, behind
+from workers.overlap import ahead, behind, beside
 
-# Frames that are worked on together; between two batches a cancelled job is let go. While one batch
-# is worked on, the next is read and the last one written: all three are in memory.
+# Frames that are worked on together; between two batches a cancelled job is let go. While two
+# batches are worked on, the next is read and the last one written: all four are in memory.
 BATCH_FRAMES = 16
 BATCH_BYTES = 32 * 1024**2
 # Faces are followed through more frames than are drawn at once; nothing else is held meanwhile.
@@ -219,7 +219,6 @@ def render_segment(
     speakers = order.speakers
     drives = [speech.drive(order, speaker, engine, start, stop) for speaker in speakers]
     size = _fitting(source, source.options.wav2lip_batch_size or BATCH_FRAMES, BATCH_BYTES)
-    at = 0
     crf = STILL_CRF if source.is_one_frame else VIDEO_CRF
 
     def write(frames: list[Planar]) -> None:
@@ -227,19 +226,29 @@ def render_segment(
         while frames:  # one that is written makes room at once
             writer.write(add_badge(frames.pop(), source.options.badge))
 
+    def batches() -> Iterator[tuple[slice, list[Planar]]]:
+        at = 0
+        for frames in _batches(source.read_planar(indices), size):
+            yield slice(at, at + len(frames)), frames
+            at += len(frames)
+
+    def draw(batch: tuple[slice, list[Planar]]) -> list[Planar]:
+        now, frames = batch
+        for speaker, drive in zip(speakers, drives, strict=True):
+            frames = _speak(order, speaker, engine, frames, indices[now], drive[now])
+        return frames
+
     with (
         VideoWriter(out_path, *source.size, order.fps, crf, colours=source.colours) as writer,
         behind(write) as hand_over,
+        cores.halved(engine.device) as (threads, begin),
     ):
-        for frames in ahead(_batches(source.read_planar(indices), size)):
+        for frames in beside(draw, ahead(batches()), threads, begin):
             if cancelled():
                 raise Cancelled
-            now = slice(at, at + len(frames))
-            for speaker, drive in zip(speakers, drives, strict=True):
-                frames = _speak(order, speaker, engine, frames, indices[now], drive[now])
+            shown = len(frames)
             hand_over(frames)
-            at = now.stop
-            progress(now.stop - now.start)
+            progress(shown)
 
 
 def stitch(

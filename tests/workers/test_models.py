@@ -1,14 +1,12 @@
 """Networks that are kept for the next job."""
 
 import gc
-import os
 import shutil
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 import checkpoints
 from workers import models
@@ -39,20 +37,3 @@ def test_what_gives_way_to_other_weights_is_freed_without_a_collection(tmp_path:
         assert first() is None
     finally:
         gc.enable()
-
-
-def test_all_cores_are_used_unless_the_environment_says_how_many(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    before, cores = torch.get_num_threads(), len(os.sched_getaffinity(0))
-    try:
-        torch.set_num_threads(cores + 1)
-        monkeypatch.setenv("OMP_NUM_THREADS", str(cores + 1))
-        models._use_all_cores()
-        assert torch.get_num_threads() == cores + 1
-
-        monkeypatch.delenv("OMP_NUM_THREADS")
-        models._use_all_cores()
-        assert torch.get_num_threads() == cores
-    finally:
-        torch.set_num_threads(before)

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from workers.overlap import ahead, behind
+from workers.overlap import ahead, behind, beside
 
 
 def test_the_next_is_made_while_one_is_worked_on_and_no_more() -> None:
@@ -43,6 +43,52 @@ def test_who_stops_early_leaves_no_thread_behind() -> None:
     with closing(ahead(iter(range(100)))) as coming:
         assert next(coming) == 0
     assert threading.active_count() == before
+
+
+def nothing() -> None:
+    """What a thread begins with."""
+
+
+def test_two_are_worked_on_at_the_same_time_and_come_in_order() -> None:
+    both = threading.Barrier(2, timeout=10)
+    taken: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(6):
+            taken.append(number)
+            yield number
+
+    def work(number: int) -> int:
+        both.wait()  # of one thread, this would be the end
+        return 10 * number
+
+    done = beside(work, numbers(), 2, nothing)
+    assert next(done) == 0
+    assert taken == [0, 1]
+    assert list(done) == [10, 20, 30, 40, 50]
+
+
+def test_every_thread_begins_as_it_is_told_to() -> None:
+    here = threading.local()
+
+    def begin() -> None:
+        here.ready = True
+
+    assert list(beside(lambda item: (item, here.ready), range(4), 2, begin)) == [
+        (item, True) for item in range(4)
+    ]
+
+
+def test_what_work_raises_comes_where_its_result_would_have_come() -> None:
+    def work(number: int) -> int:
+        if number == 1:
+            raise OSError("out of order")
+        return number
+
+    done = beside(work, range(5), 2, nothing)
+    assert next(done) == 0
+    with pytest.raises(OSError, match="out of order"):
+        next(done)
 
 
 def test_all_is_written_in_order_by_another_thread() -> None:
