@@ -207,8 +207,11 @@ def render_segment(
     engine: Engine,
     progress: Progress = _silent,
     cancelled: Callable[[], bool] = _wanted,
+    shown: Iterator[Planar] | None = None,
 ) -> None:
     """Write the result frames start..stop, without sound, to `out_path`.
+
+    `shown` are the source's frames that are to be seen in them, if somebody reads them already.
 
     The mouths of all who speak are drawn in every frame, at rest in their pauses: the step from a
     drawn mouth to the one that was there would show. A frame in which a speaker is out of sight
@@ -228,7 +231,7 @@ def render_segment(
 
     def batches() -> Iterator[tuple[slice, list[Planar]]]:
         at = 0
-        for frames in _batches(source.read_planar(indices), size):
+        for frames in _batches(shown or source.read_planar(indices), size):
             yield slice(at, at + len(frames)), frames
             at += len(frames)
 
@@ -246,9 +249,9 @@ def render_segment(
         for frames in beside(draw, ahead(batches()), threads, begin):
             if cancelled():
                 raise Cancelled
-            shown = len(frames)
+            count = len(frames)
             hand_over(frames)
-            progress(shown)
+            progress(count)
 
 
 def stitch(
@@ -299,9 +302,12 @@ def animate(
     """All of an order in one go, in the segments in which a job does it."""
     with TemporaryDirectory(dir=out_path.parent, prefix=".mouth-") as folder:
         segments = []
+        # To begin in the middle of a video is to decode it from the last whole picture before that.
+        frames = order.source.read_planar(order.indices(0, order.frames))
         for start, stop in plan(order.frames, order.fps, segment_seconds):
             segments.append(Path(folder) / f"{start}.mp4")
-            render_segment(order, start, stop, segments[-1], engine, progress)
+            shown = islice(frames, stop - start)
+            render_segment(order, start, stop, segments[-1], engine, progress, shown=shown)
         stitch(order, segments, out_path, certificate)
 
 
