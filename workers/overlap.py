@@ -6,7 +6,7 @@ has one thing in hand, which bounds what is in memory.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -15,7 +15,7 @@ T = TypeVar("T")
 Made = TypeVar("Made")
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
+def ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """`items`, none of which may be None, each made while the one before it is worked on.
 
     What they raise is raised in its place. Closed early, it waits for the one being made.

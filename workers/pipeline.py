@@ -4,6 +4,7 @@ The tasks and the command line both call these, so that both make the same video
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -245,8 +246,9 @@ def render_segment(
         VideoWriter(out_path, *source.size, order.fps, crf, colours=source.colours) as writer,
         behind(write) as hand_over,
         cores.halved(engine.device) as (threads, begin),
+        closing(ahead(batches())) as coming,
     ):
-        for frames in beside(draw, ahead(batches()), threads, begin):
+        for frames in beside(draw, coming, threads, begin):
             if cancelled():
                 raise Cancelled
             count = len(frames)

@@ -1,8 +1,10 @@
 """Real steps on real material: dlib's detector, the shipped engine, H.264 and AAC."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from media.probe import content_hash, probe
 from media.sound import sound_duration
 from media.video import read_frames
 from media.video_writer import VideoWriter
+from wav2lip.engine import Engine
 from workers import pipeline
 from workers.models import detector_for, engine_for
 from workers.order import Order, Source, Voice
@@ -204,6 +207,35 @@ def test_a_cancelled_render_leaves_no_file(prepare: Prepare, film: Path, tmp_pat
         pipeline.render_segment(
             order, 0, 15, tmp_path / "out.mp4", engine_for(order.source), cancelled=lambda: True
         )
+    assert list(tmp_path.iterdir()) == []
+
+
+class Failing:
+    """An engine that fails in its second batch."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._calls = count(1)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def render(self, *given: Any, **options: Any) -> list[np.ndarray]:
+        if next(self._calls) == 2:
+            raise RuntimeError("out of order")
+        return self._engine.render(*given, **options)
+
+
+def test_a_failed_render_leaves_no_file_and_no_thread(
+    prepare: Prepare, film: Path, tmp_path: Path
+) -> None:
+    order = prepare(opened(film, box=(80, 60, 200, 220), wav2lip_batch_size=2), 1)
+    before = threading.active_count()
+    engine = Failing(engine_for(order.source))
+    with pytest.raises(RuntimeError) as kept:
+        pipeline.render_segment(order, 0, 15, tmp_path / "out.mp4", engine)
+    assert threading.active_count() == before  # although the error is kept, and all that led to it
+    assert str(kept.value) == "out of order"
     assert list(tmp_path.iterdir()) == []
 
 
