@@ -18,10 +18,13 @@ from wav2lip import precision
 def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
     frames = round(seconds * material.FPS)
     plain = networks.generator()
-    mean, largest = precision.error(
-        precision.fastest(plain, "cpu"), precision.fastest(plain, "cpu", "fp32")
-    )
-    yield Row("generator against fp32", note=f"mean {mean:.2f}, most {largest:.2f} levels of 255")
+    exact = precision.fastest(plain, "cpu", "fp32")
+    for kind in ("half", "auto"):
+        fast = precision.fastest(plain, "cpu", kind)
+        mean, largest = precision.error(fast, exact)
+        name = str(fast.dtype).removeprefix("torch.")
+        note = f"mean {mean:.2f}, most {largest:.2f} levels of 255"
+        yield Row(f"generator {name} ({kind}) against fp32", note=note)
     moving = list(material.moving(640, 480, frames))
     every = DlibDetector().detect(moving)
     for stride in (STRIDE, LONG_STRIDE):

@@ -98,7 +98,7 @@ def _generator() -> Iterator[Row]:
 def _ways() -> list[tuple[str, Precision]]:
     """Devices and precisions that there are here."""
     extra = find_spec("openvino") is not None
-    ways = [("cpu", each) for each in PRECISIONS if each != "int8" or extra]
+    ways = [("cpu", each) for each in PRECISIONS if each != "auto" and (each != "int8" or extra)]
     device = best_device()
     return ways if device == "cpu" else [*ways, (device, "auto")]
 

@@ -62,7 +62,7 @@ COUNTED = "People are counted in them, as by `mouth faces --seconds {}`."
 @click.option(
     "--precision",
     metavar="HOW",
-    help="auto (as fast as within a level or two, the default), fp32 (exact), int8 (faster yet).",
+    help="auto (as fast as it can, the default), half (within a level or two), fp32 (exact), int8.",
 )
 @changes_source
 def animate(

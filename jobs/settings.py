@@ -98,7 +98,7 @@ class Settings:
     signing_key: str = _setting("", "The key of SIGNING_CERTIFICATE, a PEM file.")
     precision: str = _setting(
         "auto",
-        "auto: as fast as this machine can, within a level or two; fp32: exactly; int8: faster.",
+        "auto: as fast as it can; half: within a level or two; fp32: exactly; int8: in eight bits.",
     )
     secret_key: str = _setting(
         "",

@@ -12,7 +12,7 @@ from media.errors import NamedError
 
 Frame = NDArray[np.uint8]  # RGB (height, width, 3)
 Pads = tuple[int, int, int, int]  # top, bottom, left, right, in source pixels
-Precision = Literal["auto", "fp32", "int8"]
+Precision = Literal["auto", "half", "fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
@@ -65,9 +65,10 @@ def load(
     """The engine for a checkpoint of the manifest, or for a file of weights, ready to use.
 
     `device` is torch's ("cpu", "cuda", "mps"); the best one when not given. With the precision
-    "fp32" nothing is rounded for the sake of speed; "auto" draws the same within a level or two.
-    "int8" is quicker still on a processor, within some levels, for weights of the architecture
-    wav2lip, and "auto" for all others. Raises NamedError `checkpoint-missing`,
+    "fp32" nothing is rounded for the sake of speed; "half" draws the same within a level or two;
+    "int8", on a processor, within a level or four, for weights of the architecture wav2lip, and all
+    others as "half". "auto" is "int8" where its extra is installed, the processor is quick at it
+    and the weights bear it, and else "half". Raises NamedError `checkpoint-missing`,
     `checkpoint-corrupt`, `openvino-missing`, or `bad-option` for a precision that there is not.
     """
     if precision not in PRECISIONS:

@@ -14,7 +14,8 @@ _GPUS = Path("/proc/driver/nvidia/gpus")
 def device(precision: str) -> str:
     """Such as "AMD EPYC 9655, 8 threads, bfloat16" or "NVIDIA H200, float16".
 
-    The precision is told once an engine is loaded; "auto" is the fastest there is.
+    The precision is told once an engine is loaded; "auto" is the fastest there is. Where the
+    paper's network may be drawn in eight bits, that follows: all others are not.
     """
     models = sys.modules.get("workers.models")
     if models and models.engine_loaded():
@@ -25,12 +26,12 @@ def device(precision: str) -> str:
 def _known(precision: str) -> str:
     import torch
 
-    from wav2lip.precision import best_device, working_dtype
+    from wav2lip.precision import best_device, in_eight_bits, working_dtype
 
     where = best_device()
     name = torch.cuda.get_device_name() if where == "cuda" else _cpu() if where == "cpu" else where
     numbers = str(working_dtype(where, precision)).removeprefix("torch.")
-    return f"{name}, {'int8' if precision == 'int8' else numbers}"
+    return f"{name}, {numbers}" + (", int8" if in_eight_bits(where, precision) else "")
 
 
 def _cpu() -> str:

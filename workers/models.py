@@ -41,6 +41,7 @@ def _engine(name: str, batch_size: int | None, precision: str) -> Engine:
     _keep_opencv_to_one_thread()
     _give_back_memory()
     engine = wav2lip.load(name, batch_size=batch_size, precision=precision)
+    _give_back_memory()
     _spare_the_garbage_collector()
     return engine
 
@@ -61,7 +62,7 @@ def _keep_opencv_to_one_thread() -> None:
 
 
 def _give_back_memory() -> None:
-    """What the search for faces has freed: a file of weights is read beside it, not into it."""
+    """What was freed before: weights are read beside it, not into it, and made ready likewise."""
     # The allocator keeps all that is freed (see the Procfile); only GNU's can be asked for it.
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)

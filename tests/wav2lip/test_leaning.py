@@ -32,7 +32,7 @@ def engine(
         return wav2lip.load("compact", device="cpu")
     weights = tmp_path_factory.mktemp("weights") / "weights.pth"
     torch.save(filled("wav2lip"), weights)
-    return wav2lip.load(weights, device="cpu")
+    return wav2lip.load(weights, device="cpu", precision="half")
 
 
 @pytest.fixture

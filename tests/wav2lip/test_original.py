@@ -36,7 +36,7 @@ def weights_file(
 
 @pytest.fixture(scope="module")
 def engine(weights_file: Path) -> wav2lip.Engine:
-    return wav2lip.load(weights_file, device="cpu")
+    return wav2lip.load(weights_file, device="cpu", precision="half")
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_half_precision_draws_what_the_trained_network_draws(
     trained: Wav2Lip, mel: np.ndarray
 ) -> None:
     plain = drawn_by(precision.Generator(trained, "cpu", torch.float32), mel)
-    fast = drawn_by(precision.fastest(trained, "cpu"), mel)
+    fast = drawn_by(precision.fastest(trained, "cpu", "half"), mel)
     difference = np.abs(plain - fast)
     assert difference.mean() <= 0.3
     assert difference.max() <= 3
@@ -238,7 +238,7 @@ def test_without_packed_kernels_the_plain_network_draws(
         raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute '_reorder'")
 
     monkeypatch.setattr(precision, "packed", lacking)
-    generator = precision.fastest(trained, "cpu")
+    generator = precision.fastest(trained, "cpu", "half")
     assert any(isinstance(module, nn.Conv2d) for module in generator.network.modules())
 
 
@@ -247,7 +247,7 @@ def test_half_precision_is_given_up_where_it_draws_another_picture(
 ) -> None:
     trained.output_block[1].weight.data *= 1000  # every rounding error becomes black or white
     monkeypatch.setattr(precision, "fast_dtype", lambda device: torch.bfloat16)
-    assert precision.fastest(trained, "cpu").dtype == torch.float32
+    assert precision.fastest(trained, "cpu", "half").dtype == torch.float32
 
 
 @torch.inference_mode()
