@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from media.atomic import replacing
-from media.sound import silence, sound_blocks, soundtrack_delay
+from media.sound import silence, sound_blocks, sound_channels, soundtrack_delay
 from media.timeline import round_half_up
 
 with warnings.catch_warnings():
@@ -42,10 +42,11 @@ def mix(
 ) -> None:
     """Write one WAV, 48 kHz, exactly `duration` seconds long to the sample.
 
-    It is mono where left and right would be the same, else stereo. Each voice is (path, start in
-    seconds, gain in decibels). The soundtrack of the source, when given, lies under the voices,
-    changed by `soundtrack_gain` decibels, and as far from the picture as in the source, also after
-    a gap. Where the sum would clip, the whole is made quieter instead.
+    It is mono where all that is mixed is, else stereo: many a player takes 3 dB off mono, which
+    then is as loud as what it was made of. Each voice is (path, start in seconds, gain in
+    decibels). The soundtrack of the source, when given, lies under the voices, changed by
+    `soundtrack_gain` decibels, and as far from the picture as in the source, also after a gap.
+    Where the sum would clip, the whole is made quieter instead.
 
     Raises MediaError as `media.sound.read_sound`.
     """
@@ -57,11 +58,12 @@ def mix(
         delay = soundtrack_delay(soundtrack)
         timed = partial(stereo_blocks, soundtrack, total, delay, gaps=True)
         tracks.append((timed, soundtrack_gain))
-    peak, channels = 0.0, 1
+    given = [path for path, _, _ in voices] + ([] if soundtrack is None else [soundtrack])
+    peak, channels = 0.0, max([1, *map(sound_channels, given)])
     for block in _mixed(tracks):
         peak = max(peak, float(np.abs(block).max()))
         if (block[:, 0] != block[:, 1]).any():
-            channels = 2
+            channels = 2  # some sounds become stereo on the way
     scale = 32767 / max(1.0, peak)
     with replacing(out_path) as unfinished, wave.open(str(unfinished), "wb") as file:
         file.setnchannels(channels)
