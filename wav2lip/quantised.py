@@ -7,6 +7,7 @@ place, in which each step would show, is not.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 from typing import Any, cast
@@ -21,15 +22,16 @@ from wav2lip.rounding import Rounded, rounded
 
 # Maps between the encoder and the decoder, from 96 pixels down to 1: their channels.
 MAPS = (16, 32, 64, 128, 256, 512, 512)
-# Faces at a time: as quick as 16, in a quarter of the memory.
-PIECE = 4
+# Faces at a time, as quick as 16 in a quarter of the memory, and how many times as many at once,
+# each on its share of the cores: those that share a layer wait for each other at its end.
+PIECE, STREAMS = 4, 2
 
 
 class Quantised:
     """Stands where `precision.Generator` stands; on a processor, whatever else there is.
 
-    What it knows of faces is in whole numbers too: `encode` gives uint8. Two threads draw beside
-    each other, each on half of the cores that torch had when this was made.
+    What it knows of faces is in whole numbers too: `encode` gives uint8. It works on as many cores
+    as torch had when this was made, and for any number of threads at once.
     """
 
     device = "cpu"
@@ -66,18 +68,22 @@ class _Ready:
         self._compiling = Lock()
         self._compiled: Any = None
         self._idle: list[Any] = []  # requests, which have memory of their own
+        self._workers = ThreadPoolExecutor(min(STREAMS, threads), "int8")
 
     def run(self, *given: Tensor) -> list[Tensor]:
+        pieces = zip(*(each.split(PIECE) for each in given), strict=True)
+        answers = self._workers.map(self._run, pieces)
+        return [torch.cat(each) for each in zip(*answers, strict=True)]
+
+    def _run(self, given: tuple[Tensor, ...]) -> list[Tensor]:
         with self._compiling:
             self._compiled = self._compiled or _compiled(self._graph(), self._threads)
             request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
-        answers = []
-        for piece in zip(*(each.split(PIECE) for each in given), strict=True):
-            request.infer([np.ascontiguousarray(each.numpy()) for each in piece], share_inputs=True)
-            # The next piece is written over what this one gave.
-            answers.append([torch.from_numpy(each.data.copy()) for each in request.output_tensors])
+        request.infer([np.ascontiguousarray(each.numpy()) for each in given], share_inputs=True)
+        # The next run writes over what this one gave.
+        answer = [torch.from_numpy(each.data.copy()) for each in request.output_tensors]
         self._idle.append(request)
-        return [torch.cat(each) for each in zip(*answers, strict=True)]
+        return answer
 
 
 class _Graphs:
@@ -168,7 +174,7 @@ class _Graphs:
 
 def _compiled(model: Any, threads: int) -> Any:
     settings = {
-        "NUM_STREAMS": min(2, threads),
+        "NUM_STREAMS": min(STREAMS, threads),
         "INFERENCE_NUM_THREADS": threads,
         # Decoders and encoders run on the same cores.
         "ENABLE_CPU_PINNING": False,
