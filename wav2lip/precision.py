@@ -80,8 +80,8 @@ def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> Dra
     """
     if in_eight_bits(device, precision) and (quantised := _quantised(network)):
         return quantised
-    # One copy of the weights at a time: loading must not take more memory than drawing does.
-    exact = _example_drawn(_plain(network, device, torch.float32))
+    # Of the weights as they were read: loading must not take more memory than drawing does.
+    exact = _example_drawn(Generator(network, "cpu", torch.float32))
     for dtype in dict.fromkeys((working_dtype(device, precision), torch.float32)):
         plain = _plain(network, device, dtype)
         for candidate in (_with_packed_weights(plain), plain):
@@ -110,7 +110,7 @@ def channels_last(network: Net, device: str) -> Net:
 def _plain(network: Wav2Lip, device: str, dtype: torch.dtype) -> Generator:
     """Its batch norms folded, in the layout and the precision that are asked for."""
     folded = of_same_weights(network)
-    fold_batch_norm(folded)
+    fold_batch_norm(folded, dtype)
     return Generator(channels_last(folded.to(dtype), device), device, dtype)
 
 
@@ -161,15 +161,17 @@ def fast_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def fold_batch_norm(network: nn.Module) -> None:
-    """Make each convolution followed by a batch norm one convolution, in place."""
+def fold_batch_norm(network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+    """Make each convolution followed by a batch norm one convolution of `dtype`, in place."""
     for module in network.modules():
         match list(getattr(module, "conv_block", ())):
             case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm]:
-                module.conv_block = nn.Sequential(fuse_conv_bn_eval(convolution, norm))
+                fused: nn.Module = fuse_conv_bn_eval(convolution, norm)
             case [nn.ConvTranspose2d() as convolution, nn.BatchNorm2d() as norm]:
                 fused = fuse_conv_bn_eval(convolution, norm, transpose=True)
-                module.conv_block = nn.Sequential(fused)
+            case _:
+                continue
+        module.conv_block = nn.Sequential(fused.to(dtype))
 
 
 def error(fast: Drawing, exact: Drawing) -> tuple[float, float]:
