@@ -1,6 +1,7 @@
 """One job in a warm worker: what is loaded stays loaded, as it does for everybody's second job.
 
     python -m benchmarks.job FACE VOICE OUT [--weights FILE] [--s3fd FILE] [--detected]
+                             [--precision HOW]
 
 Prints what it cost as JSON. With --detected faces have been looked for before, as in a second job
 of the same video.
@@ -111,12 +112,14 @@ def main() -> None:
     options.add_argument("--weights", type=Path, help="of the generator; else what ships")
     options.add_argument("--s3fd", type=Path, help="weights of the detector; else dlib")
     options.add_argument("--detected", action="store_true")
+    options.add_argument("--precision", default="auto", help="as of `mouth animate`")
     chosen = options.parse_args()
     with TemporaryDirectory() as folder:
         settings = Settings(var_dir=Path(folder))
         named = {"checkpoint": str(chosen.weights)} if chosen.weights else {}
         source = direct.open_source(chosen.face, named, settings)
-        engine, detector = models.engine_for(source), detector_for(source, chosen.s3fd)
+        engine = models.engine_for(source, chosen.precision)
+        detector = detector_for(source, chosen.s3fd)
         # Another job before this one, with another face and voice.
         short = material.voice(settings.var_dir / "short.wav", 1.0)
         other = material.still(settings.var_dir / "other.png")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import material, networks
 from benchmarks.measure import Cost, Row, of_process
+from wav2lip.precision import best_device, in_eight_bits
 
 PROCFILE = Path(__file__).resolve().parent.parent / "Procfile"
 
@@ -27,18 +28,26 @@ def _compared(folder: Path, seconds: float) -> Iterator[Row]:
     weights = ["--weights", str(networks.generator_weights(folder))]
     s3fd = ["--s3fd", str(networks.s3fd_weights(folder))]
     length = f"{seconds:g} s of voice"
-    plain = _reference(folder, still, voice, [list(material.FACE)], weights)
-    yield _row(f"still + {length}, wav2lip", _job(still, voice, weights), plain, frames)
     boxes = [material.box(at, 640, 480) for at in range(frames)]
-    plain = _reference(folder, film, voice, boxes, [*weights, *s3fd])
-    yield _row(f"640x480 + {length}, S3FD", _job(film, voice, [*weights, *s3fd]), plain, frames)
-    plain = _reference(folder, film, voice, boxes, weights)
-    cached = _job(film, voice, [*weights, "--detected"])
-    yield _row(f"640x480 + {length}, faces known", cached, plain, frames)
-    for face, name in ((still, "still"), (film, "640x480")):
-        mine = _job(face, voice, [])
+    face = [list(material.FACE)]
+    for work, source, where, searched, known in (
+        ("still", still, face, weights, weights),
+        ("640x480, S3FD", film, boxes, [*weights, *s3fd], [*weights, *s3fd]),
+        ("640x480, faces known", film, boxes, weights, [*weights, "--detected"]),
+    ):
+        plain = _reference(folder, source, voice, where, searched)
+        for precision in _precisions():
+            mine = _job(source, voice, [*known, "--precision", precision])
+            yield _row(f"{work} + {length}, wav2lip {precision}", mine, plain, frames)
+    for source, name in ((still, "still"), (film, "640x480")):
+        mine = _job(source, voice, [])
         note = f"{seconds / mine['seconds']:.1f}x real time, {seconds / mine['cpu']:.1f}x of a core"
         yield _row(f"{name} + {length}, compact", mine, None, frames, note)
+
+
+def _precisions() -> list[str]:
+    """What there is without the extra, and what there is with it."""
+    return ["half", "int8"] if in_eight_bits(best_device(), "auto") else ["half"]
 
 
 def _overhead(folder: Path) -> Iterator[Row]:
