@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -95,9 +96,9 @@ def first_batch_noted(engine: Engine) -> Iterator[list[float]]:
     moments: list[float] = []
     render = engine.render
 
-    def noting(*given: object) -> list[np.ndarray]:
+    def noting(*given: Any, **options: Any) -> list[np.ndarray]:
         moments.append(time.process_time())
-        return render(*given)  # type: ignore[arg-type]
+        return render(*given, **options)
 
     engine.render = noting  # type: ignore[method-assign]
     yield moments
