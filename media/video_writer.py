@@ -92,8 +92,8 @@ class VideoWriter:
             if frame.dtype != np.uint8 or frame.shape[2:] != (3,):
                 raise ValueError(f"A frame must be RGB uint8, not {frame.dtype} {frame.shape}.")
             frame = Planar.of_rgb(frame, self._colours)
-        if frame.size != self._size or frame.colours != self._colours:
-            raise ValueError(f"A frame of {frame.size} does not fit a video of {self._size}.")
+        if (own := (frame.size, frame.colours)) != (asked := (self._size, self._colours)):
+            raise ValueError(f"A frame of {own} does not fit a video of {asked}.")
         picture = av.VideoFrame.from_ndarray(frame.levels, "yuv420p")
         picture.color_range = ColorRange.MPEG
         picture.pts = self._written

@@ -31,6 +31,6 @@ def halved(device: str) -> Iterator[tuple[int, Callable[[], None]]]:
     all_cores = torch.get_num_threads()
     threads = 2 if device == "cpu" and all_cores > 1 else 1
     try:
-        yield threads, lambda: torch.set_num_threads(all_cores // threads)
+        yield threads, lambda: torch.set_num_threads(-(-all_cores // threads))
     finally:
         torch.set_num_threads(all_cores)  # threads that are yet to begin have what was set last

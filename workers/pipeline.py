@@ -3,12 +3,12 @@
 The tasks and the command line both call these, so that both make the same video, bit for bit.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -107,15 +107,19 @@ def detect_segment(
         return known
     faces: list[list[Detection]] = []
     signatures: list[np.ndarray] = []
-    size = max(2, _fitting(source, detector.batch_size, SEARCH_BYTES))
-    batches = ahead(overlapping(source.read(range(start, stop)), size))
-    for shown, found in _detected(detector, batches):
-        if cancelled():
-            raise Cancelled
-        new = slice(1 if faces else 0, None)
-        faces.extend(found[new])
-        signatures.extend(shown[new])
-        progress(len(shown[new]))
+    width, height = source.size
+    size = max(2, min(detector.batch_size, SEARCH_BYTES // (3 * width * height)))
+    with (
+        closing(ahead(overlapping(source.read(range(start, stop)), size))) as batches,
+        closing(_detected(detector, batches)) as detected,
+    ):
+        for shown, found in detected:
+            if cancelled():
+                raise Cancelled
+            new = slice(1 if faces else 0, None)
+            faces.extend(found[new])
+            signatures.extend(shown[new])
+            progress(len(shown[new]))
     seen = Seen(faces, np.array(signatures, np.uint8).reshape(-1, shots.SIDE, shots.SIDE))
     cache.put(key, start, stop, seen.faces)
     cache.put_signatures(key, start, stop, seen.signatures)
@@ -124,14 +128,15 @@ def detect_segment(
 
 def _detected(
     detector: Detector, batches: Iterator[list[np.ndarray]]
-) -> Iterator[tuple[Sequence[np.ndarray], list[list[Detection]]]]:
+) -> Generator[tuple[Sequence[np.ndarray], list[list[Detection]]], None, None]:
     """The signatures of each batch's frames and the faces in them.
 
     The next batch is searched while faces are followed through this one.
     """
     if isinstance(detector, Strided):
-        for searched in ahead(detector.search(batch) for batch in batches):
-            yield list(searched.signatures), detector.follow(searched)
+        with closing(ahead(detector.search(batch) for batch in batches)) as coming:
+            for searched in coming:
+                yield list(searched.signatures), detector.follow(searched)
     else:
         for batch in batches:
             yield [shots.signature(frame) for frame in batch], detector.detect(batch)
@@ -212,17 +217,18 @@ def render_segment(
 ) -> None:
     """Write the result frames start..stop, without sound, to `out_path`.
 
-    `shown` are the source's frames that are to be seen in them, if somebody reads them already.
-
     The mouths of all who speak are drawn in every frame, at rest in their pauses: the step from a
     drawn mouth to the one that was there would show. A frame in which a speaker is out of sight
-    keeps that face as it is. Raises `Cancelled`.
+    keeps that face as it is. `shown` are the source's frames to be seen in them, if somebody reads
+    these already. Raises `Cancelled`.
     """
+    if cancelled():
+        raise Cancelled
     source = order.source
     indices = order.indices(start, stop)
     speakers = order.speakers
     drives = [speech.drive(order, speaker, engine, start, stop) for speaker in speakers]
-    size = _fitting(source, source.options.wav2lip_batch_size or BATCH_FRAMES, BATCH_BYTES)
+    size = source.options.wav2lip_batch_size or BATCH_FRAMES
     crf = STILL_CRF if source.is_one_frame else VIDEO_CRF
 
     def write(frames: list[Planar]) -> None:
@@ -366,13 +372,12 @@ def _looked_at(place: np.ndarray) -> tuple[float, float, float, float]:
     return x - reach, y - reach, x + reach, y + reach
 
 
-def _fitting(source: Source, frames: int, into: int) -> int:
-    """So many frames, or fewer if they take more than that many bytes."""
-    width, height = source.size
-    return max(1, min(frames, into // (3 * width * height)))
-
-
-def _batches(frames: Iterable[Planar], size: int) -> Iterator[list[Planar]]:
-    waiting = iter(frames)
-    while batch := list(islice(waiting, size)):
+def _batches(frames: Iterator[Planar], most: int) -> Iterator[list[Planar]]:
+    """At most so many frames each, fewer where they are large."""
+    if (first := next(frames, None)) is None:
+        return
+    # A frame that is kept is there twice, as it was and as it is drawn.
+    size = BATCH_BYTES // max(2 * first.levels.nbytes, first.nbytes)
+    waiting = chain([first], frames)
+    while batch := list(islice(waiting, max(1, min(most, size)))):
         yield batch

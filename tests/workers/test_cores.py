@@ -41,6 +41,7 @@ def threads_of_torch(begin: object = None) -> int:
     ("device", "here", "threads", "each"),
     [
         ("cpu", 6, 2, 3),
+        ("cpu", 3, 2, 2),
         ("cpu", 1, 1, 1),
         ("cuda", 6, 1, 6),
     ],
