@@ -21,6 +21,7 @@ def filled() -> Callable[[str], dict[str, torch.Tensor]]:
     """The state dict of a network, by the name it has in `parity/state_dict_keys.json`."""
 
     @cache
+    @torch.inference_mode(False)  # whoever asks first, whatever they do with it
     def state_dict(name: str) -> dict[str, torch.Tensor]:
         return {key: _filling(key, shape) for key, shape in KEYS[name].items()}
 
