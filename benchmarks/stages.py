@@ -13,7 +13,7 @@ from face_detection.frontal import DlibDetector
 from face_detection.s3fd import S3fdDetector
 from face_detection.stride import Strided
 from media.sound import read_sound
-from media.video import VideoWriter, read_frames
+from media.video import VideoWriter, read_frames, read_planar_at, stored_colours
 from wav2lip.audio import mel_spectrogram
 from wav2lip.engine import PRECISIONS, Precision
 from wav2lip.precision import best_device, fastest
@@ -139,10 +139,12 @@ def _video(folder: Path, seconds: float) -> Iterator[Row]:
     count = min(round(seconds * material.FPS), 100)
     film = material.film(folder / "720.mp4", 1280, 720, count)
     yield compared("read 1280x720", lambda: list(read_frames(film)), None, count, times=2)
-    frames = list(read_frames(film))
+    colours = stored_colours(film)
+    frames = list(read_planar_at(film, range(count), material.FPS, colours))
 
     def write() -> None:
-        with VideoWriter(folder / "written.mp4", 1280, 720, material.FPS) as writer:
+        target = folder / "written.mp4"
+        with VideoWriter(target, 1280, 720, material.FPS, colours=colours) as writer:
             for frame in frames:
                 writer.write(frame)
 
