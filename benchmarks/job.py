@@ -31,7 +31,7 @@ from media.probe import content_hash
 from media.sound import sound_duration
 from wav2lip.engine import Engine
 from workers import direct, models, pipeline, signing
-from workers.order import Order, Source, Voice, frames_to_detect, plan
+from workers.order import Order, Source, Voice, frames_to_detect
 
 
 class Pretending(S3fdDetector):
@@ -79,11 +79,8 @@ def run(
     duration = sound_duration(voice)
     frames = frames_to_detect(source, [duration])
     content, cache = content_hash(source.path), DetectionCache(str(settings.var_dir / "faces"))
-    seen = [
-        pipeline.detect_segment(source, content, start, stop, detector, cache)
-        for start, stop in plan(frames, source.fps, settings.segment_seconds)
-    ]
-    found = pipeline.Seen.joined(seen)
+    seconds = settings.segment_seconds
+    found = pipeline.detect(source, content, frames, detector, cache, seconds)
     persons = pipeline.link_persons(source, found, cache=cache, content=content)
     order = Order(source, (Voice(voice, persons[0].id, duration),), tuple(persons))
     certificate = signing.certificate(settings)

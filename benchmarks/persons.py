@@ -40,8 +40,7 @@ from media.video import read_frames, read_frames_at
 from media.video_writer import VideoWriter
 from workers.models import detector_for, engine_for
 from workers.order import Order, Source, Voice
-from workers.order import plan as in_segments
-from workers.pipeline import Seen, detect_segment, link_persons, render_segment
+from workers.pipeline import detect, link_persons, render_segment
 
 FPS = Fraction(25)
 WIDTH, HEIGHT = 640, 360
@@ -136,19 +135,9 @@ def fitted(frame: np.ndarray, width: int, height: int) -> np.ndarray:
 def watch(source: Source, detector: str) -> tuple[list[Person], list[int]]:
     """Who is in a programme, and the cuts, found as a job finds them."""
     with TemporaryDirectory() as kept:
-        seen = Seen.joined(
-            [
-                detect_segment(
-                    source,
-                    "programme",
-                    start,
-                    stop,
-                    detector_for(source, detector),
-                    DetectionCache(kept),
-                )
-                for start, stop in in_segments(source.frames, source.fps, SEGMENT_SECONDS)
-            ]
-        )
+        cache = DetectionCache(kept)
+        searching = detector_for(source, detector)
+        seen = detect(source, "programme", source.frames, searching, cache, SEGMENT_SECONDS)
     return link_persons(source, seen), cuts(seen.signatures, source.fps)
 
 

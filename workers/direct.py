@@ -16,7 +16,7 @@ from media.errors import NamedError, no_audio_track, not_a_face_file, not_a_voic
 from media.probe import Limits, content_hash, probe
 from media.sound import check_voice, sound_duration
 from workers import models, pipeline
-from workers.order import Source, plan
+from workers.order import Source
 from workers.portraits import box_in, picture_frame, shown_in
 from workers.sight import presence
 
@@ -64,15 +64,12 @@ def find_persons(
     """
     cache = DetectionCache(str(settings.var_dir / "detections"))
     content = content_hash(source.path)
-    seen = []
+    seen = pipeline.Seen.joined([])
     if frames:
         detector = models.detector_for(source, settings.detector)
-        for start, stop in plan(frames, source.fps, settings.segment_seconds):
-            seen.append(
-                pipeline.detect_segment(source, content, start, stop, detector, cache, progress)
-            )
-    found = pipeline.Seen.joined(seen)
-    return pipeline.link_persons(source, found, cache=cache, content=content)
+        seconds = settings.segment_seconds
+        seen = pipeline.detect(source, content, frames, detector, cache, seconds, progress)
+    return pipeline.link_persons(source, seen, cache=cache, content=content)
 
 
 def choose_speaker(persons: Sequence[Person], number: int | None) -> int:

@@ -105,12 +105,51 @@ def detect_segment(
     if known := recall(cache, key, start, stop):
         progress(stop - start)
         return known
+    seen = _search(source.read(range(start, stop)), source, detector, progress, cancelled)
+    _keep(cache, key, start, stop, seen)
+    return seen
+
+
+def detect(
+    source: Source,
+    content: str,
+    frames: int,
+    detector: Detector,
+    cache: DetectionCache,
+    segment_seconds: float,
+    progress: Progress = _silent,
+) -> Seen:
+    """What is in the source's first frames, in one go, in the segments in which a job finds it."""
+    key = detections_key(source, content, detector)
+    shown, at = source.read(range(frames)), 0
+    parts = []
+    for start, stop in plan(frames, source.fps, segment_seconds):
+        if known := recall(cache, key, start, stop):
+            progress(stop - start)
+            parts.append(known)
+            continue
+        if at != start:
+            shown = source.read(range(start, frames))
+        parts.append(_search(islice(shown, stop - start), source, detector, progress, _wanted))
+        _keep(cache, key, start, stop, parts[-1])
+        at = stop
+    return Seen.joined(parts)
+
+
+def _search(
+    frames: Iterator[np.ndarray],
+    source: Source,
+    detector: Detector,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+) -> Seen:
+    """What is in frames of the source that follow each other."""
     faces: list[list[Detection]] = []
     signatures: list[np.ndarray] = []
     width, height = source.size
     size = max(2, min(detector.batch_size, SEARCH_BYTES // (3 * width * height)))
     with (
-        closing(ahead(overlapping(source.read(range(start, stop)), size))) as batches,
+        closing(ahead(overlapping(frames, size))) as batches,
         closing(_detected(detector, batches)) as detected,
     ):
         for shown, found in detected:
@@ -120,10 +159,12 @@ def detect_segment(
             faces.extend(found[new])
             signatures.extend(shown[new])
             progress(len(shown[new]))
-    seen = Seen(faces, np.array(signatures, np.uint8).reshape(-1, shots.SIDE, shots.SIDE))
+    return Seen(faces, np.array(signatures, np.uint8).reshape(-1, shots.SIDE, shots.SIDE))
+
+
+def _keep(cache: DetectionCache, key: str, start: int, stop: int, seen: Seen) -> None:
     cache.put(key, start, stop, seen.faces)
     cache.put_signatures(key, start, stop, seen.signatures)
-    return seen
 
 
 def _detected(

@@ -193,6 +193,25 @@ def test_detections_are_found_again(film: Path, cache: DetectionCache) -> None:
     assert all(len(faces) == 1 for faces in first.faces)
 
 
+def test_a_search_in_one_go_finds_what_its_segments_find(film: Path, tmp_path: Path) -> None:
+    source = opened(film)
+    content, detector = content_hash(film), detector_for(source, "dlib")
+    apart, whole = (DetectionCache(str(tmp_path / name)) for name in ("apart", "whole"))
+    segments = [
+        pipeline.detect_segment(source, content, start, start + 10, detector, apart)
+        for start in (0, 10, 20)
+    ]
+    # What is known already is passed over, before and between what is searched.
+    pipeline.detect_segment(source, content, 10, 20, detector, whole)
+    told: list[int] = []
+    found = pipeline.detect(source, content, 30, detector, whole, 0.4, told.append)
+    assert found.faces == pipeline.Seen.joined(segments).faces
+    assert np.array_equal(found.signatures, pipeline.Seen.joined(segments).signatures)
+    assert sum(told) == 30
+    key = pipeline.detections_key(source, content, detector)
+    assert all(pipeline.recall(whole, key, start, start + 10) for start in (0, 10, 20))
+
+
 def test_other_frames_of_the_same_bytes_are_searched_anew(film: Path) -> None:
     source = opened(film)
     detector = detector_for(source, "dlib")
