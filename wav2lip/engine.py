@@ -66,7 +66,7 @@ def load(
 
     `device` is torch's ("cpu", "cuda", "mps"); the best one when not given. With the precision
     "fp32" nothing is rounded for the sake of speed; "half" draws the same within a level or two;
-    "int8", on a processor, within a level or four, for weights of the architecture wav2lip, and all
+    "int8", on a processor, within some levels, for weights of the architecture wav2lip, and all
     others as "half". "auto" is "int8" where its extra is installed, the processor is quick at it
     and the weights bear it, and else "half". Raises NamedError `checkpoint-missing`,
     `checkpoint-corrupt`, `openvino-missing`, or `bad-option` for a precision that there is not.
