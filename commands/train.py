@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER, flag
-from media.errors import NamedError
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -269,14 +268,8 @@ def compact(
 def _compact(name: str) -> str:
     from wav2lip import weights
 
-    path, architecture = weights.locate(name)
-    if architecture != "compact":
-        raise NamedError(
-            "checkpoint-unsuitable",
-            f"{name} holds no compact weights.",
-            "Go on from `compact`, or fine-tune these with `mouth train generator`.",
-        )
-    return str(path)
+    remedy = "Go on from `compact`, or fine-tune these with `mouth train generator`."
+    return str(weights.locate_only(name, "compact", f"{name} holds no compact weights.", remedy))
 
 
 def _given(**steps: int | None) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def mix(
     peak, channels = 0.0, max([1, *map(sound_channels, given)])
     for block in _mixed(tracks):
         peak = max(peak, float(np.abs(block).max()))
-        if (block[:, 0] != block[:, 1]).any():
+        if channels == 1 and (block[:, 0] != block[:, 1]).any():
             channels = 2  # some sounds become stereo on the way
     scale = 32767 / max(1.0, peak)
     with replacing(out_path) as unfinished, wave.open(str(unfinished), "wb") as file:

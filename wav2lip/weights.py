@@ -39,6 +39,17 @@ def locate(name_or_path: str | Path) -> tuple[Path, str]:
     raise checkpoints.unknown(name)
 
 
+def locate_only(name: str, wanted: str, otherwise: str, remedy: str) -> Path:
+    """As `locate`, the file of a checkpoint of the architecture `wanted`.
+
+    Weights of another engine are `checkpoint-unsuitable` too: `otherwise` says what they are not.
+    """
+    path, found = locate(name)
+    if found != wanted:
+        raise NamedError("checkpoint-unsuitable", otherwise, remedy)
+    return path
+
+
 def architecture(path: Path) -> str:
     """Which engine a file of weights is for: what the file says of itself, or what its keys say.
 

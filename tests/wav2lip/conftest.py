@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from wav2lip.networks import Wav2Lip
+
 KEYS = json.loads((Path(__file__).parent / "parity" / "state_dict_keys.json").read_text())
 
 
@@ -26,6 +28,20 @@ def filled() -> Callable[[str], dict[str, torch.Tensor]]:
         return {key: _filling(key, shape) for key, shape in KEYS[name].items()}
 
     return state_dict
+
+
+@pytest.fixture(scope="session")
+def new_generator(filled: Callable[[str], dict[str, torch.Tensor]]) -> Callable[[], Wav2Lip]:
+    """Makes a generator as it left training, batch norms in place, with numbers of its own."""
+
+    def made() -> Wav2Lip:
+        with torch.device("meta"):
+            network = Wav2Lip().eval()
+        state = {key: value.clone() for key, value in filled("wav2lip").items()}
+        network.load_state_dict(state, assign=True)
+        return network
+
+    return made
 
 
 def _filling(key: str, shape: list[int]) -> torch.Tensor:

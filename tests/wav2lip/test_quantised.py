@@ -29,11 +29,8 @@ needs_openvino = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def network(filled: Callable[[str], dict[str, Tensor]]) -> Wav2Lip:
-    with torch.device("meta"):
-        network = Wav2Lip().eval()
-    network.load_state_dict(filled("wav2lip"), assign=True)
-    return network.requires_grad_(False)
+def network(new_generator: Callable[[], Wav2Lip]) -> Wav2Lip:
+    return new_generator().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from wav2lip import precision, rounding
 from wav2lip.networks import Wav2Lip
 
 
 @pytest.fixture
-def network(filled: Callable[[str], dict[str, Tensor]]) -> Wav2Lip:
-    with torch.device("meta"):
-        network = Wav2Lip().eval()
-    state = {key: value.clone() for key, value in filled("wav2lip").items()}
-    network.load_state_dict(state, assign=True)
+def network(new_generator: Callable[[], Wav2Lip]) -> Wav2Lip:
+    network = new_generator()
     precision.fold_batch_norm(network)
     return network.requires_grad_(False)
 

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from media.errors import NamedError
 from media.probe import content_hash
 from wav2lip import expert, weights
 from wav2lip.networks import QualityDiscriminator, Wav2Lip
@@ -219,13 +218,8 @@ def _opinion(critic: nn.Module, faces: Tensor, real: bool) -> Tensor:
 
 
 def _begin(generator: nn.Module, name: str) -> None:
-    path, architecture = weights.locate(name)
-    if architecture != "wav2lip":
-        raise NamedError(
-            "checkpoint-unsuitable",
-            f"{name} is no generator of Wav2Lip.",
-            "Choose one that `mouth checkpoints` lists as wav2lip, or `mouth train compact`.",
-        )
+    remedy = "Choose one that `mouth checkpoints` lists as wav2lip, or `mouth train compact`."
+    path = weights.locate_only(name, "wav2lip", f"{name} is no generator of Wav2Lip.", remedy)
     try:
         generator.load_state_dict(weights.load_state_dict(path))
     except RuntimeError as error:
