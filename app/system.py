@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError as BrokerAway
 
 import checkpoints
 from jobs import downloads, health
-from jobs.queue import DESK, ENGINE, LIGHT
+from jobs.queue import CONTROL, ENGINE, LIGHT
 from jobs.service import Jobs
 from jobs.settings import Settings
 
@@ -46,7 +46,7 @@ def overview(jobs: Jobs) -> dict[str, Any]:
         workers = [each for part in (LIGHT, ENGINE, "beat") for each in health.heard(session, part)]
     usage = shutil.disk_usage(jobs.settings.var_dir)
     try:
-        waiting = {name: jobs.queue.length(name) for name in (DESK, LIGHT, ENGINE)}
+        waiting = {name: jobs.queue.length(name) for name in (CONTROL, LIGHT, ENGINE)}
     except BrokerAway:
         waiting = {}
     weights = downloads.listed(jobs.database)

@@ -20,18 +20,20 @@ from typing import Any
 import numpy as np
 
 from benchmarks import material, measure
+from commands import local_job
 from face_detection.cache import DetectionCache
 from face_detection.detection import Box, Detection
 from face_detection.detectors import Detector
 from face_detection.s3fd import S3fdDetector
 from face_detection.shots import signature
 from face_detection.stride import LONG_STRIDE, SURROUNDINGS, Strided
+from jobs import signing
 from jobs.settings import Settings
 from media.probe import content_hash
 from media.sound import sound_duration
+from rendering import models, pipeline
+from rendering.spec import RenderSpec, Source, VoiceTrack, frames_to_detect
 from wav2lip.engine import Engine
-from workers import direct, models, pipeline, signing
-from workers.order import Order, Source, Voice, frames_to_detect
 
 
 class Pretending(S3fdDetector):
@@ -82,9 +84,9 @@ def run(
     seconds = settings.segment_seconds
     found = pipeline.detect(source, content, frames, detector, cache, seconds)
     persons = pipeline.link_persons(source, found, cache=cache, content=content)
-    order = Order(source, (Voice(voice, persons[0].id, duration),), tuple(persons))
+    spec = RenderSpec(source, (VoiceTrack(voice, persons[0].id, duration),), tuple(persons))
     certificate = signing.certificate(settings)
-    pipeline.animate(order, out, engine, settings.segment_seconds, certificate)
+    pipeline.animate(spec, out, engine, settings.segment_seconds, certificate)
 
 
 @contextmanager
@@ -115,13 +117,13 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         settings = Settings(var_dir=Path(folder))
         named = {"checkpoint": str(chosen.weights)} if chosen.weights else {}
-        source = direct.open_source(chosen.face, named, settings)
+        source = local_job.open_source(chosen.face, named, settings)
         engine = models.engine_for(source, chosen.precision)
         detector = detector_for(source, chosen.s3fd)
         # Another job before this one, with another face and voice.
         short = material.voice(settings.var_dir / "short.wav", 1.0)
         other = material.still(settings.var_dir / "other.png")
-        still = direct.open_source(other, named, settings)
+        still = local_job.open_source(other, named, settings)
         run(still, short, chosen.out, detector_for(still, None), engine, settings)
         detector.detect([next(iter(source.read([0])))])
         if chosen.detected:

@@ -31,16 +31,16 @@ from benchmarks.material import SAMPLE_VOICE
 from face_detection.cache import DetectionCache
 from face_detection.persons import Person
 from face_detection.shots import cuts
-from jobs.options import Options
 from media.errors import NamedError
 from media.probe import probe
 from media.sound import sound_duration
 from media.timeline import bounce
 from media.video import read_frames, read_frames_at
 from media.video_writer import VideoWriter
-from workers.models import detector_for, engine_for
-from workers.order import Order, Source, Voice
-from workers.pipeline import detect, link_persons, render_segment
+from rendering.models import detector_for, engine_for
+from rendering.options import Options
+from rendering.pipeline import detect, link_persons, render_segment
+from rendering.spec import RenderSpec, Source, VoiceTrack
 
 FPS = Fraction(25)
 WIDTH, HEIGHT = 640, 360
@@ -143,9 +143,11 @@ def watch(source: Source, detector: str) -> tuple[list[Person], list[int]]:
 
 def fails(source: Source, persons: list[Person], made: Path) -> bool:
     """Whether the programme cannot be made anew with all of them speaking."""
-    voices = [Voice(SAMPLE_VOICE, person.id, sound_duration(SAMPLE_VOICE)) for person in persons]
-    order = Order(source, tuple(voices), tuple(persons))
-    render_segment(order, 0, order.frames, made, engine_for(source))
+    voices = [
+        VoiceTrack(SAMPLE_VOICE, person.id, sound_duration(SAMPLE_VOICE)) for person in persons
+    ]
+    spec = RenderSpec(source, tuple(voices), tuple(persons))
+    render_segment(spec, 0, spec.frames, made, engine_for(source))
     return probe(made).frames != source.frames
 
 

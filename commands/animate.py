@@ -80,8 +80,10 @@ def animate(
 
     When several people speak, name them with --speaker; VOICE may be left out then.
     """
-    from workers import direct, models, order, pipeline, signing
-    from workers.sight import not_animated
+    from commands import local_job
+    from jobs import signing
+    from rendering import models, pipeline, spec
+    from rendering.visibility import not_animated
 
     speeches = [*([Speech(voice, person)] if voice else []), *speakers]
     if not speeches:
@@ -92,24 +94,28 @@ def animate(
     output = output or Path(f"{face.stem}-talking.mp4")
     check_place(output, face, *(each.voice for each in speeches))
     options |= {"smooth": not no_smooth, "blend": not no_blend}
-    source = direct.open_source(face, options, settings)
-    durations = [direct.voice_duration(each.voice, settings, each.start) for each in speeches]
+    source = local_job.open_source(face, options, settings)
+    durations = [local_job.voice_duration(each.voice, settings, each.start) for each in speeches]
     ends = [each.start + length for each, length in zip(speeches, durations, strict=True)]
     engine = models.engine_for(source, precision or settings.precision)
-    frames = order.frames_to_detect(source, ends)
+    frames = spec.frames_to_detect(source, ends)
     tell_notes(source.info)
     if frames < source.frames and not source.is_fixed and speeches[-1].person is not None:
         shown = f"{float(frames / source.fps):.6g}"
         click.echo(f"Only {shown} seconds are shown. {COUNTED.format(shown)}", err=True)
     with bar(frames, "looking for faces") as advance:
-        persons = direct.find_persons(source, frames, settings, advance)
+        persons = local_job.find_persons(source, frames, settings, advance)
     voices = tuple(
-        order.Voice(
-            each.voice, direct.choose_speaker(persons, each.person), length, each.start, each.gain
+        spec.VoiceTrack(
+            each.voice,
+            local_job.choose_speaker(persons, each.person),
+            length,
+            each.start,
+            each.gain,
         )
         for each, length in zip(speeches, durations, strict=True)
     )
-    wanted = order.Order(source, voices, tuple(persons))
+    wanted = spec.RenderSpec(source, voices, tuple(persons))
     certificate = signing.certificate(settings)
     with bar(wanted.frames, "moving the mouth") as advance:
         pipeline.animate(wanted, output, engine, settings.segment_seconds, certificate, advance)

@@ -44,26 +44,27 @@ def faces(
     so say how long the voice is when it is shorter than the video. Boxes are x1 y1 x2 y2 in
     pixels of the frame they are given for; times are seconds.
     """
+    from commands import local_job
     from media.pictures import written_format
-    from workers import direct, order
-    from workers.sheet import write_sheet
+    from rendering import spec
+    from rendering.contact_sheet import write_sheet
 
     if sheet is not None:
         check_place(sheet, source)
         written_format(sheet)
 
     settings = settings_now()
-    seen = direct.open_source(source, options, settings)
+    seen = local_job.open_source(source, options, settings)
     frames = 1 if seen.is_fixed else seen.frames
-    ends = [direct.voice_duration(voice, settings)] if voice else []
+    ends = [local_job.voice_duration(voice, settings)] if voice else []
     if seconds is not None:
         ends.append(Fraction(seconds))
     if ends:
-        frames = order.frames_to_detect(seen, ends)
+        frames = spec.frames_to_detect(seen, ends)
     tell_notes(seen.info)
     with bar(frames, "looking for faces") as advance:
-        persons = direct.find_persons(seen, frames, settings, advance)
-    rows = direct.describe(seen, persons, frames)
+        persons = local_job.find_persons(seen, frames, settings, advance)
+    rows = local_job.describe(seen, persons, frames)
     if sheet is not None:
         write_sheet(seen, persons, frames, sheet)
     if as_json:

@@ -15,7 +15,7 @@ def serve(process: tuple[str, ...]) -> None:
     With names of PROCESSes (lines of the Procfile) only those are started. HOST and PORT say
     where the page is; see `mouth settings`.
     """
-    from workers import serve as services
+    from processes import serve as services
 
     os.umask(0o077)  # what visitors send and get is no business of this machine's other users
     settings = settings_now()

@@ -1,6 +1,6 @@
 """Weights that are being fetched because somebody asked for them on a page: asking and cancelling.
 
-`workers.fetching` does it, where the clock is kept. One row a checkpoint: the last time counts.
+`workers.downloader` does it, where the clock is kept. One row a checkpoint: the last time counts.
 """
 
 import sqlalchemy as sa

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError as DatabaseAway
 from sqlalchemy.orm import Session
 
 from jobs import metrics, room
-from jobs.queue import DESK, ENGINE, LIGHT
+from jobs.queue import CONTROL, ENGINE, LIGHT
 from jobs.records import Job, Segment, Worker
 from jobs.service import Jobs
 from media.errors import NamedError
@@ -67,7 +67,7 @@ def _gauges(jobs: Jobs) -> Iterator[str]:
 
 def _queues(jobs: Jobs) -> Iterator[str]:
     try:
-        lengths = [(name, float(jobs.queue.length(name))) for name in (DESK, LIGHT, ENGINE)]
+        lengths = [(name, float(jobs.queue.length(name))) for name in (CONTROL, LIGHT, ENGINE)]
     except BrokerAway:
         lengths = []
     up = [("", float(bool(lengths)))]

@@ -12,7 +12,7 @@ from jobs import logs
 from jobs.settings import Settings
 from media.errors import NamedError
 
-DESK = "desk"  # looking at rows, never waiting behind a step
+CONTROL = "control"  # looking at rows, never waiting behind a step
 LIGHT = "light"
 ENGINE = "engine"
 
@@ -38,7 +38,7 @@ class Queue:
         self._producer.conf.broker_transport_options = IMPATIENT
 
     def enqueue(
-        self, task: str, *arguments: str, queue: str = DESK, seconds: float | None = None
+        self, task: str, *arguments: str, queue: str = CONTROL, seconds: float | None = None
     ) -> bool:
         """Send a message; `seconds` is what the task may take before it is stopped.
 

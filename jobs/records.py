@@ -91,8 +91,8 @@ class Job(Record):
 
     `picture` is what the boxes of the persons lie in: key, frame, width and height. `previews` are
     frames to look through: frame, time in seconds, key, and boxes of person and box. `not_animated`
-    are the stretches of the result as `workers.sight.NotAnimated` has them. `webhook` is whom to
-    tell how it goes on: url, and secret or None.
+    are the stretches of the result as `rendering.visibility.NotAnimated` has them. `webhook` is
+    whom to tell how it goes on: url, and secret or None.
     """
 
     __tablename__ = "job"

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.options import Options
 from jobs.records import Job, Voice
+from rendering.options import Options
 
 _ONLY_IN_JOBS = ("checkpoint",)
 # Words of the command line for what is said when it is *not* so.

@@ -15,7 +15,6 @@ from jobs import errors, limits, receipts, room
 from jobs.chaining import usual_options
 from jobs.choices import VoiceChoice
 from jobs.database import Database, alone
-from jobs.options import Options
 from jobs.queue import Queue
 from jobs.records import FINAL, Job, Person, Receipt, Segment, Transfer, Upload, Voice, new_id
 from jobs.settings import Settings
@@ -24,6 +23,7 @@ from jobs.webhooks import Webhook
 from media import sandbox
 from media.errors import no_audio_track, not_a_face_file, not_a_voice
 from media.probe import Limits
+from rendering.options import Options
 
 MOST_VOICES = 50
 ADVANCE = "workers.advance"  # the task that looks at a job's rows and sends what is next

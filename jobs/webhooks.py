@@ -1,7 +1,7 @@
 """Telling a program how its job goes on: what is to be told, how it is signed, when it is tried.
 
 What is to be told is written down in the transaction that changes the job, so that nothing is
-forgotten and nothing is told that never happened. `workers.messenger` carries it out.
+forgotten and nothing is told that never happened. `workers.webhook_sender` carries it out.
 """
 
 import hashlib

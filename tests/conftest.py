@@ -20,6 +20,8 @@ from media.pictures import read_picture, write_picture
 from media.sound import read_sound
 from media.video_writer import VideoWriter
 
+pytest_plugins = ["tests.stack"]
+
 TESTS = Path(__file__).parent
 
 
@@ -85,6 +87,26 @@ def short_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes((20000 * words).astype("<i2").tobytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory, astronaut_file: Path) -> Path:
+    """Two seconds at 25 frames a second: a face that drifts to the right."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    face = read_picture(astronaut_file)[:300, 80:380]
+    with VideoWriter(path, 300, 300, Fraction(25)) as writer:
+        for shift in range(50):
+            writer.write(np.roll(face, shift, axis=1))
+    return path
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory, astronaut_file: Path) -> Path:
+    """A picture of two faces: the astronaut, and her mirror image to the right of her."""
+    path = tmp_path_factory.mktemp("pair") / "pair.png"
+    face = read_picture(astronaut_file)[:300, 80:380]
+    write_picture(path, np.hstack([face, face[:, ::-1]]))
     return path
 
 

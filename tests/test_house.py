@@ -23,25 +23,37 @@ ARROWS = {
     "checkpoints": {"media.errors"},
     "face_detection": {"media", "checkpoints"},
     "wav2lip": {"media", "checkpoints"},
+    "rendering": {"media", "checkpoints", "face_detection", "wav2lip"},
     "dataset": {"media", "checkpoints", "face_detection", "wav2lip"},
     "jobs": {
         "media.badge",
+        "media.certificate",
         "media.errors",
         "media.probe",
         "media.sandbox",
         "media.timeline",
         "checkpoints",
+        "rendering.options",
     },
-    "workers": {"jobs", "face_detection", "wav2lip", "media", "checkpoints"},
-    "app": {"jobs", "media", "checkpoints"},
+    "processes": {"jobs", "media.errors"},
+    "workers": {
+        "media",
+        "checkpoints",
+        "face_detection",
+        "rendering",
+        "jobs",
+        "processes.supervisor",
+    },
+    "app": {"jobs", "media", "checkpoints", "rendering.options"},
     "commands": {
         "media",
         "checkpoints",
         "face_detection",
         "wav2lip",
+        "rendering",
         "dataset",
         "jobs",
-        "workers",
+        "processes",
         "app",
     },
 }
@@ -50,6 +62,7 @@ BANNED = {
     "media": {"torch", "flask", "celery", "sqlalchemy"},
     "face_detection": {"flask", "celery", "sqlalchemy"},
     "wav2lip": {"flask", "celery", "sqlalchemy"},
+    "rendering": {"flask", "celery", "sqlalchemy"},
     "jobs": {"torch", "flask"},
     "app": {"torch", "cv2", "librosa", "celery"},
 }
@@ -76,7 +89,7 @@ def test_every_package_is_installed() -> None:
 
 
 def test_the_web_process_stays_small() -> None:
-    heavy = ["torch", "cv2", "librosa", "pandas", "workers", "wav2lip.audio"]
+    heavy = ["torch", "cv2", "librosa", "pandas", "workers", "rendering.spec", "wav2lip.audio"]
     code = f"import app, sys; print(*[name for name in {heavy} if name in sys.modules])"
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

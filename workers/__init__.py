@@ -1,1 +1,1 @@
-"""What carries a job from upload to finished video, and the processes that do it."""
+"""Celery: the steps that carry a job from upload to finished video."""

@@ -10,10 +10,10 @@ from kombu.transport.redis import Channel as RedisChannel
 
 from jobs import logs
 from jobs.database import Database
-from jobs.queue import DESK, broker_url
+from jobs.queue import CONTROL, broker_url
 from jobs.settings import from_environment
+from processes.supervisor import end_with_parent
 from workers.heartbeat import Heartbeat
-from workers.supervision import end_with_parent
 
 BEAT = "beat"  # the process that also keeps the clock
 
@@ -22,12 +22,12 @@ settings = from_environment()
 # A worker gives no message back when it ends: it may be its broker that ended, and the rows know.
 RedisChannel.do_restore = False
 
-app = Celery("mouth", broker=broker_url(settings), include=["workers.desk"])
+app = Celery("mouth", broker=broker_url(settings), include=["workers.dispatch"])
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
-    task_default_queue=DESK,
+    task_default_queue=CONTROL,
     # A worker takes the next message when it is done with the last. The broker keeps no account of
     # messages that are worked on: the rows do, whose leases also outlive the broker. (Its account
     # would make a worker hang, or end, if the broker dies while a message is worked on.)
@@ -69,10 +69,10 @@ def _live_with_the_worker(**_: Any) -> None:
 def _keep_the_clock(**_: Any) -> None:
     """In the one process that starts no others, and so may have threads."""
     if part() == BEAT:
-        from workers.clock import Clock
-        from workers.desk import workshop
-        from workers.fetching import Fetcher
-        from workers.messenger import Messenger
+        from workers.dispatch import workshop
+        from workers.downloader import Fetcher
+        from workers.scheduler import Clock
+        from workers.webhook_sender import Messenger
 
         Clock(workshop()).start()
         Messenger(workshop()).start()

@@ -16,7 +16,7 @@ from jobs import logs
 from jobs.database import Database, insert
 from jobs.queue import ENGINE
 from jobs.records import Worker
-from workers.device import device
+from rendering.device import device
 
 EVERY = 5.0  # seconds
 

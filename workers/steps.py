@@ -19,12 +19,12 @@ from jobs.queue import ENGINE, LIGHT
 from jobs.records import FINAL, Job, Segment
 from jobs.service import Jobs
 from media.errors import NamedError
-from workers import pointing
+from rendering.spec import frames_of_result, frames_to_detect, plan
+from workers import person_selection
+from workers.job_spec import ends_of, source_of
 from workers.lease import fail, fail_job, put_back
-from workers.order import frames_of_result, frames_to_detect, plan
-from workers.rows import ends_of, source_of
 
-# The steps of a job in their order: who does them, and how many seconds a frame of a megapixel may
+# The steps of a job in their spec: who does them, and how many seconds a frame of a megapixel may
 # take at the very most.
 STEPS = {
     "detect": ("workers.detect_segment", ENGINE, 10.0),
@@ -43,7 +43,7 @@ def advance(jobs: Jobs, job_id: str, short_queues: Sequence[str] = ()) -> None:
 
     Messages sent long ago to one of the `short_queues` are taken for lost, and sent again.
     """
-    pointing.resolve(jobs, job_id)
+    person_selection.resolve(jobs, job_id)
     with jobs.database.write() as session:
         job = session.get(Job, job_id, with_for_update=True)
         if job is None or job.state in FINAL:

@@ -13,18 +13,14 @@ from sqlalchemy.orm import Session
 from face_detection.cache import DetectionCache
 from face_detection.persons import Person as Found
 from face_detection.persons import from_csv, to_csv
-from jobs import errors, logs, room
+from jobs import errors, logs, room, signing
 from jobs.records import Job, Person, Segment
 from jobs.service import Jobs
 from media.errors import NamedError
-from workers import pipeline, signing
-from workers.application import app, settings
-from workers.desk import advance, workshop
-from workers.lease import Lease, end_process
-from workers.mending import mend, persons_key
-from workers.models import detector_for, engine_for
-from workers.order import Order, Source, Voice
-from workers.portraits import (
+from rendering import pipeline
+from rendering.models import detector_for, engine_for
+from rendering.spec import RenderSpec, Source, VoiceTrack
+from rendering.thumbnails import (
     box_in,
     boxes_at,
     preview_frames,
@@ -32,8 +28,12 @@ from workers.portraits import (
     write_pictures,
     write_previews,
 )
-from workers.rows import source_of, start_of
-from workers.sight import not_animated, presence
+from rendering.visibility import not_animated, presence
+from workers.application import app, settings
+from workers.dispatch import advance, workshop
+from workers.job_spec import source_of, start_of
+from workers.lease import Lease, end_process
+from workers.recovery import mend, persons_key
 
 
 @app.task(name="workers.detect_segment")
@@ -225,12 +225,12 @@ def _render(jobs: Jobs, job: Job, lease: Lease) -> None:
     segment = lease.segment
     # Named by the row: one that a cancelled run leaves is not taken for one of the next.
     key = f"jobs/{job.id}/segments/{segment.id}.mp4"
-    with _ordered(jobs, job) as order, jobs.storage.scratch() as folder:
+    with _spec_of(jobs, job) as spec, jobs.storage.scratch() as folder:
         file = folder / "segment.mp4"
-        engine = engine_for(order.source, settings.precision)
+        engine = engine_for(spec.source, settings.precision)
         lease.start_clock()
         pipeline.render_segment(
-            order, segment.start, segment.stop, file, engine, lease.progress, lease.is_lost
+            spec, segment.start, segment.stop, file, engine, lease.progress, lease.is_lost
         )
         jobs.storage.put_at(key, file)
     _finish(jobs, lease, key)
@@ -238,11 +238,11 @@ def _render(jobs: Jobs, job: Job, lease: Lease) -> None:
 
 def _stitch(jobs: Jobs, job: Job, lease: Lease) -> None:
     key = f"jobs/{job.id}/{lease.segment.id}.mp4"
-    with _ordered(jobs, job) as order:
-        untouched = [stretch.to_dict() for stretch in not_animated(order)]
+    with _spec_of(jobs, job) as spec:
+        untouched = [stretch.to_dict() for stretch in not_animated(spec)]
         # A run before this one may have come as far as the result.
         if not jobs.storage.exists(key):
-            _join(jobs, job, order, key)
+            _join(jobs, job, spec, key)
 
     def record(_session: Session, job: Job) -> None:
         job.result_key, job.not_animated = key, untouched
@@ -251,12 +251,12 @@ def _stitch(jobs: Jobs, job: Job, lease: Lease) -> None:
     jobs.storage.delete_folder(f"jobs/{job.id}/segments")
 
 
-def _join(jobs: Jobs, job: Job, order: Order, key: str) -> None:
+def _join(jobs: Jobs, job: Job, spec: RenderSpec, key: str) -> None:
     segments = [segment for segment in job.segments if segment.step == "render"]
     with ExitStack() as stack:
         folder = stack.enter_context(jobs.storage.scratch())
         files = [stack.enter_context(jobs.storage.local(str(segment.key))) for segment in segments]
-        pipeline.stitch(order, files, folder / "result.mp4", signing.certificate(settings))
+        pipeline.stitch(spec, files, folder / "result.mp4", signing.certificate(settings))
         jobs.storage.put_at(key, folder / "result.mp4")
 
 
@@ -286,12 +286,12 @@ def _opened(jobs: Jobs, job: Job) -> Iterator[Source]:
 
 
 @contextmanager
-def _ordered(jobs: Jobs, job: Job) -> Iterator[Order]:
-    """The job as an order, its files on this machine."""
+def _spec_of(jobs: Jobs, job: Job) -> Iterator[RenderSpec]:
+    """The job as a spec, its files on this machine."""
     with ExitStack() as stack:
         source = stack.enter_context(_opened(jobs, job))
         voices = tuple(
-            Voice(
+            VoiceTrack(
                 path=stack.enter_context(jobs.storage.local(voice.upload.key)),
                 person=voice.person or 1,
                 duration=Fraction(voice.duration),
@@ -301,4 +301,4 @@ def _ordered(jobs: Jobs, job: Job) -> Iterator[Order]:
             for voice in job.voices
         )
         persons_file = stack.enter_context(jobs.storage.local(persons_key(job.id)))
-        yield Order(source, voices, tuple(from_csv(Path(persons_file).read_text())))
+        yield RenderSpec(source, voices, tuple(from_csv(Path(persons_file).read_text())))

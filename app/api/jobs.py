@@ -15,10 +15,10 @@ from app.visitor import visitor
 from jobs.choices import Point, VoiceChoice
 from jobs.destination import LONGEST_URL
 from jobs.errors import not_found
-from jobs.options import LARGEST_SIDE
 from jobs.records import FINAL
 from jobs.webhooks import Webhook
 from media.errors import NamedError
+from rendering.options import LARGEST_SIDE
 
 
 @api.get("/jobs")

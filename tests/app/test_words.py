@@ -4,9 +4,9 @@ import pytest
 
 from app import words
 from jobs import summary
-from jobs.options import Options
 from jobs.records import STATES
 from media.timeline import SYNC_MODES
+from rendering.options import Options
 
 
 def test_every_state_has_words() -> None:

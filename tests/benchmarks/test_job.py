@@ -4,15 +4,16 @@ import time
 from pathlib import Path
 
 from benchmarks import job, material
+from commands import local_job
 from jobs.settings import Settings
 from media.probe import probe
-from workers import direct, models
+from rendering import models
 
 
 def test_a_job_is_timed_from_the_files_to_the_video(tmp_path: Path) -> None:
     settings = Settings(var_dir=tmp_path / "var")
     (tmp_path / "var").mkdir()
-    source = direct.open_source(material.still(tmp_path / "still.png"), {}, settings)
+    source = local_job.open_source(material.still(tmp_path / "still.png"), {}, settings)
     voice = material.voice(tmp_path / "voice.wav", 0.4)
     engine = models.engine_for(source, "fp32")
     began = time.process_time()

@@ -14,7 +14,7 @@ from jobs.choices import VoiceChoice
 from tests.faults.campaign import Recipe
 from tests.faults.material import recipes
 from tests.faults.program import free_port
-from tests.workers.conftest import Stack
+from tests.stack import Stack
 
 EVERYTHING = ("redis", "light", "engine", "beat")
 

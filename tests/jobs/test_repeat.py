@@ -8,8 +8,8 @@ import pytest
 
 import cli
 from jobs import repeat
-from jobs.options import Options
 from jobs.records import Job, Person, Upload, Voice
+from rendering.options import Options
 
 
 def job_with(*voices: Voice, **options: Any) -> Job:

@@ -13,15 +13,15 @@ from flask.testing import FlaskClient
 from app import create_app
 from benchmarks.material import SAMPLE_VOICE
 from face_detection.persons import from_csv
-from jobs.options import Options
 from media.pictures import read_picture
 from media.probe import probe
 from media.sound import read_sound, sound_duration
 from media.video import read_frames
 from media.video_writer import VideoWriter
-from workers import speech
-from workers.models import engine_for
-from workers.order import Order, Source, Voice
+from rendering import driving_audio
+from rendering.models import engine_for
+from rendering.options import Options
+from rendering.spec import RenderSpec, Source, VoiceTrack
 
 API = "/api/v1"
 RATE = 16000
@@ -139,14 +139,14 @@ def planned(
     with desk.stack.jobs.storage.local(f"jobs/{job['id']}/persons.csv") as path:
         persons = from_csv(path.read_text())
     spoken = tuple(
-        Voice(path, person, sound_duration(path), Fraction(str(start)))
+        VoiceTrack(path, person, sound_duration(path), Fraction(str(start)))
         for path, person, start in voices
     )
-    order = Order(Source(source, probe(source), Options()), spoken, tuple(persons))
-    engine = engine_for(order.source)
+    spec = RenderSpec(Source(source, probe(source), Options()), spoken, tuple(persons))
+    engine = engine_for(spec.source)
     return {
-        speaker.id: speech.drive(order, speaker, engine, 0, order.frames)
-        for speaker in order.speakers
+        speaker.id: driving_audio.drive(spec, speaker, engine, 0, spec.frames)
+        for speaker in spec.speakers
     }
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from face_detection.persons import Person
-from jobs.options import Options
 from media.certificate import local_certificate
 from media.probe import probe
 from media.sound import sound_duration
 from media.video import read_frames
-from workers import pipeline
-from workers.models import engine_for
-from workers.order import Order, Source, Voice
+from rendering import pipeline
+from rendering.models import engine_for
+from rendering.options import Options
+from rendering.spec import RenderSpec, Source, VoiceTrack
 
 BOX = (70.0, 50.0, 190.0, 210.0)
 
@@ -24,18 +24,18 @@ BOX = (70.0, 50.0, 190.0, 210.0)
 def both(
     tmp_path_factory: pytest.TempPathFactory, film: Path, short_voice: Path
 ) -> tuple[Path, Path]:
-    """The same order made in pieces of five frames, and in one piece."""
+    """The same spec made in pieces of five frames, and in one piece."""
     folder = tmp_path_factory.mktemp("joints")
     source = Source(film, probe(film), Options(box=BOX))
     length = sound_duration(short_voice)
-    voices = tuple(Voice(short_voice, 1, length, start=n * length) for n in range(3))
+    voices = tuple(VoiceTrack(short_voice, 1, length, start=n * length) for n in range(3))
     boxes = np.array([BOX], np.float32)
     person = Person(1, np.array([0]), boxes, np.ones(1, np.float32), source.fps)
-    order = Order(source, voices, (person,))
+    spec = RenderSpec(source, voices, (person,))
     made = folder / "pieces.mp4", folder / "whole.mp4"
     for path, seconds in zip(made, (0.2, 60.0), strict=True):
         certificate = local_certificate(folder)
-        pipeline.animate(order, path, engine_for(source), seconds, certificate)
+        pipeline.animate(spec, path, engine_for(source), seconds, certificate)
     return made
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from face_detection.detection import Box
 from face_detection.persons import Person
 from media.pictures import write_picture
-from workers.order import Source
+from rendering.spec import Source
 
 PICTURE_SIDE = 1280
 PORTRAIT_SIDE = 256

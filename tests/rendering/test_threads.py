@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from workers import cores
+from rendering import threads
 
 
 @pytest.fixture(autouse=True)
@@ -23,11 +23,11 @@ def test_all_cores_are_used_unless_the_environment_says_how_many(
     here = len(os.sched_getaffinity(0))
     torch.set_num_threads(here + 1)
     monkeypatch.setenv("OMP_NUM_THREADS", str(here + 1))
-    cores.use_all()
+    threads.use_all()
     assert torch.get_num_threads() == here + 1
 
     monkeypatch.delenv("OMP_NUM_THREADS")
-    cores.use_all()
+    threads.use_all()
     assert torch.get_num_threads() == here
 
 
@@ -38,7 +38,7 @@ def threads_of_torch(begin: object = None) -> int:
 
 
 @pytest.mark.parametrize(
-    ("device", "here", "threads", "each"),
+    ("device", "here", "drawing", "each"),
     [
         ("cpu", 6, 2, 3),
         ("cpu", 3, 2, 2),
@@ -46,10 +46,10 @@ def threads_of_torch(begin: object = None) -> int:
         ("cuda", 6, 1, 6),
     ],
 )
-def test_a_processor_is_halved(device: str, here: int, threads: int, each: int) -> None:
+def test_a_processor_is_halved(device: str, here: int, drawing: int, each: int) -> None:
     torch.set_num_threads(here)
-    with cores.halved(device) as (drawing, begin):
-        assert drawing == threads
+    with threads.halved(device) as (count, begin):
+        assert count == drawing
         assert threads_of_torch(begin) == each
     assert torch.get_num_threads() == here
 
@@ -58,7 +58,7 @@ def test_threads_that_begin_afterwards_have_all_cores_again() -> None:
     torch.set_num_threads(4)
 
     def failing() -> None:
-        with cores.halved("cpu") as (_, begin):
+        with threads.halved("cpu") as (_, begin):
             threads_of_torch(begin)
             raise ValueError("cancelled")
 

@@ -1,4 +1,4 @@
-"""An order carried out right here, without queue or database: the command line's way."""
+"""A spec carried out right here, without queue or database: the command line's way."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,15 +10,15 @@ from face_detection.cache import DetectionCache
 from face_detection.detection import Box
 from face_detection.persons import Person
 from jobs.errors import no_such_person, result_too_long
-from jobs.options import Options
 from jobs.settings import Settings
 from media.errors import NamedError, no_audio_track, not_a_face_file, not_a_voice
 from media.probe import Limits, content_hash, probe
 from media.sound import check_voice, sound_duration
-from workers import models, pipeline
-from workers.order import Source
-from workers.portraits import box_in, picture_frame, shown_in
-from workers.sight import presence
+from rendering import models, pipeline
+from rendering.options import Options
+from rendering.spec import Source
+from rendering.thumbnails import box_in, picture_frame, shown_in
+from rendering.visibility import presence
 
 
 def open_source(path: Path, options: Mapping[str, Any], settings: Settings) -> Source:

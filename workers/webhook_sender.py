@@ -19,7 +19,7 @@ from jobs import destination, logs, metrics, representation, webhooks
 from jobs.records import Delivery, Job
 from jobs.service import WHOLE_JOB, Jobs
 from media.errors import NamedError
-from workers.posting import post
+from workers.webhook_transport import post
 
 HANDS = 3
 EVERY = 1.0  # seconds between two looks when nothing is due

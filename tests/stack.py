@@ -7,20 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 
 from jobs.service import Jobs
 from jobs.settings import from_environment
-from media.pictures import read_picture
-from media.video_writer import VideoWriter
-from workers.serve import PROCFILE, processes
+from processes.serve import PROCFILE, processes
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 240  # seconds, on a busy machine, until what does not come true is a failure
 
 
@@ -107,25 +103,3 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack.start("redis", "light", "engine", "beat")
     yield stack
     stack.stop()
-
-
-@pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory, astronaut_file: Path) -> Path:
-    """Two seconds at 25 frames a second: a face that drifts to the right."""
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    face = read_picture(astronaut_file)[:300, 80:380]
-    with VideoWriter(path, 300, 300, Fraction(25)) as writer:
-        for shift in range(50):
-            writer.write(np.roll(face, shift, axis=1))
-    return path
-
-
-@pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory, astronaut_file: Path) -> Path:
-    """A picture of two faces: the astronaut, and her mirror image to the right of her."""
-    from PIL import Image
-
-    path = tmp_path_factory.mktemp("pair") / "pair.png"
-    face = read_picture(astronaut_file)[:300, 80:380]
-    Image.fromarray(np.hstack([face, face[:, ::-1]])).save(path)
-    return path

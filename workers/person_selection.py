@@ -10,9 +10,9 @@ from jobs import errors
 from jobs.records import FINAL, Job
 from jobs.service import Jobs
 from media.errors import NamedError
+from rendering.spec import Source, frames_to_detect
+from workers.job_spec import ends_of, source_of
 from workers.lease import fail
-from workers.order import Source, frames_to_detect
-from workers.rows import ends_of, source_of
 
 
 def resolve(jobs: Jobs, job_id: str) -> None:

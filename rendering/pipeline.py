@@ -1,4 +1,4 @@
-"""The steps of an order as plain functions: no database, no queue.
+"""The steps of a spec as plain functions: no database, no queue.
 
 The tasks and the command line both call these, so that both make the same video, bit for bit.
 """
@@ -31,11 +31,11 @@ from media.errors import NamedError
 from media.mixing import mix
 from media.planar import Planar
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
+from rendering import driving_audio, threads
+from rendering.prefetch import ahead, behind, beside
+from rendering.spec import RenderSpec, Source, plan
 from wav2lip.engine import Engine
 from wav2lip.leaning import grown
-from workers import cores, speech
-from workers.order import Order, Source, plan
-from workers.overlap import ahead, behind, beside
 
 # Frames that are worked on together; between two batches a cancelled job is let go. While two
 # batches are worked on, the next is read and the last one written: all four are in memory.
@@ -247,7 +247,7 @@ def watched(
 
 
 def render_segment(
-    order: Order,
+    spec: RenderSpec,
     start: int,
     stop: int,
     out_path: Path,
@@ -265,10 +265,10 @@ def render_segment(
     """
     if cancelled():
         raise Cancelled
-    source = order.source
-    indices = order.indices(start, stop)
-    speakers = order.speakers
-    drives = [speech.drive(order, speaker, engine, start, stop) for speaker in speakers]
+    source = spec.source
+    indices = spec.indices(start, stop)
+    speakers = spec.speakers
+    drives = [driving_audio.drive(spec, speaker, engine, start, stop) for speaker in speakers]
     size = source.options.wav2lip_batch_size or BATCH_FRAMES
     crf = STILL_CRF if source.is_one_frame else VIDEO_CRF
 
@@ -286,82 +286,82 @@ def render_segment(
     def draw(batch: tuple[slice, list[Planar]]) -> list[Planar]:
         now, frames = batch
         for speaker, drive in zip(speakers, drives, strict=True):
-            frames = _speak(order, speaker, engine, frames, indices[now], drive[now])
+            frames = _speak(spec, speaker, engine, frames, indices[now], drive[now])
         return frames
 
     with (
-        VideoWriter(out_path, *source.size, order.fps, crf, colours=source.colours) as writer,
+        VideoWriter(out_path, *source.size, spec.fps, crf, colours=source.colours) as writer,
         behind(write) as hand_over,
-        cores.halved(engine.device) as (threads, begin),
+        threads.halved(engine.device) as (count, begin),
         closing(ahead(batches())) as coming,
     ):
-        for frames in beside(draw, coming, threads, begin):
+        for frames in beside(draw, coming, count, begin):
             if cancelled():
                 raise Cancelled
-            count = len(frames)
+            done = len(frames)
             hand_over(frames)
-            progress(count)
+            progress(done)
 
 
 def stitch(
-    order: Order, segments: Sequence[Path], out_path: Path, certificate: Certificate
+    spec: RenderSpec, segments: Sequence[Path], out_path: Path, certificate: Certificate
 ) -> None:
     """Join the segments, in order, with the sound of the voices into the finished, signed video."""
-    options = order.source.options
-    soundtrack = order.source.path if options.overlay and order.source.info.has_audio else None
+    options = spec.source.options
+    soundtrack = spec.source.path if options.overlay and spec.source.info.has_audio else None
     with TemporaryDirectory(dir=out_path.parent) as folder:
         sound = Path(folder) / "sound.wav"
         mix(
-            [(voice.path, voice.start, voice.gain) for voice in order.voices],
+            [(voice.path, voice.start, voice.gain) for voice in spec.voices],
             soundtrack,
-            Fraction(order.frames) / order.fps,
+            Fraction(spec.frames) / spec.fps,
             sound,
             options.soundtrack_gain,
         )
-        concatenate(segments, sound, out_path, order.fps, order.frames, {})
-    ingredients = [provenance.Ingredient("source", order.source.path)] + [
+        concatenate(segments, sound, out_path, spec.fps, spec.frames, {})
+    ingredients = [provenance.Ingredient("source", spec.source.path)] + [
         provenance.Ingredient(f"voice {number}", voice.path)
-        for number, voice in enumerate(order.voices, start=1)
+        for number, voice in enumerate(spec.voices, start=1)
     ]
-    provenance.sign(out_path, ingredients, rendering(order), certificate)
+    provenance.sign(out_path, ingredients, rendering(spec), certificate)
 
 
-def rendering(order: Order) -> dict[str, Any]:
-    """How an order is made, as its video's credentials tell: nothing that names a file or person.
+def rendering(spec: RenderSpec) -> dict[str, Any]:
+    """How a spec is made, as its video's credentials tell: nothing that names a file or person.
 
     A checkpoint that is a file of the user's own is not named either.
     """
-    checkpoint = order.source.options.checkpoint
+    checkpoint = spec.source.options.checkpoint
     known = checkpoint in {each.name for each in checkpoints.all()}
     voices = [
         {"person": voice.person, "start": float(voice.start), "gain": voice.gain}
-        for voice in order.voices
+        for voice in spec.voices
     ]
     return {"checkpoint": checkpoint if known else "another", "voices": voices}
 
 
 def animate(
-    order: Order,
+    spec: RenderSpec,
     out_path: Path,
     engine: Engine,
     segment_seconds: float,
     certificate: Certificate,
     progress: Progress = _silent,
 ) -> None:
-    """All of an order in one go, in the segments in which a job does it."""
+    """All of a spec in one go, in the segments in which a job does it."""
     with TemporaryDirectory(dir=out_path.parent, prefix=".mouth-") as folder:
         segments = []
         # To begin in the middle of a video is to decode it from the last whole picture before that.
-        frames = order.source.read_planar(order.indices(0, order.frames))
-        for start, stop in plan(order.frames, order.fps, segment_seconds):
+        frames = spec.source.read_planar(spec.indices(0, spec.frames))
+        for start, stop in plan(spec.frames, spec.fps, segment_seconds):
             segments.append(Path(folder) / f"{start}.mp4")
             shown = islice(frames, stop - start)
-            render_segment(order, start, stop, segments[-1], engine, progress, shown=shown)
-        stitch(order, segments, out_path, certificate)
+            render_segment(spec, start, stop, segments[-1], engine, progress, shown=shown)
+        stitch(spec, segments, out_path, certificate)
 
 
 def _speak(
-    order: Order,
+    spec: RenderSpec,
     speaker: Person,
     engine: Engine,
     frames: list[Planar],
@@ -369,13 +369,13 @@ def _speak(
     drive: np.ndarray,
 ) -> list[Planar]:
     """`frames`, which are the source's at `indices`, with the speaker's mouth moved by `drive`."""
-    options = order.source.options
+    options = spec.source.options
     boxes = {
-        n: box for n, index in enumerate(indices) if (box := order.box(speaker, index)) is not None
+        n: box for n, index in enumerate(indices) if (box := spec.box(speaker, index)) is not None
     }
     if not boxes:
         return frames
-    rolls = np.array([order.roll(speaker, indices[n]) for n in boxes])
+    rolls = np.array([spec.roll(speaker, indices[n]) for n in boxes])
     pads = engine.pads if options.pads is None else options.pads
     if options.box is not None:
         pads = 0, 0, 0, 0
@@ -398,7 +398,7 @@ def _speak(
         drive[list(windows)],
         options.blend,
         rolls[inside],
-        moving=not order.source.is_one_frame,
+        moving=not spec.source.is_one_frame,
     )
     result = list(frames)
     for (n, window), before, after in zip(windows.items(), seen, moved, strict=True):

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from media.errors import NamedError
-from workers import supervision
-from workers.serve import serve
+from processes import supervisor
+from processes.serve import serve
 
 PROCFILE = """\
 web: exec python -m http.server "$PORT" --bind "$HOST"
@@ -26,7 +26,7 @@ beat: exec sleep 1000
 START = """
 import os, sys
 from pathlib import Path
-from workers.serve import serve
+from processes.serve import serve
 serve("127.0.0.1", int(sys.argv[1]), os.environ, procfile=Path(sys.argv[2]))
 """
 
@@ -123,8 +123,8 @@ def test_what_a_dead_process_had_started_goes_with_it(
 def test_a_process_that_cannot_be_kept_alive_ends_everything(
     procfile: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervision, "FIRST_DELAY", 0.01)
-    monkeypatch.setattr(supervision, "LONGEST_DELAY", 0.01)
+    monkeypatch.setattr(supervisor, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(supervisor, "LONGEST_DELAY", 0.01)
     procfile.write_text(PROCFILE.replace("sleep 1000", "false"))
     with pytest.raises(NamedError, match="'beat' does not stay alive"):
         run_serve(port, procfile)

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from face_detection.persons import Person
-from jobs.options import Options
 from media.errors import NamedError
 from media.probe import MediaInfo
 from media.timeline import SYNC_MODES
-from workers.order import Order, Source, Voice, frames_to_detect, plan
-from workers.sight import Presence, not_animated, presence
+from rendering.options import Options
+from rendering.spec import RenderSpec, Source, VoiceTrack, frames_to_detect, plan
+from rendering.visibility import Presence, not_animated, presence
 
 PICTURE = MediaInfo("image", 640, 480)
 FILM = MediaInfo("video", 640, 480, Fraction(30), 90, Fraction(3), True)
@@ -24,7 +24,7 @@ def source(info: MediaInfo = FILM, **options: Any) -> Source:
     return Source(Path("face"), info, Options(**options))
 
 
-def order(source: Source, *voices: Voice) -> Order:
+def spec(source: Source, *voices: VoiceTrack) -> RenderSpec:
     moving = Person(
         1,
         np.array([0, 1]),
@@ -32,7 +32,7 @@ def order(source: Source, *voices: Voice) -> Order:
         np.ones(2, np.float32),
         Fraction(30),
     )
-    return Order(source, voices, (moving,))
+    return RenderSpec(source, voices, (moving,))
 
 
 @given(st.integers(1, 5000), st.fractions(1, 120), st.floats(0.05, 30))
@@ -47,14 +47,14 @@ def test_a_short_rest_gets_no_segment_of_its_own() -> None:
 
 
 def test_a_result_lasts_until_the_last_voice_ends() -> None:
-    first = Voice(Path("a"), 1, Fraction(2))
-    second = Voice(Path("b"), 1, Fraction(1), start=Fraction(5, 2))
-    assert order(source(), first, second).frames == 105
-    assert order(source(PICTURE), first).frames == 50
-    assert order(source(PICTURE, fps=Fraction(30)), first).frames == 60
-    assert order(source(still=True), first).frames == 60
-    assert order(source(still=True, fps=Fraction(50)), first).frames == 100
-    assert order(source(fps=Fraction(50)), first).frames == 60
+    first = VoiceTrack(Path("a"), 1, Fraction(2))
+    second = VoiceTrack(Path("b"), 1, Fraction(1), start=Fraction(5, 2))
+    assert spec(source(), first, second).frames == 105
+    assert spec(source(PICTURE), first).frames == 50
+    assert spec(source(PICTURE, fps=Fraction(30)), first).frames == 60
+    assert spec(source(still=True), first).frames == 60
+    assert spec(source(still=True, fps=Fraction(50)), first).frames == 100
+    assert spec(source(fps=Fraction(50)), first).frames == 60
 
 
 def test_only_frames_that_the_result_shows_are_searched() -> None:
@@ -68,20 +68,20 @@ def test_only_frames_that_the_result_shows_are_searched() -> None:
 
 
 def test_a_result_may_last_as_long_as_the_video() -> None:
-    voice = Voice(Path("a"), 1, Fraction(2))
-    silence = order(source(sync_mode="silence"), voice)
+    voice = VoiceTrack(Path("a"), 1, Fraction(2))
+    silence = spec(source(sync_mode="silence"), voice)
     assert silence.frames == 90
     assert silence.indices(58, 62) == [58, 59, 60, 61]
-    remap = order(source(sync_mode="remap"), voice)
+    remap = spec(source(sync_mode="remap"), voice)
     assert remap.frames == 60
     assert remap.indices(0, 1) + remap.indices(59, 60) == [0, 89]
-    long = Voice(Path("a"), 1, Fraction(4))
-    assert order(source(sync_mode="cut_off"), long).frames == 90
-    assert order(source(sync_mode="freeze"), long).indices(88, 92) == [88, 89, 89, 89]
-    assert order(source(sync_mode="loop"), long).indices(88, 92) == [88, 89, 0, 1]
+    long = VoiceTrack(Path("a"), 1, Fraction(4))
+    assert spec(source(sync_mode="cut_off"), long).frames == 90
+    assert spec(source(sync_mode="freeze"), long).indices(88, 92) == [88, 89, 89, 89]
+    assert spec(source(sync_mode="loop"), long).indices(88, 92) == [88, 89, 0, 1]
     for mode in SYNC_MODES:
-        assert order(source(PICTURE, sync_mode=mode), voice).frames == 50
-        assert order(source(still=True, sync_mode=mode), voice).indices(0, 2) == [0, 0]
+        assert spec(source(PICTURE, sync_mode=mode), voice).frames == 50
+        assert spec(source(still=True, sync_mode=mode), voice).indices(0, 2) == [0, 0]
 
 
 def test_frames_are_searched_as_far_as_the_mode_shows_them() -> None:
@@ -92,22 +92,23 @@ def test_frames_are_searched_as_far_as_the_mode_shows_them() -> None:
 
 
 def test_what_is_out_of_sight_is_told_in_seconds_of_the_result() -> None:
-    voice = Voice(Path("a"), 1, Fraction(4))  # 120 frames; the person is in the first two of 90
-    first, second = not_animated(order(source(sync_mode="loop"), voice))
+    # 120 frames; the person is in the first two of 90
+    voice = VoiceTrack(Path("a"), 1, Fraction(4))
+    first, second = not_animated(spec(source(sync_mode="loop"), voice))
     assert (first.person, first.start, first.stop) == (1, 0.067, 3.0)
     assert (second.start, second.stop, second.reason) == (3.067, 4.0, "out of sight")
-    assert not_animated(order(source(static=True), voice)) == []
-    assert not_animated(order(source(), replace(voice, person=2))) == []
+    assert not_animated(spec(source(static=True), voice)) == []
+    assert not_animated(spec(source(), replace(voice, person=2))) == []
 
 
 def test_a_person_is_in_sight_from_time_to_time() -> None:
-    moving = order(source()).persons[0]
+    moving = spec(source()).persons[0]
     assert presence(source(), moving, 30) == Presence([[0.0, 0.067]], 2 / 30)
     assert presence(source(static=True), moving, 1) == Presence([[0.0, 3.0]], 1.0)
 
 
 def test_the_box_follows_the_person_unless_it_is_fixed() -> None:
-    moving, fixed = order(source(smooth=False)), order(source(static=True, smooth=False))
+    moving, fixed = spec(source(smooth=False)), spec(source(static=True, smooth=False))
     (person,) = moving.persons
     assert moving.box(person, 1) == (4, 0, 54, 60)
     assert moving.box(person, 50) is None

@@ -1,4 +1,4 @@
-"""What a worker computes on, in words; nothing is loaded to find it out."""
+"""What the networks run on, in words; nothing is loaded to find it out."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ def device(precision: str) -> str:
     The precision is told once an engine is loaded; "auto" is the fastest there is. Where the
     paper's network may be drawn in eight bits, that follows: all others are not.
     """
-    models = sys.modules.get("workers.models")
+    models = sys.modules.get("rendering.models")
     if models and models.engine_loaded():
         return _known(precision)
     return (_expected_gpu() if _has_cuda() else None) or _cpu()

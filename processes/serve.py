@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jobs import logs
 from media.errors import NamedError
-from workers.supervision import Supervisor
+from processes.supervisor import Supervisor
 
 PROCFILE = Path(__file__).resolve().parent.parent / "Procfile"
 

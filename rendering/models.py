@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import wav2lip
 from face_detection.detectors import Detector, default_detector, load_detector
+from rendering import threads
+from rendering.spec import Source
 from wav2lip.engine import Engine
-from workers import cores
-from workers.order import Source
 
 
 def engine_for(source: Source, precision: str = "auto") -> Engine:
@@ -37,7 +37,7 @@ def engine_loaded() -> bool:
 
 @lru_cache(maxsize=2)
 def _engine(name: str, batch_size: int | None, precision: str) -> Engine:
-    cores.use_all()
+    threads.use_all()
     _keep_opencv_to_one_thread()
     _give_back_memory()
     engine = wav2lip.load(name, batch_size=batch_size, precision=precision)

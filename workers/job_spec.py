@@ -1,12 +1,12 @@
-"""A job's rows in the words of an order."""
+"""A job's rows in the words of a spec."""
 
 from fractions import Fraction
 from pathlib import Path
 
-from jobs.options import Options
 from jobs.records import Job
 from media.probe import MediaInfo
-from workers.order import Source
+from rendering.options import Options
+from rendering.spec import Source
 
 
 def source_of(job: Job, path: Path) -> Source:

@@ -11,7 +11,6 @@ import numpy as np
 
 from face_detection.detection import Box
 from face_detection.persons import Person
-from jobs.options import Options
 from media.errors import NamedError
 from media.pictures import read_picture
 from media.planar import BT709, Colours, Planar
@@ -19,12 +18,13 @@ from media.probe import MediaInfo
 from media.timeline import frames_shown, result_frames, round_half_up, source_indices
 from media.transform import Transform
 from media.video import read_frames, read_frames_at, read_planar_at, stored_colours
+from rendering.options import Options
 
 STILL_FPS = Fraction(25)
 
 
 @dataclass(frozen=True)
-class Voice:
+class VoiceTrack:
     """A sound, the number of its speaker, and where it lies in the result.
 
     `start` and `duration` are seconds, `gain` decibels.
@@ -116,11 +116,11 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Order:
+class RenderSpec:
     """Everything that decides the result, to the last bit."""
 
     source: Source
-    voices: tuple[Voice, ...]
+    voices: tuple[VoiceTrack, ...]
     persons: tuple[Person, ...]
 
     @property

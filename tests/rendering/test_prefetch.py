@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from workers.overlap import ahead, behind, beside
+from rendering.prefetch import ahead, behind, beside
 
 
 def test_the_next_is_made_while_one_is_worked_on_and_no_more() -> None:

@@ -19,10 +19,10 @@ from jobs.records import Delivery, Job
 from jobs.service import Jobs
 from jobs.settings import Settings
 from jobs.webhooks import MOST_ATTEMPTS, Webhook, signature
-from workers import posting
-from workers.messenger import Messenger, claim
+from tests.stack import Stack
+from workers import webhook_transport
+from workers.webhook_sender import Messenger, claim
 
-from .conftest import Stack
 from .receiver import Receiver, certify
 
 SECRET = "a secret of enough characters"
@@ -157,7 +157,7 @@ def test_an_answer_that_drips_for_ever_is_cut_off(
     done: Callable[..., Job],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(posting, "ALL", 0.3)
+    monkeypatch.setattr(webhook_transport, "ALL", 0.3)
     receiver.statuses = [None]
     job = done(receiver.url)
     Messenger(jobs).deliver()
@@ -195,11 +195,11 @@ def test_a_certificate_must_be_for_that_host(
 ) -> None:
     certificate = certify(tmp_path, name)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    posting._trust.cache_clear()
+    webhook_transport._trust.cache_clear()
     with Receiver(certificate) as receiver:
         job = done(receiver.url)
         Messenger(jobs).deliver()
-    posting._trust.cache_clear()
+    webhook_transport._trust.cache_clear()
     (delivery,) = deliveries(jobs, job)
     if code is None:
         assert delivery.delivered

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from jobs.options import Options
 from media.errors import NamedError
+from rendering.options import Options
 
 
 def test_options_come_back_from_json_as_they_were() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import checkpoints
-from workers import models
+from rendering import models
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from face_detection.persons import Person
 from media.pictures import write_picture
-from workers.order import Source
-from workers.portraits import PORTRAIT_SIDE, portraits
-from workers.sight import Presence, presence
+from rendering.spec import Source
+from rendering.thumbnails import PORTRAIT_SIDE, portraits
+from rendering.visibility import Presence, presence
 
 COLUMNS = 4
 MARGIN = 16

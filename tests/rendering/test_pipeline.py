@@ -13,7 +13,6 @@ import pytest
 
 from face_detection.cache import DetectionCache
 from face_detection.persons import Person
-from jobs.options import Options
 from media import provenance
 from media.certificate import local_certificate
 from media.errors import NamedError
@@ -22,13 +21,14 @@ from media.probe import content_hash, probe
 from media.sound import sound_duration
 from media.video import read_frames
 from media.video_writer import VideoWriter
+from rendering import pipeline
+from rendering.models import detector_for, engine_for
+from rendering.options import Options
+from rendering.spec import RenderSpec, Source, VoiceTrack
+from rendering.thumbnails import picture_frame, portraits, write_pictures
 from wav2lip.engine import Engine
-from workers import pipeline
-from workers.models import detector_for, engine_for
-from workers.order import Order, Source, Voice
-from workers.portraits import picture_frame, portraits, write_pictures
 
-Prepare = Callable[..., Order]
+Prepare = Callable[..., RenderSpec]
 
 
 def opened(path: Path, **options: Any) -> Source:
@@ -42,27 +42,29 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> DetectionCache:
 
 @pytest.fixture
 def prepare(cache: DetectionCache, short_voice: Path) -> Prepare:
-    """An order in which `speakers` speak the short voice, one after another."""
+    """A spec in which `speakers` speak the short voice, one after another."""
 
-    def prepare(source: Source, *speakers: int) -> Order:
+    def prepare(source: Source, *speakers: int) -> RenderSpec:
         stop = 0 if source.options.box else source.frames
         found = pipeline.detect_segment(
             source, content_hash(source.path), 0, stop, detector_for(source, "dlib"), cache
         )
         length = sound_duration(short_voice)
         voices = tuple(
-            Voice(short_voice, person, length, start=length * number)
+            VoiceTrack(short_voice, person, length, start=length * number)
             for number, person in enumerate(speakers)
         )
-        return Order(source, voices, tuple(pipeline.link_persons(source, found)))
+        return RenderSpec(source, voices, tuple(pipeline.link_persons(source, found)))
 
     return prepare
 
 
-def rendered(order: Order, out_path: Path, start: int = 0, stop: int | None = None) -> np.ndarray:
+def rendered(
+    spec: RenderSpec, out_path: Path, start: int = 0, stop: int | None = None
+) -> np.ndarray:
     """The frames of a part of the result."""
     pipeline.render_segment(
-        order, start, order.frames if stop is None else stop, out_path, engine_for(order.source)
+        spec, start, spec.frames if stop is None else stop, out_path, engine_for(spec.source)
     )
     return np.stack(list(read_frames(out_path)))
 
@@ -76,13 +78,13 @@ LEFT, RIGHT = slice(0, 300), slice(300, 600)
 
 
 def test_only_the_speakers_mouth_moves(prepare: Prepare, pair: Path, tmp_path: Path) -> None:
-    order = prepare(opened(pair), 2)
-    left, right = (person.box_at(0) for person in order.persons)
+    spec = prepare(opened(pair), 2)
+    left, right = (person.box_at(0) for person in spec.persons)
     assert left
     assert right
     assert left[2] < 300 < right[0]
-    frames = rendered(order, tmp_path / "out.mp4")
-    assert len(frames) == order.frames == 15
+    frames = rendered(spec, tmp_path / "out.mp4")
+    assert len(frames) == spec.frames == 15
     assert stir(frames, RIGHT) > 10 > 5 > stir(frames, LEFT)
     difference = (frames[:, :, LEFT].astype(float) - read_picture(pair)[:, LEFT]) ** 2
     assert 10 * np.log10(255**2 / difference.mean()) >= 40
@@ -92,12 +94,12 @@ def test_what_nobody_draws_on_stays_as_it_was_stored(
     prepare: Prepare, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "VIDEO_CRF", 0)  # the encoder adds nothing of its own
-    order = prepare(opened(film, badge="none"), 1)
-    rendered(order, tmp_path / "out.mp4")
+    spec = prepare(opened(film, badge="none"), 1)
+    rendered(spec, tmp_path / "out.mp4")
     before, after = (
         list(opened(path).read_planar(range(15))) for path in (film, tmp_path / "out.mp4")
     )
-    faces = [order.box(order.persons[0], frame) for frame in range(15)]
+    faces = [spec.box(spec.persons[0], frame) for frame in range(15)]
     for a, b, face in zip(before, after, faces, strict=True):
         assert face
         rows, columns = np.nonzero(a.levels[:300] != b.levels[:300])
@@ -112,8 +114,8 @@ def test_what_nobody_draws_on_stays_as_it_was_stored(
 def test_two_people_take_turns_and_rest_meanwhile(
     prepare: Prepare, pair: Path, tmp_path: Path
 ) -> None:
-    order = prepare(opened(pair), 1, 2)
-    frames = rendered(order, tmp_path / "out.mp4")
+    spec = prepare(opened(pair), 1, 2)
+    frames = rendered(spec, tmp_path / "out.mp4")
     assert len(frames) == 30
     # A mouth opens a little before its voice is heard, and closes a little after.
     assert stir(frames[:10], LEFT) > 10 > 5 > stir(frames[:10], RIGHT)
@@ -123,10 +125,10 @@ def test_two_people_take_turns_and_rest_meanwhile(
 def test_segments_make_the_same_frames_as_the_whole(
     prepare: Prepare, film: Path, tmp_path: Path
 ) -> None:
-    order = prepare(opened(film), 1)
-    whole = rendered(order, tmp_path / "whole.mp4")
+    spec = prepare(opened(film), 1)
+    whole = rendered(spec, tmp_path / "whole.mp4")
     parts = [
-        rendered(order, tmp_path / f"{start}.mp4", start, stop) for start, stop in ((0, 8), (8, 15))
+        rendered(spec, tmp_path / f"{start}.mp4", start, stop) for start, stop in ((0, 8), (8, 15))
     ]
     joined = np.concatenate(parts)
     assert joined.shape == whole.shape
@@ -137,11 +139,11 @@ def test_segments_make_the_same_frames_as_the_whole(
 def test_the_whole_order_is_a_signed_video_with_sound(
     prepare: Prepare, film: Path, short_voice: Path, tmp_path: Path
 ) -> None:
-    order = prepare(opened(film), 1)
+    spec = prepare(opened(film), 1)
     told: list[int] = []
     signer = local_certificate(tmp_path / "var")
     pipeline.animate(
-        order, tmp_path / "result.mp4", engine_for(order.source), 0.2, signer, told.append
+        spec, tmp_path / "result.mp4", engine_for(spec.source), 0.2, signer, told.append
     )
     credentials = provenance.read(tmp_path / "result.mp4")
     assert credentials is not None
@@ -161,9 +163,9 @@ def test_the_whole_order_is_a_signed_video_with_sound(
 
 def test_a_box_is_the_person(prepare: Prepare, pair: Path, tmp_path: Path) -> None:
     x1, y1, x2, y2 = prepare(opened(pair), 1).persons[0].box_at(0) or (0, 0, 0, 0)
-    order = prepare(opened(pair, box=(x1, y1, x2, y2)), 1)
-    assert [person.id for person in order.persons] == [1]
-    frames = rendered(order, tmp_path / "out.mp4")
+    spec = prepare(opened(pair, box=(x1, y1, x2, y2)), 1)
+    assert [person.id for person in spec.persons] == [1]
+    frames = rendered(spec, tmp_path / "out.mp4")
     assert stir(frames, LEFT) > 10 > 5 > stir(frames, RIGHT)
 
 
@@ -221,10 +223,10 @@ def test_other_frames_of_the_same_bytes_are_searched_anew(film: Path) -> None:
 
 
 def test_a_cancelled_render_leaves_no_file(prepare: Prepare, film: Path, tmp_path: Path) -> None:
-    order = prepare(opened(film), 1)
+    spec = prepare(opened(film), 1)
     with pytest.raises(pipeline.Cancelled):
         pipeline.render_segment(
-            order, 0, 15, tmp_path / "out.mp4", engine_for(order.source), cancelled=lambda: True
+            spec, 0, 15, tmp_path / "out.mp4", engine_for(spec.source), cancelled=lambda: True
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -248,20 +250,20 @@ class Failing:
 def test_a_failed_render_leaves_no_file_and_no_thread(
     prepare: Prepare, film: Path, tmp_path: Path
 ) -> None:
-    order = prepare(opened(film, box=(80, 60, 200, 220), wav2lip_batch_size=2), 1)
+    spec = prepare(opened(film, box=(80, 60, 200, 220), wav2lip_batch_size=2), 1)
     before = threading.active_count()
-    engine = Failing(engine_for(order.source))
+    engine = Failing(engine_for(spec.source))
     with pytest.raises(RuntimeError) as kept:
-        pipeline.render_segment(order, 0, 15, tmp_path / "out.mp4", engine)
+        pipeline.render_segment(spec, 0, 15, tmp_path / "out.mp4", engine)
     assert threading.active_count() == before  # although the error is kept, and all that led to it
     assert str(kept.value) == "out of order"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_picker_shows_everybody(prepare: Prepare, pair: Path, tmp_path: Path) -> None:
-    order = prepare(opened(pair), 1)
-    assert picture_frame(order.persons) == 0
-    assert write_pictures(order.source, order.persons, tmp_path) == 0
+    spec = prepare(opened(pair), 1)
+    assert picture_frame(spec.persons) == 0
+    assert write_pictures(spec.source, spec.persons, tmp_path) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "person-1.jpg",
         "person-2.jpg",
@@ -297,10 +299,10 @@ def test_a_head_that_leans_is_animated_where_it_is(
 
     portrait = Image.open(pair).crop((0, 0, 300, 300))
     portrait.rotate(-38, Image.Resampling.BICUBIC, fillcolor="grey").save(tmp_path / "leaning.png")
-    order = prepare(opened(tmp_path / "leaning.png"), 1)
-    [person] = order.persons
+    spec = prepare(opened(tmp_path / "leaning.png"), 1)
+    [person] = spec.persons
     assert person.roll_at(0) == pytest.approx(41, abs=3)
-    frames = rendered(order, tmp_path / "out.mp4").astype(float)
+    frames = rendered(spec, tmp_path / "out.mp4").astype(float)
     rows, columns = np.nonzero(frames.std(axis=0).max(axis=2) > 8)
     x1, y1, x2, y2 = person.box_at(0) or (0, 0, 0, 0)
     # Clockwise, so the mouth is to the lower left of the middle of the face.

@@ -10,7 +10,7 @@ import redis
 
 from jobs.queue import ENGINE, LIGHT, Queue, socket_path
 from jobs.settings import Settings
-from workers import broker
+from processes import embedded_redis
 
 
 def answers(settings: Settings) -> bool:
@@ -47,9 +47,9 @@ def test_a_second_start_in_the_same_folder_is_refused(
     stack = start_stack("redis")
     stack.until("Redis", lambda: answers(stack.jobs.settings))
     second = subprocess.run(
-        [sys.executable, "-m", "workers.broker"],
+        [sys.executable, "-m", "processes.embedded_redis"],
         env=stack.environment,
-        cwd=Path(broker.__file__).parents[1],
+        cwd=Path(embedded_redis.__file__).parents[1],
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.database import Database
 from jobs.records import Worker
-from workers import device
+from rendering import device
 from workers.heartbeat import Heartbeat
 
 CPU = "processor\t: 0\nmodel name\t: Some Processor 9000\n\nprocessor\t: 1\nmodel name\t: Other\n"
@@ -35,7 +35,7 @@ def test_a_gpu_is_told_before_anything_is_loaded(
     gpu.mkdir(parents=True)
     (gpu / "information").write_text("Model: \t\t NVIDIA H200\nIRQ:   \t\t 0\n")
     monkeypatch.setattr(device, "_has_cuda", lambda: True)
-    models = sys.modules.get("workers.models")
+    models = sys.modules.get("rendering.models")
     if models:  # an engine that another test of this process drew with
         models._engine.cache_clear()
     assert device.device("auto") == "NVIDIA H200"

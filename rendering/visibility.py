@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from face_detection.persons import Person
-from workers.order import Order, Source
+from rendering.spec import RenderSpec, Source
 
 OUT_OF_SIGHT = "out of sight"
 
@@ -25,13 +25,13 @@ class NotAnimated:
         return asdict(self)
 
 
-def not_animated(order: Order) -> list[NotAnimated]:
+def not_animated(spec: RenderSpec) -> list[NotAnimated]:
     """Where the mouths of those who speak could not be moved, in order of time."""
-    shown = np.array(order.indices(0, order.frames))
+    shown = np.array(spec.indices(0, spec.frames))
     stretches = [
-        NotAnimated(speaker.id, _seconds(start, order.fps), _seconds(stop, order.fps))
-        for speaker in order.speakers
-        for start, stop in _runs(~_in_sight(order.source, speaker)[shown])
+        NotAnimated(speaker.id, _seconds(start, spec.fps), _seconds(stop, spec.fps))
+        for speaker in spec.speakers
+        for start, stop in _runs(~_in_sight(spec.source, speaker)[shown])
     ]
     return sorted(stretches, key=lambda each: (each.start, each.person))
 

@@ -8,29 +8,29 @@ import numpy as np
 
 from face_detection.persons import Person
 from media.sound import read_sound
+from rendering.spec import RenderSpec
 from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.engine import Engine
-from workers.order import Order
 
 # A file, its change time and size (another file may come under its name), and where it begins.
 _Part = tuple[Path, int, int, Fraction]
 
 
-def drive(order: Order, speaker: Person, engine: Engine, start: int, stop: int) -> np.ndarray:
+def drive(spec: RenderSpec, speaker: Person, engine: Engine, start: int, stop: int) -> np.ndarray:
     """What moves the mouth of `speaker` in the result frames start..stop: (stop - start, ...).
 
     Between voices, before the first and after the last one the mouth rests. How loud a voice is
     in the mix changes nothing. The whole frames before the first voice are left out of the sound:
     however late somebody speaks, it costs no more, and the noise of the recording stays what it is.
     """
-    voices = [voice for voice in order.voices if voice.person == speaker.id]
-    first = (min(voice.start for voice in voices) * order.fps).__floor__()
+    voices = [voice for voice in spec.voices if voice.person == speaker.id]
+    first = (min(voice.start for voice in voices) * spec.fps).__floor__()
     parts = tuple(
-        (voice.path, status.st_mtime_ns, status.st_size, voice.start - first / order.fps)
+        (voice.path, status.st_mtime_ns, status.st_size, voice.start - first / spec.fps)
         for voice in voices
         for status in [voice.path.stat()]
     )
-    return engine.drive(_mel(parts), start - first, stop - first, order.fps)
+    return engine.drive(_mel(parts), start - first, stop - first, spec.fps)
 
 
 @lru_cache(maxsize=4)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jobs.options import Options
 from media.probe import MediaInfo
-from workers.order import Source
-from workers.pointing import missed
+from rendering.options import Options
+from rendering.spec import Source
+from workers.person_selection import missed
 
 TEN_SECONDS = MediaInfo("video", 640, 360, Fraction(25), 250, Fraction(10))
 

@@ -15,8 +15,8 @@ from jobs import downloads
 from jobs.database import Database
 from jobs.records import Download
 from media.errors import NamedError
-from workers import fetching
-from workers.fetching import fetch_next
+from workers import downloader
+from workers.downloader import fetch_next
 
 WEIGHTS = np.random.default_rng(0).bytes(3_000_000)
 
@@ -92,7 +92,7 @@ def test_what_is_asked_for_arrives_and_is_not_fetched_again(
 def test_progress_is_told_in_bytes(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "TELL", 0.0)
+    monkeypatch.setattr(downloader, "TELL", 0.0)
     downloads.ask(database, "small")
     fetch_next(database)
     assert (state(database).done, state(database).total) == (len(WEIGHTS), len(WEIGHTS))
@@ -101,21 +101,21 @@ def test_progress_is_told_in_bytes(
 def test_a_cancelled_one_stops_and_is_continued_later(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "TELL", 0.0)
-    report = fetching._Report.__call__
+    monkeypatch.setattr(downloader, "TELL", 0.0)
+    report = downloader._Report.__call__
 
-    def impatient(self: fetching._Report, done: int, total: int | None) -> None:
+    def impatient(self: downloader._Report, done: int, total: int | None) -> None:
         if done:
             downloads.cancel(database, "small")
         report(self, done, total)
 
-    monkeypatch.setattr(fetching._Report, "__call__", impatient)
+    monkeypatch.setattr(downloader._Report, "__call__", impatient)
     downloads.ask(database, "small")
     assert fetch_next(database)
     assert state(database).state == "cancelled"
     kept = (folder / "weights.pth.part").stat().st_size
     assert 0 < kept < len(WEIGHTS)
-    monkeypatch.setattr(fetching._Report, "__call__", report)
+    monkeypatch.setattr(downloader._Report, "__call__", report)
     downloads.ask(database, "small")
     fetch_next(database)
     assert (folder / "weights.pth").read_bytes() == WEIGHTS
@@ -145,7 +145,7 @@ def test_what_a_killed_process_began_is_taken_up_when_its_lease_is_over(
     database: Database, folder: Path
 ) -> None:
     downloads.ask(database, "small")
-    assert fetching._claim(database) is not None
+    assert downloader._claim(database) is not None
     assert not fetch_next(database), "somebody is at it"
     with database.write() as session:
         session.get_one(Download, "small").lease_until = time.time() - 1
