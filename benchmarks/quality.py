@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks import material, networks
 from benchmarks.measure import Row
 from face_detection.detection import Detection, iou
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.stride import LONG_STRIDE, STRIDE, Strided, overlapping
 from media.video import VideoWriter, read_frames, read_planar_at, stored_colours
 from wav2lip import precision

@@ -31,7 +31,7 @@ import wav2lip
 from benchmarks import rim
 from benchmarks.material import FACE, FPS, RATE, SAMPLE_VOICE
 from face_detection.detection import Detection
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.persons import link
 from media.sound import read_sound
 from media.video import read_frames

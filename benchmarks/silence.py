@@ -23,7 +23,7 @@ import face_detection
 import wav2lip
 from benchmarks import sounds
 from benchmarks.material import FACE, FPS, RATE, SAMPLE_VOICE, box, moving
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.landmarks import landmarks_in_fitted
 from face_detection.persons import link
 from media.sound import read_sound

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import material, networks
 from benchmarks.measure import Row, gflop, of_call, peak
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.s3fd import S3fdDetector
 from face_detection.stride import Strided
 from media.sound import read_sound

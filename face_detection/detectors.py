@@ -23,7 +23,7 @@ class Detector(Protocol):
     batch_size: int
 
     def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
-        """The faces of each frame (RGB uint8), best score first, as `fitting.fit` gives them.
+        """The faces of each frame (RGB uint8), best score first, as `box_refinement.fit` gives them.
 
         Unless it is `thorough` it may leave out heads that only a search of their own would find.
         """
@@ -49,7 +49,7 @@ def load_detector(
 
 def _searching(name: str, still: bool, batch_size: int | None) -> Detector:
     if name == "dlib":
-        from face_detection.frontal import DlibDetector
+        from face_detection.dlib_detector import DlibDetector
 
         return DlibDetector(still=still)
     if name == "s3fd":

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from face_detection.clustering import group
 from face_detection.detection import Box, Detection
 from face_detection.errors import face_too_small, no_face_found
-from face_detection.grouping import group
 from face_detection.smoothing import smoothed, steadied
 from face_detection.tracks import Track, follow
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 import checkpoints
+from face_detection.box_refinement import fit
 from face_detection.detection import Detection
 from face_detection.detectors import BOXES_VERSION, working_copy
-from face_detection.fitting import fit
 from media.errors import NamedError
 
 # It finds faces of some 16 pixels, so nothing needs enlarging; a megapixel takes about 760 MB.

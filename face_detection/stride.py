@@ -5,7 +5,7 @@ by its landmarks, from where it was in the frame before: a look at the face itse
 search of the whole picture. Landmarks hold on to whatever is there, so now and then, and wherever
 they fail, the detector looks again, at no more than the surroundings of the face. Whatever is in
 doubt then (a face comes or goes, leaps, or the picture changes) is searched as if there was no
-stride. `attention` says which searches are thorough and which can be left out; what one of them
+stride. `search_schedule` says which searches are thorough and which can be left out; what one of them
 found of a head that leans is looked for in the frames before and after.
 """
 
@@ -16,10 +16,10 @@ from itertools import islice, pairwise
 import numpy as np
 
 from face_detection import shots
-from face_detection.attention import Attention
+from face_detection.box_refinement import each_once, follow
 from face_detection.detection import Box, Detection, centre, iou
 from face_detection.detectors import Detector, working_copy
-from face_detection.fitting import each_once, follow
+from face_detection.search_schedule import SearchSchedule
 
 # Frames between two searches: of a detector that is quick, and of one that takes most of a second.
 # Who comes and goes between two searches is not seen.
@@ -62,7 +62,7 @@ class Strided:
         self.batch_size = max(LONG_STRIDE // stride, 1) * stride + 1
         self._detector, self._stride = detector, stride
         self._last: tuple[np.ndarray, list[Detection]] | None = None
-        self._attention = Attention()
+        self._schedule = SearchSchedule()
 
     def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
         """As every detector, but it finds out for itself which frames to search thoroughly."""
@@ -80,12 +80,12 @@ class Strided:
         if self._last is not None and self._last[0] is frames[0]:
             found[0] = self._last[1]
         else:
-            self._attention = Attention()
+            self._schedule = SearchSchedule()
             found[0] = self._search(frames[0], signatures[0], [], thorough=True)
         stops = sorted({*range(0, len(frames), self._stride), len(frames) - 1})
         for first, last in pairwise(stops):
             broken = not _unbroken(changes[first:last])
-            ends = last == stops[-1] and self._attention.is_thorough_due(signatures[last])
+            ends = last == stops[-1] and self._schedule.is_thorough_due(signatures[last])
             found[last] = self._search(frames[last], signatures[last], found[first], broken or ends)
         for first, last in reversed(list(pairwise(stops))):
             found[first] = self._with_leaning(frames[first], found[first], found[last])
@@ -107,8 +107,8 @@ class Strided:
         thorough: bool,
     ) -> list[Detection]:
         """What is in a frame, a stride after one in which there was what is `before`."""
-        known = not before and not thorough and self._attention.is_known(signature)
-        self._attention.note(signature, not known, thorough)
+        known = not before and not thorough and self._schedule.is_known(signature)
+        self._schedule.note(signature, not known, thorough)
         if known:
             return []
         (faces,) = self._detector.detect([frame], thorough)

@@ -9,7 +9,7 @@ from skimage.data import astronaut
 
 from benchmarks import material, reference
 from face_detection.detection import iou
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from media.sound import read_sound
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram

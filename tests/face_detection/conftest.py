@@ -16,7 +16,7 @@ import pytest
 from skimage.data import astronaut
 
 from face_detection.detection import Box, Detection
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.identity import identity_from
 from face_detection.persons import Person, link
 from face_detection.shots import cuts, signature

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from face_detection.cache import DetectionCache, cache_key
 from face_detection.detection import Detection
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.identity import Look
 
 FOUND = [

@@ -10,7 +10,7 @@ from skimage.data import astronaut, camera, coins, rocket
 import face_detection
 from face_detection.detection import iou
 from face_detection.detectors import default_detector, load_detector
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 
 # Above the brows to below the chin, ear to ear, as a person draws it.
 ASTRONAUT_FACE = (180.0, 76.0, 272.0, 187.0)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from face_detection.clustering import by_place
 from face_detection.detection import Box, Detection
-from face_detection.frontal import DlibDetector
-from face_detection.grouping import by_place
+from face_detection.dlib_detector import DlibDetector
 from face_detection.persons import from_csv, link, person_at, require_faces, to_csv
 from face_detection.tracks import Track, follow
 from media.errors import NamedError

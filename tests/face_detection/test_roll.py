@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from face_detection.box_refinement import fit
 from face_detection.detection import Detection, iou
-from face_detection.fitting import fit
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.identity import embedding
 from face_detection.persons import from_csv, link, to_csv
 from face_detection.roll import roll_of, turned

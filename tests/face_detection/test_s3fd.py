@@ -12,7 +12,7 @@ from skimage.data import astronaut
 import checkpoints
 from face_detection.detection import iou
 from face_detection.detectors import load_detector
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.s3fd import S3fdDetector
 from media.errors import NamedError
 

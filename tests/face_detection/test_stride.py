@@ -10,7 +10,7 @@ from skimage.data import astronaut
 
 from face_detection.detection import Detection, iou
 from face_detection.detectors import load_detector
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.persons import link
 from face_detection.stride import LONG_STRIDE, STRIDE, SURROUNDINGS_PIXELS, Strided, overlapping
 

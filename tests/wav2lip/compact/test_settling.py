@@ -6,7 +6,7 @@ import torch
 from skimage.data import astronaut
 
 import wav2lip
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.landmarks import landmarks_in_fitted
 from wav2lip.compact import mouth_shape, settling
 from wav2lip.compact.engine import CompactEngine

@@ -8,7 +8,7 @@ import pytest
 from skimage.data import astronaut, coffee, page
 
 from face_detection.detection import Detection, iou
-from face_detection.frontal import DlibDetector
+from face_detection.dlib_detector import DlibDetector
 from face_detection.stride import STRIDE, Strided, overlapping
 
 NOSE = (226.0, 131.0)

@@ -18,7 +18,7 @@ OTHER_PICTURE = 0.3
 THOROUGH_EVERY = 12
 
 
-class Attention:
+class SearchSchedule:
     """What is known of the frames, in a run without a gap, that were looked at before.
 
     All signatures are those of `shots.signature`.

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from face_detection.best_frames import changed_at, looks_at
+from face_detection.clustering import average_link
 from face_detection.detection import Detection
-from face_detection.grouping import average_link
-from face_detection.looks import changed_at, looks_at
 from face_detection.tracks import Track
 
 NONE = np.zeros((3, 3))

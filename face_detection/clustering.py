@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from face_detection.best_frames import changed_at, looks_at
 from face_detection.detection import iou
-from face_detection.looks import changed_at, looks_at
 from face_detection.tracks import Track, touching
 
 if TYPE_CHECKING:
