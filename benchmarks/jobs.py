@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import material, networks
 from benchmarks.measure import Cost, Row, of_process
-from wav2lip.precision import best_device, in_eight_bits
+from wav2lip.inference import best_device, in_eight_bits
 
 PROCFILE = Path(__file__).resolve().parent.parent / "Procfile"
 

@@ -12,16 +12,16 @@ from face_detection.detection import Detection, iou
 from face_detection.dlib_detector import DlibDetector
 from face_detection.stride import LONG_STRIDE, STRIDE, Strided, overlapping
 from media.video import VideoWriter, read_frames, read_planar_at, stored_colours
-from wav2lip import precision
+from wav2lip import inference
 
 
 def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
     frames = round(seconds * material.FPS)
     plain = networks.generator()
-    exact = precision.fastest(plain, "cpu", "fp32")
+    exact = inference.fastest(plain, "cpu", "fp32")
     for kind in ("half", "auto"):
-        fast = precision.fastest(plain, "cpu", kind)
-        mean, largest = precision.error(fast, exact)
+        fast = inference.fastest(plain, "cpu", kind)
+        mean, largest = inference.error(fast, exact)
         name = str(fast.dtype).removeprefix("torch.")
         note = f"mean {mean:.2f}, most {largest:.2f} levels of 255"
         yield Row(f"generator {name} ({kind}) against fp32", note=note)

@@ -22,8 +22,8 @@ import torch
 from wav2lip import compositing
 from wav2lip.compact import mouth_shape
 from wav2lip.compact.crop import square
-from wav2lip.compact.driving import Speaker
 from wav2lip.compact.engine import CompactEngine
+from wav2lip.compact.mouth_motion import Speaker
 from wav2lip.compact.renderer import Renderer
 
 # A face is looked at in so many pixels, with as much around it; bands are so deep, and a step is

@@ -36,10 +36,10 @@ from face_detection.persons import link
 from media.sound import read_sound
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram, mel_windows
-from wav2lip.leaning import grown
+from wav2lip.inference import fastest
 from wav2lip.networks import LOWER_TOP, Wav2Lip
-from wav2lip.original import SIDE, Wav2LipEngine
-from wav2lip.precision import fastest
+from wav2lip.rotated_box import grown
+from wav2lip.wav2lip_engine import SIDE, Wav2LipEngine
 
 # Of a clip the eleventh frame is drawn on, and those so many frames later are what really came.
 FIRST, LATER = 10, (5, 10)

@@ -31,7 +31,7 @@ from media.timeline import bounce
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram
 from wav2lip.compact import mouth_shape
-from wav2lip.evaluation.takes import is_moving
+from wav2lip.evaluation.conditions import is_moving
 
 BORDER_SECONDS = 0.2
 # Seconds of each sound, and of speech after it.

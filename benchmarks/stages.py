@@ -16,7 +16,7 @@ from media.sound import read_sound
 from media.video import VideoWriter, read_frames, read_planar_at, stored_colours
 from wav2lip.audio import mel_spectrogram
 from wav2lip.engine import PRECISIONS, Precision
-from wav2lip.precision import best_device, fastest
+from wav2lip.inference import best_device, fastest
 
 BATCH = 16
 

@@ -61,7 +61,7 @@ def evaluate(
     from wav2lip.evaluation import expert, pairs
     from wav2lip.evaluation import report as page
     from wav2lip.evaluation.evaluate import check, evaluate
-    from wav2lip.evaluation.measuring import Plan
+    from wav2lip.evaluation.measure import Plan
     from wav2lip.evaluation.table import as_text, as_values
 
     if listed is not None:

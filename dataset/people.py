@@ -30,7 +30,7 @@ from media.pictures import read_picture
 from media.probe import content_hash
 from media.timeline import round_half_up
 from media.video import read_frames, read_frames_at
-from wav2lip.leaning import level
+from wav2lip.rotated_box import level
 
 # Faces are looked for in every third frame; one that is missed there is bridged by its neighbours.
 EVERY = 3

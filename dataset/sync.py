@@ -30,7 +30,7 @@ from wav2lip.compact import mouth_shape
 from wav2lip.compact.engine import CompactEngine
 from wav2lip.evaluation import expert as experts
 from wav2lip.evaluation.footage import Face, steadied
-from wav2lip.training import lags
+from wav2lip.training import av_offset
 
 FPS = Fraction(25)
 # Lags in frames of 40 ms, as the published SyncNet is asked for; at a positive one the voice is
@@ -202,7 +202,9 @@ class _VoiceJudge:
         points = [landmarks_in_fitted(f, tuple(b)) for f, b in zip(frames, boxes, strict=False)]
         seen = mouth_shape.measure(steadied(np.stack(points)))
         said = self._engine.drive(mel_spectrogram(samples), 0, len(points), FPS)
-        return lags.curve([(said[sounding, OPENINGS], seen[sounding, OPENINGS])], LAGS.tolist())
+        return av_offset.curve(
+            [(said[sounding, OPENINGS], seen[sounding, OPENINGS])], LAGS.tolist()
+        )
 
 
 class _ExpertJudge:

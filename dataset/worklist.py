@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from face_detection.errors import FaceError
 from media.errors import MediaError, NamedError, already_running
-from wav2lip.offspring import working
+from wav2lip.process_pool import working
 
 _UNFINISHED = ".unfinished"
 

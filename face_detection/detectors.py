@@ -23,7 +23,7 @@ class Detector(Protocol):
     batch_size: int
 
     def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
-        """The faces of each frame (RGB uint8), best score first, as `box_refinement.fit` gives them.
+        """The faces of each frame (RGB uint8), best score first, refined by `box_refinement.fit`.
 
         Unless it is `thorough` it may leave out heads that only a search of their own would find.
         """

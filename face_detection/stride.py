@@ -5,8 +5,8 @@ by its landmarks, from where it was in the frame before: a look at the face itse
 search of the whole picture. Landmarks hold on to whatever is there, so now and then, and wherever
 they fail, the detector looks again, at no more than the surroundings of the face. Whatever is in
 doubt then (a face comes or goes, leaps, or the picture changes) is searched as if there was no
-stride. `search_schedule` says which searches are thorough and which can be left out; what one of them
-found of a head that leans is looked for in the frames before and after.
+stride. `search_schedule` says which searches are thorough and which can be left out; what one of
+them found of a head that leans is looked for in the frames before and after.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

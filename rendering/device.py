@@ -26,7 +26,7 @@ def device(precision: str) -> str:
 def _known(precision: str) -> str:
     import torch
 
-    from wav2lip.precision import best_device, in_eight_bits, working_dtype
+    from wav2lip.inference import best_device, in_eight_bits, working_dtype
 
     where = best_device()
     name = torch.cuda.get_device_name() if where == "cuda" else _cpu() if where == "cpu" else where

@@ -35,7 +35,7 @@ from rendering import driving_audio, threads
 from rendering.prefetch import ahead, behind, beside
 from rendering.spec import RenderSpec, Source, plan
 from wav2lip.engine import Engine
-from wav2lip.leaning import grown
+from wav2lip.rotated_box import grown
 
 # Frames that are worked on together; between two batches a cancelled job is let go. While two
 # batches are worked on, the next is read and the last one written: all four are in memory.

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wav2lip import leaning
+from wav2lip import rotated_box
+from wav2lip.color_matching import matched
 from wav2lip.engine import Frame
-from wav2lip.seam import matched
 
 # Shares of the box: the mouth is drawn below its middle, and fades out towards the other edges.
 BLEND_TOP = 0.5
@@ -94,8 +94,8 @@ def _can_lean(frame: Frame, box: NDArray[np.float64]) -> bool:
 def _levelled(frame: Frame, box: NDArray[np.float64], roll: float) -> Frame:
     """What a turned box shows, upright and in its own size; outside the frame its edge repeats."""
     width, height = _size(box)
-    matrix = leaning.level(box, roll)
-    matrix[:, 2] -= leaning.centre(box) - (width / 2, height / 2)
+    matrix = rotated_box.level(box, roll)
+    matrix[:, 2] -= rotated_box.centre(box) - (width / 2, height / 2)
     seen = cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(seen, np.uint8)
 
@@ -110,13 +110,13 @@ def _turned_back(
 ) -> Frame:
     """`out` with the rows from `top` on of what `_levelled` shows changed to `drawn`."""
     width, height = _size(box)
-    x, y = leaning.centre(box)
+    x, y = rotated_box.centre(box)
     corner = x - width / 2, y - height / 2
     lower = np.array([corner[0], corner[1] + top, corner[0] + width, corner[1] + height])
-    x1, y1, x2, y2 = pixels(np.array(leaning.around(lower, roll, leaning.centre(box))), out)
+    x1, y1, x2, y2 = pixels(np.array(rotated_box.around(lower, roll, rotated_box.centre(box))), out)
     if x1 >= x2 or y1 >= y2:
         return out
-    matrix = leaning.level(box, roll, x1, y1)
+    matrix = rotated_box.level(box, roll, x1, y1)
     matrix[:, 2] += np.array([x1, y1 - top]) - corner
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = x2 - x1, y2 - y1

@@ -85,6 +85,6 @@ def load(
         from wav2lip.compact.engine import CompactEngine
 
         return CompactEngine.from_checkpoint(path, device, precision)
-    from wav2lip.original import Wav2LipEngine
+    from wav2lip.wav2lip_engine import Wav2LipEngine
 
     return Wav2LipEngine.from_checkpoint(path, device, batch_size, precision)

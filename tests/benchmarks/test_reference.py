@@ -13,9 +13,9 @@ from face_detection.dlib_detector import DlibDetector
 from media.sound import read_sound
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram
+from wav2lip.inference import fastest
 from wav2lip.networks import Wav2Lip
-from wav2lip.original import Wav2LipEngine
-from wav2lip.precision import fastest
+from wav2lip.wav2lip_engine import Wav2LipEngine
 
 BOX = (170.0, 70.0, 280.0, 195.0)
 

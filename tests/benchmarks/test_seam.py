@@ -14,7 +14,7 @@ from face_detection.detection import Detection
 from media.sound import read_sound
 from wav2lip import compositing
 from wav2lip.audio import mel_spectrogram
-from wav2lip.original import Wav2LipEngine
+from wav2lip.wav2lip_engine import Wav2LipEngine
 
 MOST = 1.5  # levels by which a step may differ
 ENGINES = dict(engines())

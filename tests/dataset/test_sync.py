@@ -12,7 +12,7 @@ from dataset.sync import LAGS, USUAL, verdict
 from media.probe import probe
 from media.sound import read_sound
 from media.video import read_frames
-from wav2lip.compact import speech
+from wav2lip.compact import voice_activity
 from wav2lip.networks import SyncNet
 
 
@@ -24,7 +24,7 @@ def heard_as_speech() -> Iterator[None]:
         return np.ones(last + 1 - first)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(speech, "share", share)
+        patch.setattr(voice_activity, "share", share)
         yield
 
 

@@ -7,7 +7,7 @@ the mouth is where the renderer expects it.
 import cv2
 import numpy as np
 
-from wav2lip import leaning
+from wav2lip import rotated_box
 
 SIZE = 96
 
@@ -35,13 +35,13 @@ def crop(
     if scale < 0.5:
         seen = np.array([x0, y0, x0 + width / scale, y0 + width / scale])
         times = int(0.5 / scale) + 1
-        frame, xa, ya = _reduced(frame, leaning.around(seen, roll, pivot), times)
+        frame, xa, ya = _reduced(frame, rotated_box.around(seen, roll, pivot), times)
     scale *= times
     x0, y0, pivot = (x0 - xa) / times, (y0 - ya) / times, (pivot - (xa, ya)) / times
     # warpAffine maps centres of pixels, which lie half a pixel inside their corners.
     shift = (scale - 1) / 2
     upright = np.array([[scale, 0, shift - x0 * scale], [0, scale, shift - y0 * scale]])
-    matrix = leaning.after(upright, leaning.level(np.tile(pivot, 2), roll))
+    matrix = rotated_box.after(upright, rotated_box.level(np.tile(pivot, 2), roll))
     return cv2.warpAffine(frame, matrix, (width, width), borderMode=cv2.BORDER_REPLICATE)
 
 

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wav2lip import weights
-from wav2lip.compact import crop, driving, settling
-from wav2lip.compact.pasting import paste
+from wav2lip.compact import crop, mouth_closing, mouth_motion
+from wav2lip.compact.paste_back import paste
 from wav2lip.compact.renderer import ROWS, Drawing, Renderer, mouth_and_jaw
-from wav2lip.compact.voice import VoiceNet
+from wav2lip.compact.voice_net import VoiceNet
 from wav2lip.engine import Precision
-from wav2lip.precision import best_device, channels_last, working_dtype
+from wav2lip.inference import best_device, channels_last, working_dtype
 
 BATCH = 16
 
@@ -33,7 +33,7 @@ class CompactEngine:
         self,
         nets: list[nn.Module],
         renderer: Renderer,
-        speaker: driving.Speaker,
+        speaker: mouth_motion.Speaker,
         unit: np.ndarray,
         device: str | None = None,
         precision: Precision = "auto",
@@ -62,7 +62,7 @@ class CompactEngine:
 
     def drive(self, mel: np.ndarray, start: int, stop: int, fps: Fraction) -> np.ndarray:
         """Mouth shapes (stop - start, 8) of result frames start..stop; see driving.drive."""
-        return driving.drive(self._nets, self._speaker, mel, start, stop, fps)
+        return mouth_motion.drive(self._nets, self._speaker, mel, start, stop, fps)
 
     def render(
         self,
@@ -136,7 +136,7 @@ class CompactEngine:
 
         Of both the share `kept` (56, 96).
         """
-        shares = settling.share(shapes) * moving
+        shares = mouth_closing.share(shapes) * moving
         flow = torch.zeros((len(shapes), 2, ROWS, crop.SIZE), device=self.device)
         painted = torch.zeros((len(shapes), 3, ROWS, crop.SIZE), device=self.device)
         device_type = torch.device(self.device).type
@@ -148,7 +148,7 @@ class CompactEngine:
             if (restless := ~plain).any():
                 own = faces[which[restless]].contiguous(memory_format=torch.channels_last)
                 closed = torch.from_numpy(self._speaker.closed).to(shapes)
-                moved, warped, result = settling.draw(
+                moved, warped, result = mouth_closing.draw(
                     self._renderer, own, shapes[restless], closed, shares[restless]
                 )
                 flow[restless], painted[restless] = moved, (result - warped).float()
@@ -165,7 +165,7 @@ class CompactEngine:
 
 def _networks(
     content: Mapping[str, Any],
-) -> tuple[list[nn.Module], Renderer, driving.Speaker, np.ndarray]:
+) -> tuple[list[nn.Module], Renderer, mouth_motion.Speaker, np.ndarray]:
     """What a checkpoint holds; its numbers are stored in half precision."""
     nets: list[nn.Module] = []
     for state in content["voice"]:
@@ -174,7 +174,7 @@ def _networks(
         nets.append(net)
     renderer = Renderer()
     renderer.load_state_dict(_in_full(content["renderer"]))
-    speaker = driving.Speaker(
+    speaker = mouth_motion.Speaker(
         **{name: content["speaker"][name].numpy() for name in ("mean", "deviation", "closed")}
     )
     return nets, renderer, speaker, content["unit"].numpy()

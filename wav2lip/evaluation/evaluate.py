@@ -14,14 +14,14 @@ import wav2lip
 from media.errors import NamedError
 from wav2lip import weights
 from wav2lip.compact import mouth_shape
-from wav2lip.evaluation import expert, figures
+from wav2lip.evaluation import expert, metrics
 from wav2lip.evaluation.bootstrap import Estimate, estimate
 from wav2lip.evaluation.footage import FPS, Footage
-from wav2lip.evaluation.measuring import Plan, keys, score_of, sheet_of, use_one_core, watched
+from wav2lip.evaluation.measure import Plan, keys, score_of, sheet_of, use_one_core, watched
 from wav2lip.evaluation.meter import Score
 from wav2lip.evaluation.pairs import Pair, enough
 from wav2lip.evaluation.sheets import Sheet
-from wav2lip.offspring import working
+from wav2lip.process_pool import working
 
 # A mouth at rest cannot be told from fewer frames: the person's short clips are pooled for it.
 SHORT_CLIP = 100
@@ -37,18 +37,18 @@ class Evaluation:
     checkpoint: str
     experts: list[str]
     persons: dict[str, int]  # clips of each
-    table: list[figures.Figure]
+    table: list[metrics.Figure]
     # By figure and take, then by person: what each clip adds, (clips, k).
     sums: dict[tuple[str, str], dict[str, np.ndarray]]
     sheets: dict[str, Sheet]  # by person
     left_out: dict[str, str]  # clips that could not be used, and why
 
-    def estimate(self, figure: figures.Figure, take: str) -> Estimate | None:
+    def estimate(self, figure: metrics.Figure, take: str) -> Estimate | None:
         """A figure of a take; None where the take has none."""
         sums = self.sums.get((figure.key, take))
         return None if sums is None else estimate(sums, figure.value, figure.middle)
 
-    def gain(self, other: "Evaluation", figure: figures.Figure, take: str) -> Estimate | None:
+    def gain(self, other: "Evaluation", figure: metrics.Figure, take: str) -> Estimate | None:
         """How much more a figure is here than with another checkpoint, on the same clips."""
         mine, theirs = (each.sums.get((figure.key, take)) for each in (self, other))
         if mine is None or theirs is None:
@@ -77,8 +77,8 @@ def evaluate(
         raise _nothing_evaluated(left_out)
     experts = dict(zip(plan.experts, keys(plan), strict=True))
     persons = [pair.person for pair in scores]
-    calibrated = figures.calibrated(list(scores.values()), persons, list(experts.values()))
-    table = figures.table(experts)
+    calibrated = metrics.calibrated(list(scores.values()), persons, list(experts.values()))
+    table = metrics.table(experts)
     sums = _summed(persons, calibrated, table)
     return Evaluation(
         str(checkpoint), list(experts), dict(Counter(persons)), table, sums, sheets, left_out
@@ -149,7 +149,7 @@ def _rests(seen: dict[Pair, Footage]) -> dict[Pair, np.ndarray]:
 
 
 def _summed(
-    persons: list[str], scores: list[Score], table: list[figures.Figure]
+    persons: list[str], scores: list[Score], table: list[metrics.Figure]
 ) -> dict[tuple[str, str], dict[str, np.ndarray]]:
     sums: dict[tuple[str, str], dict[str, list[np.ndarray]]] = {}
     for figure in table:

@@ -12,8 +12,8 @@ import checkpoints
 from media.errors import NamedError
 from wav2lip import compositing, expert, weights
 from wav2lip.audio import mel_spectrogram, mel_windows
-from wav2lip.evaluation.distances import WINDOW, apart
 from wav2lip.evaluation.footage import FPS, Face
+from wav2lip.evaluation.sync_metrics import WINDOW, apart
 from wav2lip.evaluation.syncnet import PublishedExpert
 
 KINDS = ("syncnet", "expert")

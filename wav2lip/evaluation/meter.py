@@ -4,10 +4,10 @@ import numpy as np
 
 from face_detection.landmarks import landmarks_in_fitted
 from wav2lip.compact import mouth_shape
-from wav2lip.evaluation import pictures
+from wav2lip.evaluation import image_metrics
+from wav2lip.evaluation.conditions import Take
 from wav2lip.evaluation.expert import Expert
 from wav2lip.evaluation.footage import Face, Footage, steadied, who
-from wav2lip.evaluation.takes import Take
 
 # An embedding takes 60 ms, twenty times a frame; so many looks at a clip are enough.
 IDENTITY_LOOKS = 2
@@ -33,8 +33,8 @@ def measured_real(clip: Footage, experts: list[Expert]) -> Score:
     meter = Meter(clip, experts, identity=who(still, clip.faces[clip.still]))
     for frame, face in zip(clip.frames(), clip.faces, strict=True):
         meter.look(frame, frame, face)
-    mouth = pictures.region(clip.faces[clip.still].box, clip.mouth, still)
-    unmoved = {"unmoved sharpness": np.array([pictures.sharpness(still[mouth])])}
+    mouth = image_metrics.region(clip.faces[clip.still].box, clip.mouth, still)
+    unmoved = {"unmoved sharpness": np.array([image_metrics.sharpness(still[mouth])])}
     return unmoved | meter.score("real")
 
 
@@ -59,13 +59,13 @@ class Meter:
 
     def look(self, made: np.ndarray, source: np.ndarray, face: Face) -> None:
         """Measure the next frame, made from the frame `source`."""
-        mouth = pictures.region(face.box, self._clip.mouth, made)
+        mouth = image_metrics.region(face.box, self._clip.mouth, made)
         if len(self._points) in self._looks:
             apart = who(made, face) - self._identity_of(source, face)
             self._identity.append(float(np.linalg.norm(apart)))
         self._points.append(landmarks_in_fitted(made, tuple(face.box), face.roll))
-        self._sharpness.append(pictures.sharpness(made[mouth]))
-        self._outside.append(pictures.change_outside(made, source, face))
+        self._sharpness.append(image_metrics.sharpness(made[mouth]))
+        self._outside.append(image_metrics.change_outside(made, source, face))
         for faces, expert in zip(self._faces, self._experts, strict=True):
             faces.append(expert.crop(made, face))
 

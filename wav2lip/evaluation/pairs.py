@@ -6,7 +6,7 @@ from pathlib import Path
 from media.errors import MediaError, NamedError
 from media.folders import videos_in
 from media.probe import probe
-from wav2lip import cast
+from wav2lip import clip_table
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Pair:
 def from_table(table: Path, folder: Path) -> list[tuple[Path, str]]:
     """The held-out clips with a voice of a clips.csv (file, person, held_out) and who is on them.
 
-    Without any held-out clip all of them. Raises NamedError as `cast.read` does.
+    Without any held-out clip all of them. Raises NamedError as `clip_table.read` does.
     """
-    rows = cast.read(table)
+    rows = clip_table.read(table)
     if (rows.held_out == "yes").any():
         rows = rows[rows.held_out == "yes"]
     if "voice" in rows:

@@ -5,11 +5,11 @@ from html import escape
 from pathlib import Path
 
 from wav2lip.evaluation.bootstrap import Estimate
+from wav2lip.evaluation.conditions import TAKES
 from wav2lip.evaluation.evaluate import Evaluation
-from wav2lip.evaluation.figures import JUDGED, MADE, PICTURES, Figure
+from wav2lip.evaluation.metrics import JUDGED, MADE, PICTURES, Figure
 from wav2lip.evaluation.sheets import Sheet
 from wav2lip.evaluation.table import cells
-from wav2lip.evaluation.takes import TAKES
 
 _STYLE = """
 :root { color-scheme: light dark; }

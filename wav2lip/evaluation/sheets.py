@@ -19,8 +19,8 @@ from media.video_writer import VideoWriter
 from wav2lip.audio import SAMPLE_RATE
 from wav2lip.compact import crop, mouth_shape
 from wav2lip.engine import Engine
+from wav2lip.evaluation.conditions import takes_of
 from wav2lip.evaluation.footage import FPS, Face, Footage
-from wav2lip.evaluation.takes import takes_of
 
 FACE, MARGIN = 192, 24  # pixels of the player: the face box, and room around it
 SHOWN = 160  # pixels of a face on the sheet

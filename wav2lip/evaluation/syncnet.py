@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from wav2lip import weights
 from wav2lip.audio import SAMPLE_RATE
-from wav2lip.evaluation.distances import WINDOW, apart
 from wav2lip.evaluation.footage import Face
+from wav2lip.evaluation.sync_metrics import WINDOW, apart
 
 SIDE = 224
 FEATURES = 1024

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from wav2lip.evaluation.bootstrap import Estimate
+from wav2lip.evaluation.conditions import TAKES
 from wav2lip.evaluation.evaluate import Evaluation
-from wav2lip.evaluation.figures import JUDGED, PICTURES, Figure
-from wav2lip.evaluation.takes import TAKES
+from wav2lip.evaluation.metrics import JUDGED, PICTURES, Figure
 
 SHORT = {
     "real": "real",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from media.errors import NamedError
-from wav2lip import cast
+from wav2lip import clip_table
 from wav2lip.compact import mouth_shape
 
 # Embeddings closer than this are one person (dlib advises 0.6, which joins lookalikes).
@@ -53,7 +53,7 @@ def load(prepared: Path, table: Path | None = None) -> list[Clip]:
 
     The table needs the columns file, person, held_out (yes / no). Without it persons are found by
     their embeddings, and every tenth is held out. A person is held out as a whole: clips recur
-    under other names. Raises NamedError `nothing-prepared`, or `bad-list` as `cast.read` does.
+    under other names. Raises NamedError `nothing-prepared`, or as `clip_table.read` `bad-list`.
     """
     paths = sorted(prepared.glob("*.npz"))
     if not paths:
@@ -125,11 +125,11 @@ def _with_rest(clips: list[Clip]) -> list[Clip]:
 
 
 def _from_table(names: list[str], table: Path) -> tuple[list[str], set[str]]:
-    rows = cast.read(table).set_index("file")
+    rows = clip_table.read(table).set_index("file")
     missing = sorted(set(names) - set(rows.index))
     if missing:
         problem = f"it has no row for {missing[0]} ({len(missing)} clips in all)"
-        raise cast.unsuitable(table, problem)
+        raise clip_table.unsuitable(table, problem)
     held_out = set(rows.person[rows.held_out == "yes"])
     return [str(rows.person[name]) for name in names], held_out
 

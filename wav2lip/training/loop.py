@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from wav2lip import precision
+from wav2lip import inference
 from wav2lip.training import state
 from wav2lip.training.report import Report, Section, Strip
 
@@ -258,7 +258,7 @@ def _loader(draw: Callable[[int], Drawn], steps: range, workers: int) -> DataLoa
 
 def mixed_precision(device: torch.device) -> torch.autocast:
     """bf16 inside, on devices that multiply it faster than float32."""
-    pays = device.type == "cuda" or precision.fast_dtype(device.type) == torch.bfloat16
+    pays = device.type == "cuda" or inference.fast_dtype(device.type) == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=pays)
 
 

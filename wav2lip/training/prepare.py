@@ -26,7 +26,7 @@ from media.sound import read_sound, soundtrack_delay
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram
 from wav2lip.compact import crop, mouth_shape
-from wav2lip.offspring import working
+from wav2lip.process_pool import working
 
 FPS = 25
 SAMPLE_RATE = 16000

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from wav2lip.audio import MEL_RATE, N_MELS, SILENCE
-from wav2lip.compact import voice
+from wav2lip.compact import voice_net
 from wav2lip.training import dataset, state
-from wav2lip.training.microphones import augmented
+from wav2lip.training.augment import augmented
 
 FPS = 25
 # What is heard at a time: 48 answers at 40 a second, 1.2 s.
@@ -61,7 +61,7 @@ class Draw:
 def gather(clips: list[dataset.Clip], lags: dict[str, int]) -> Material:
     """Lay clips end to end; a person's chance grows with the square root of their frames."""
     usual = statistics(clips)
-    gap = np.full((N_MELS, 2 * voice.REACH + 2 * SEQUENCE), SILENCE, np.float32)
+    gap = np.full((N_MELS, 2 * voice_net.REACH + 2 * SEQUENCE), SILENCE, np.float32)
     mels, targets, first_column, first_frame = [gap], [], [], []
     column, frame = gap.shape[1], 0
     seen: dict[str, int] = {}
@@ -100,16 +100,16 @@ def statistics(clips: list[dataset.Clip]) -> dict[str, tuple[np.ndarray, np.ndar
 def _drawn(material: Material, rng: np.random.Generator, count: int) -> Batch:
     clip = np.searchsorted(material.chance, rng.random(count)).clip(max=len(material.chance) - 1)
     pace = rng.uniform(1 - STRETCH, 1 + STRETCH, count)
-    span = SEQUENCE * voice.STRIDE * pace
+    span = SEQUENCE * voice_net.STRIDE * pace
     # A sequence begins anywhere in its clip, or a little before it.
     spare = (material.columns[clip] - span).clip(min=0)
     begin = rng.uniform(-0.15 * span, spare + 0.15 * span)
     columns = material.first_column[clip] + begin
-    steps = np.arange(-voice.REACH, SEQUENCE * voice.STRIDE + voice.REACH - 1)
+    steps = np.arange(-voice_net.REACH, SEQUENCE * voice_net.STRIDE + voice_net.REACH - 1)
     heard = _interpolated(material.mel, columns[:, None] + steps * pace[:, None])
 
     # Lips and sound agree to a frame or so at best.
-    at = begin[:, None] + np.arange(SEQUENCE) * voice.STRIDE * pace[:, None]
+    at = begin[:, None] + np.arange(SEQUENCE) * voice_net.STRIDE * pace[:, None]
     frame = (at + rng.uniform(-1.5, 1.5, (count, 1))) * (FPS / MEL_RATE) - material.lag[clip, None]
     last = material.frames[clip, None] - 1
     inside = (frame >= 0) & (frame <= last)

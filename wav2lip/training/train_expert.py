@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wav2lip import expert
-from wav2lip.precision import channels_last
+from wav2lip.inference import channels_last
 from wav2lip.training import state, windows
+from wav2lip.training.augment import augmented
 from wav2lip.training.loop import Learner, Training, mixed_precision
-from wav2lip.training.microphones import augmented
 from wav2lip.training.report import Report, Strip
 from wav2lip.training.stretches import stretches
 

@@ -21,8 +21,8 @@ from torch.nn import functional
 
 from media.probe import content_hash
 from wav2lip import expert, weights
+from wav2lip.inference import channels_last
 from wav2lip.networks import QualityDiscriminator, Wav2Lip
-from wav2lip.precision import channels_last
 from wav2lip.training import state, windows
 from wav2lip.training.loop import Learner, Training, mixed_precision
 from wav2lip.training.report import Report, Strip

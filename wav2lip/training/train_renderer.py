@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from wav2lip.compact.renderer import TOP, Renderer
-from wav2lip.precision import channels_last
-from wav2lip.training import dataset, faces, likeness, state, words
-from wav2lip.training.judges import READ_POINTS, Critic, Reader
+from wav2lip.inference import channels_last
+from wav2lip.training import dataset, faces, losses, state, words
+from wav2lip.training.auxiliary_nets import READ_POINTS, Critic, Reader
 from wav2lip.training.loop import Learner, Training, mixed_precision
 from wav2lip.training.report import Report, Strip
 
@@ -183,7 +183,7 @@ def _train_pairs(run: _Run, reader: Reader, begun: dict[str, Any] | None) -> Ren
     for step, batch in training.steps(run.draw("pairs"), run.device):
         with mixed_precision(batch.target.device):
             drawing = renderer(batch.target, batch.reference, batch.shape)
-            loss = likeness.paired(drawing, batch, renderer.mask, reader)
+            loss = losses.paired(drawing, batch, renderer.mask, reader)
         training.descend(loss, "renderer")
         if training.looks(step):
             error, strip = _look_at_renderer(run, training)
@@ -210,9 +210,9 @@ def _train_with_critic(run: _Run, reader: Reader, renderer: Renderer) -> Rendere
         with mixed_precision(batch.target.device):
             drawing = renderer(batch.target, batch.reference, shape)
             if driven:
-                loss = likeness.driven(drawing, batch, shape, renderer.mask, reader)
+                loss = losses.driven(drawing, batch, shape, renderer.mask, reader)
             else:
-                loss = likeness.paired(drawing, batch, renderer.mask, reader)
+                loss = losses.paired(drawing, batch, renderer.mask, reader)
             loss = loss - CRITIC * critic(drawing.result).float().mean()
         training.descend(loss, "renderer")
         with mixed_precision(batch.target.device):
@@ -253,8 +253,8 @@ def _look_at_renderer(run: _Run, training: Training) -> tuple[float, Strip]:
     batch, renderer = run.trial, training.settled("renderer").eval()
     with mixed_precision(batch.target.device):
         result = renderer(batch.target, batch.reference, batch.shape).result
-    error = likeness.at_the_mouth(result, batch)
-    copied = likeness.at_the_mouth(batch.reference[:, :, TOP:], batch)
+    error = losses.at_the_mouth(result, batch)
+    copied = losses.at_the_mouth(batch.reference[:, :, TOP:], batch)
     training.note("dB at the mouth", -10 * torch.log10(error).item())
     training.note("dB over copying the reference", 10 * torch.log10(copied / error).item())
     drawn = torch.cat((batch.target[:, :, :TOP], result), 2)

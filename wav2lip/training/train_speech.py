@@ -16,8 +16,8 @@ import torch
 from torch.nn import functional
 from tqdm import trange
 
-from wav2lip.compact import speech, voice
-from wav2lip.training import hearing, state
+from wav2lip.compact import voice_activity, voice_net
+from wav2lip.training import state, voice_activity_data
 from wav2lip.training.loop import blend
 from wav2lip.training.shrink import halved
 
@@ -40,18 +40,18 @@ def main(
 
     `pieces` of music and as many noises are made. The held-out of `table` are not listened to.
     """
-    voices = hearing.voices(np.random.default_rng(seed), clips, table)
-    others = hearing.others(seed, pieces, recordings)
+    voices = voice_activity_data.voices(np.random.default_rng(seed), clips, table)
+    others = voice_activity_data.others(seed, pieces, recordings)
     torch.manual_seed(seed)
-    net = speech.SpeechNet().train()
+    net = voice_activity.SpeechNet().train()
     kept = copy.deepcopy(net)
     optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    edge, average = speech.REACH // voice.STRIDE, 0.7
+    edge, average = voice_activity.REACH // voice_net.STRIDE, 0.7
     for step in (progress := trange(steps, mininterval=20)):
         for group in optimiser.param_groups:
             warm = min(1, (step + 1) / 100)
             group["lr"] = LEARNING_RATE * warm * 0.5 * (1 + cos(pi * step / steps))
-        mel, spoken, known = hearing.batch(voices, others, state.generator(seed, step))
+        mel, spoken, known = voice_activity_data.batch(voices, others, state.generator(seed, step))
         with torch.autocast("cpu", torch.bfloat16):
             answer = net(mel)[:, edge:-edge].float()
         each = functional.binary_cross_entropy_with_logits(answer, spoken, reduction="none")

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wav2lip.audio import MEL_RATE
-from wav2lip.compact import mouth_shape, voice
-from wav2lip.training import dataset, lags, sequences, state, words
+from wav2lip.compact import mouth_shape, voice_net
+from wav2lip.training import av_offset, dataset, sequences, state, words
 from wav2lip.training.loop import Learner, Training, mixed_precision
 from wav2lip.training.report import Report, Strip
 
@@ -135,7 +135,7 @@ def _in_sync(run: _Run, known: Weights | None) -> dict[str, int]:
     if path.exists():
         return json.loads(path.read_text())
     if known:
-        net = voice.VoiceNet()
+        net = voice_net.VoiceNet()
         net.load_state_dict(known)
     else:
         material = sequences.gather(learned, {})
@@ -144,7 +144,7 @@ def _in_sync(run: _Run, known: Weights | None) -> dict[str, int]:
         group: [(said[:, OPENINGS], seen[:, OPENINGS]) for said, seen in pieces]
         for group, pieces in _said_and_seen([net], learned).items()
     }
-    by_group = lags.following(openings)
+    by_group = av_offset.following(openings)
     found = {clip.name: by_group[clip.group] for clip in learned if clip.group in by_group}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1))
@@ -158,10 +158,10 @@ def _train(
     steps: int,
     number: int,
     begun: Weights | None = None,
-) -> voice.VoiceNet:
+) -> voice_net.VoiceNet:
     seed = run.config.seed + number
     state.generator(seed, 2**31 - 1)
-    net, rate = voice.VoiceNet().to(run.device), RATE
+    net, rate = voice_net.VoiceNet().to(run.device), RATE
     if begun:
         net.load_state_dict(begun)
         rate /= START_SHARE
@@ -172,7 +172,7 @@ def _train(
     for step, batch in training.steps(draw, run.device):
         with mixed_precision(batch.heard.device):
             answer = net(batch.heard)
-        edge = voice.REACH // voice.STRIDE
+        edge = voice_net.REACH // voice_net.STRIDE
         loss = unlike(answer[:, :, edge:-edge].float(), batch.target, batch.known)
         training.descend(loss, "voice")
         if training.looks(step):
@@ -186,7 +186,7 @@ def _look(run: _Run, training: Training) -> None:
     pieces = _said_and_seen([training.settled("voice")], run.shares.watched)
     correlation = np.mean(
         [
-            lags.correlation(
+            av_offset.correlation(
                 *(np.concatenate(part)[:, OPENINGS] for part in zip(*each, strict=True))
             )
             for each in pieces.values()
@@ -216,7 +216,7 @@ def correlations(nets: list[nn.Module], clips: list[dataset.Clip]) -> dict[str, 
     """Mean correlation of each predicted length with the measured one, over the groups of clips."""
     scores = np.array(
         [
-            lags.correlation(*(np.concatenate(part) for part in zip(*pieces, strict=True)))
+            av_offset.correlation(*(np.concatenate(part) for part in zip(*pieces, strict=True)))
             for pieces in _said_and_seen(nets, clips).values()
         ]
     )
@@ -240,11 +240,13 @@ def _usual(clips: list[dataset.Clip], moved: dict[str, int], unit: np.ndarray) -
     }
 
 
-def _said_and_seen(nets: list[nn.Module], clips: list[dataset.Clip]) -> dict[str, list[lags.Piece]]:
+def _said_and_seen(
+    nets: list[nn.Module], clips: list[dataset.Clip]
+) -> dict[str, list[av_offset.Piece]]:
     """For every group, clip by clip: what the nets say and what was measured, (n, 8) each."""
     for net in nets:
         net.eval()
-    pieces: dict[str, list[lags.Piece]] = {}
+    pieces: dict[str, list[av_offset.Piece]] = {}
     for clip in clips:
         seconds = np.arange(len(clip.raw)) / sequences.FPS
         column = seconds * MEL_RATE
@@ -252,7 +254,7 @@ def _said_and_seen(nets: list[nn.Module], clips: list[dataset.Clip]) -> dict[str
             column + sequences.HEARD_AFTER <= clip.mel.shape[1]
         )
         if whole.any():
-            said = voice.predict(nets, clip.mel, seconds[whole])
+            said = voice_net.predict(nets, clip.mel, seconds[whole])
             pieces.setdefault(clip.group, []).append((said, clip.raw[whole]))
     return pieces
 

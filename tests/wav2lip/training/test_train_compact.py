@@ -9,14 +9,14 @@ from click.testing import CliRunner
 import checkpoints
 import cli
 from wav2lip.compact import CompactEngine
-from wav2lip.training import lags
+from wav2lip.training import av_offset
 
 
 @pytest.mark.slow
 def test_compact_is_tuned_to_a_speaker(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lags, "IN_SYNC", -1.0)  # a buzz is no speech
+    monkeypatch.setattr(av_offset, "IN_SYNC", -1.0)  # a buzz is no speech
     few = [f"--{what}-steps=2" for what in ("voice", "reader", "renderer", "critic")]
     words = ["train", "compact", str(clips), str(tmp_path), "--start", "compact", *few]
     answer = CliRunner().invoke(cli.main, [*words, "--processes", "1"])

@@ -7,23 +7,24 @@ import pytest
 import torch
 
 from wav2lip.audio import SAMPLE_RATE
-from wav2lip.compact import speech
-from wav2lip.training import hearing, instruments, noises, tunes
-from wav2lip.training.hearing import SPAN, Track
+from wav2lip.compact import voice_activity
+from wav2lip.training import voice_activity_data
+from wav2lip.training.synthetic import midi, music, noise
 from wav2lip.training.train_speech import main
+from wav2lip.training.voice_activity_data import SPAN, Track
 
 
 def test_a_net_is_trained_from_a_folder_of_clips(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "speech.pt"
     loss = main(clips, out, clips / "clips.csv", steps=2, pieces=1)
     assert 0 < loss < 1
-    net = speech.load(out)
-    assert speech.log_odds(np.zeros((80, 100), np.float32), 0, 49, net).shape == (50,)
+    net = voice_activity.load(out)
+    assert voice_activity.log_odds(np.zeros((80, 100), np.float32), 0, 49, net).shape == (50,)
 
 
 def test_voices_are_those_of_the_persons_not_held_out(clips: Path) -> None:
-    everybody = hearing.voices(np.random.default_rng(0), clips / "talk")
-    learned = hearing.voices(np.random.default_rng(0), clips, clips / "clips.csv")
+    everybody = voice_activity_data.voices(np.random.default_rng(0), clips / "talk")
+    learned = voice_activity_data.voices(np.random.default_rng(0), clips, clips / "clips.csv")
     assert learned.mel.shape[0] == 80
     assert 0.2 < learned.spoken.mean() < 1
     assert len(everybody.spoken) > 0
@@ -35,18 +36,18 @@ def test_a_batch_says_where_the_voice_is() -> None:
     loud = np.where(spoken, 1.0, -4.0) + np.zeros((80, 1))
     voices = Track(torch.from_numpy(loud.astype(np.float32)), spoken)
     others = Track(torch.full((80, 80 * 60), -2.0), np.zeros(80 * 60, np.float32))
-    mel, labels, known = hearing.batch(voices, others, np.random.default_rng(1))
-    assert mel.shape == (hearing.BATCH, 80, SPAN + 2 * speech.REACH)
-    assert labels.shape == known.shape == (hearing.BATCH, SPAN // 2)
-    level = mel[:, :, speech.REACH : -speech.REACH : 2].mean(1)
+    mel, labels, known = voice_activity_data.batch(voices, others, np.random.default_rng(1))
+    assert mel.shape == (voice_activity_data.BATCH, 80, SPAN + 2 * voice_activity.REACH)
+    assert labels.shape == known.shape == (voice_activity_data.BATCH, SPAN // 2)
+    level = mel[:, :, voice_activity.REACH : -voice_activity.REACH : 2].mean(1)
     for row in labels.amax(1).nonzero()[:, 0]:
         said, silent = (level[row][(labels[row] == here) & (known[row] > 0)] for here in (1, 0))
         assert said.mean() > silent.mean()
-    assert 0 < labels.amax(1).sum() < hearing.BATCH
+    assert 0 < labels.amax(1).sum() < voice_activity_data.BATCH
 
 
-@pytest.mark.parametrize("kind", noises.KINDS)
-def test_a_noise_lasts_as_long_as_asked(kind: noises.Kind) -> None:
+@pytest.mark.parametrize("kind", noise.KINDS)
+def test_a_noise_lasts_as_long_as_asked(kind: noise.Kind) -> None:
     for seed in range(3):
         sound = kind(np.random.default_rng(seed), 2 * SAMPLE_RATE)
         assert sound.shape == (2 * SAMPLE_RATE,)
@@ -55,7 +56,7 @@ def test_a_noise_lasts_as_long_as_asked(kind: noises.Kind) -> None:
 
 
 def test_music_and_noises_come_from_their_seed_alone() -> None:
-    for make in (instruments.piece, noises.noise):
+    for make in (music.piece, noise.noise):
         first, again, other = (make(np.random.default_rng(seed), 3.0) for seed in (1, 1, 2))
         assert np.array_equal(first, again)
         assert not np.array_equal(first, other)
@@ -65,15 +66,15 @@ def test_music_and_noises_come_from_their_seed_alone() -> None:
 
 def test_a_tune_as_midi_holds_its_notes() -> None:
     rng = np.random.default_rng(4)
-    notes = tunes.compose(rng, 5.0)
+    notes = midi.compose(rng, 5.0)
     assert notes
     assert all(0 <= note.start < 5 for note in notes)
-    data = tunes.midi(notes, rng)
+    data = midi.midi(notes, rng)
     assert data[:14] == b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x01\xe0"
     assert int.from_bytes(data[18:22], "big") == len(data) - 22
     assert data.endswith(b"\xff\x2f\x00")
-    played = {part: [note for note in notes if note.part == part] for part in tunes.PARTS}
-    for channel, part in enumerate(tunes.PARTS):
+    played = {part: [note for note in notes if note.part == part] for part in midi.PARTS}
+    for channel, part in enumerate(midi.PARTS):
         on = 0x99 if part == "drums" else 0x90 | channel
         for note in played[part]:
             assert bytes((on, note.pitch, round(127 * note.loud))) in data

@@ -16,7 +16,7 @@ from skimage import data
 import checkpoints
 from media.errors import NamedError
 from wav2lip.compact import CompactEngine
-from wav2lip.training import export, faces, lags, sequences, train_renderer, train_voice
+from wav2lip.training import av_offset, export, faces, sequences, train_renderer, train_voice
 from wav2lip.training.loop import Training
 
 BOX = np.array([[180.0, 76, 272, 187]])
@@ -25,7 +25,7 @@ BOX = np.array([[180.0, 76, 272, 187]])
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough steps to go through everything once, too few to learn anything."""
-    monkeypatch.setattr(lags, "IN_SYNC", -1.0)  # a buzz is no speech
+    monkeypatch.setattr(av_offset, "IN_SYNC", -1.0)  # a buzz is no speech
     monkeypatch.setattr(train_renderer, "WATCHED", 4)
 
 

@@ -13,9 +13,9 @@ from scipy.ndimage import gaussian_filter1d, grey_opening, maximum_filter1d
 from torch import nn
 
 from wav2lip.audio import MEL_RATE, SILENCE
-from wav2lip.compact import speech, voice
+from wav2lip.compact import voice_activity, voice_net
 
-GRID_RATE = voice.ANSWER_RATE
+GRID_RATE = voice_net.ANSWER_RATE
 # Jitter of the voice net goes, closures of p, b and m (some 80 ms) stay.
 SMOOTHING = 0.035  # seconds, sigma
 # Regression shrinks towards the mean: without this the mouth barely opens.
@@ -72,7 +72,7 @@ def drive(
     first = int(np.floor(instants[0] * GRID_RATE)) - context
     last = int(np.ceil(instants[-1] * GRID_RATE)) + context
     grid = np.arange(first, last + 1)
-    deviations = voice.predict(nets, mel, grid / GRID_RATE)
+    deviations = voice_net.predict(nets, mel, grid / GRID_RATE)
     shapes = speaker.mean + GAIN * speaker.deviation * deviations
     shapes = gaussian_filter1d(shapes, SMOOTHING * GRID_RATE, axis=0, mode="nearest")
     shapes = shapes.clip(-LIMIT, LIMIT)
@@ -88,12 +88,12 @@ def speaking(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
     `grid` (n,) are consecutive. To speak is to be louder than the noise, and to sound like speech.
     """
     first, last = int(grid[0]), int(grid[-1])
-    begin = first * voice.STRIDE - speech.CONTEXT
+    begin = first * voice_net.STRIDE - voice_activity.CONTEXT
     sounds = _sounds(mel)
-    near = _levelled(mel, sounds, begin, last * voice.STRIDE + speech.CONTEXT + 1)
-    asked = speech.CONTEXT // voice.STRIDE
+    near = _levelled(mel, sounds, begin, last * voice_net.STRIDE + voice_activity.CONTEXT + 1)
+    asked = voice_activity.CONTEXT // voice_net.STRIDE
     loud = _lasting(_loudness(sounds, grid), LEAD)
-    spoken = _lasting(speech.share(near, asked, asked + last - first), HELD)
+    spoken = _lasting(voice_activity.share(near, asked, asked + last - first), HELD)
     return gaussian_filter1d(loud * spoken, EASE * GRID_RATE, mode="nearest")
 
 
@@ -141,7 +141,7 @@ def _loudness(sounds: list[_Sound], grid: np.ndarray) -> np.ndarray:
 
 def _levelled(mel: np.ndarray, sounds: list[_Sound], begin: int, end: int) -> np.ndarray:
     """The columns begin..end of `mel`, no recording in it fainter than FAINT: (80, end - begin)."""
-    near = voice.between(mel, begin, end)
+    near = voice_net.between(mel, begin, end)
     for sound in sounds:
         here = near[:, max(sound.start - begin, 0) : max(sound.stop - begin, 0)]
         lift = max(FAINT - sound.peak, 0.0)

@@ -5,7 +5,7 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from face_detection.roll import turned
-from wav2lip import leaning
+from wav2lip import rotated_box
 from wav2lip.compact import crop
 from wav2lip.evaluation.footage import Face, Rectangle
 
@@ -73,7 +73,7 @@ def change_outside(made: np.ndarray, source: np.ndarray, face: Face) -> float:
     change = np.abs(made[around].astype(np.int16) - source[around]).mean(2)
     lower = np.zeros(made.shape[:2], bool)
     half = _lower_half(face.box)
-    x1, y1, x2, y2 = leaning.around(half, face.roll, leaning.centre(face.box))
+    x1, y1, x2, y2 = rotated_box.around(half, face.roll, rotated_box.centre(face.box))
     lower[_within(y1, y2, made.shape[0]), _within(x1, x2, made.shape[1])] = True
     outside = ~lower[around]
     return float(change[outside].mean()) if outside.any() else 0.0
@@ -112,7 +112,7 @@ def _corners(part: np.ndarray, face: Face) -> np.ndarray:
     x1, y1, x2, y2 = part
     corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
     # OpenCV counts from the centre of a pixel.
-    return turned(corners, face.roll, leaning.centre(face.box)) - 0.5
+    return turned(corners, face.roll, rotated_box.centre(face.box)) - 0.5
 
 
 def _within(low: float, high: float, length: int) -> slice:

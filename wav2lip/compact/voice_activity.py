@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import checkpoints
 from wav2lip import weights
-from wav2lip.compact import voice
+from wav2lip.compact import voice_net
 
 # No answer depends on columns of the mel farther away than this.
 REACH = 66
@@ -25,7 +25,7 @@ SUREST = 3.0
 # and the shortest speech.
 MOMENT, BRIDGED, SYLLABLE = 4.0, 13, 7
 # No share depends on columns farther away than this.
-CONTEXT = REACH + voice.STRIDE * (round(4 * MOMENT) + SYLLABLE + BRIDGED)
+CONTEXT = REACH + voice_net.STRIDE * (round(4 * MOMENT) + SYLLABLE + BRIDGED)
 # So many answers are given at a time, however long the sound is.
 _CHUNK = 1000
 
@@ -39,7 +39,7 @@ class SpeechNet(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = (8, 16, 24), width: int = 64) -> None:
         super().__init__()
-        strides = ((2, voice.STRIDE), (2, 1), (2, 1))
+        strides = ((2, voice_net.STRIDE), (2, 1), (2, 1))
         layers: list[nn.Module] = []
         for before, after, stride in zip((1, *widths), widths, strides, strict=False):
             layers += [
@@ -97,7 +97,7 @@ def share(mel: np.ndarray, first: int, last: int, net: SpeechNet | None = None) 
     The odds are taken over a moment, so that lips do not flutter where they waver; a pause too
     short to close a mouth in is bridged, and what is too short for a syllable is none.
     """
-    reach = CONTEXT // voice.STRIDE - REACH // voice.STRIDE
+    reach = CONTEXT // voice_net.STRIDE - REACH // voice_net.STRIDE
     odds = log_odds(mel, first - reach, last + reach, net).clip(-SUREST, SUREST)
     odds = gaussian_filter1d(odds, MOMENT)
     sure = ((odds - DOUBT) / (CERTAIN - DOUBT)).clip(0, 1)
@@ -113,10 +113,10 @@ def log_odds(mel: np.ndarray, first: int, last: int, net: SpeechNet | None = Non
     parts = []
     for at in range(first, last + 1, _CHUNK):
         stop = min(at + _CHUNK, last + 1)
-        begin, end = at * voice.STRIDE - REACH, (stop - 1) * voice.STRIDE + REACH + 1
-        heard = torch.from_numpy(voice.between(mel, begin, end))
+        begin, end = at * voice_net.STRIDE - REACH, (stop - 1) * voice_net.STRIDE + REACH + 1
+        heard = torch.from_numpy(voice_net.between(mel, begin, end))
         with torch.inference_mode():
-            edge = REACH // voice.STRIDE
+            edge = REACH // voice_net.STRIDE
             parts.append(net(heard[None])[0, edge:-edge].numpy())
     return np.concatenate(parts)
 

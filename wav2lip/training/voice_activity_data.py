@@ -13,13 +13,13 @@ from tqdm import tqdm
 
 from media.errors import MediaError
 from media.sound import read_sound
-from wav2lip import cast
+from wav2lip import clip_table
 from wav2lip.audio import MEL_RATE, N_MELS, SILENCE, mel_spectrogram
-from wav2lip.compact import speech, voice
-from wav2lip.compact.driving import loudness
-from wav2lip.training.instruments import piece
-from wav2lip.training.microphones import augmented
-from wav2lip.training.noises import noise
+from wav2lip.compact import voice_activity, voice_net
+from wav2lip.compact.mouth_motion import loudness
+from wav2lip.training.augment import augmented
+from wav2lip.training.synthetic.music import piece
+from wav2lip.training.synthetic.noise import noise
 
 BATCH = 20
 SPAN = 320  # columns that are answered for: 4 s
@@ -34,7 +34,7 @@ ABOVE, BURIED = (-5.0, 30.0), 6.0
 # How much faster than it was a voice may be heard.
 FASTEST = 1.5
 _DECIBELS = 12.5  # of one unit of mel
-_HEARD = SPAN + 2 * speech.REACH
+_HEARD = SPAN + 2 * voice_activity.REACH
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def voices(rng: np.random.Generator, clips: Path, table: Path | None = None) -> 
         if mel is None:
             continue
         heard[person] = heard.get(person, 0) + mel.shape[1] / MEL_RATE
-        loud = loudness(mel, np.arange((mel.shape[1] + 1) // voice.STRIDE)) > 0.5
-        spoken = grey_closing(loud.astype(np.float32), PAUSE).repeat(voice.STRIDE)
+        loud = loudness(mel, np.arange((mel.shape[1] + 1) // voice_net.STRIDE)) > 0.5
+        spoken = grey_closing(loud.astype(np.float32), PAUSE).repeat(voice_net.STRIDE)
         parts.append((mel, spoken[: mel.shape[1]]))
         pause = round(rng.exponential(0.4) * MEL_RATE)
         parts.append((np.full((N_MELS, pause), SILENCE, np.float32), np.zeros(pause)))
@@ -104,9 +104,9 @@ def batch(voices: Track, others: Track, rng: np.random.Generator) -> tuple[Tenso
     mel = augmented(_telephoned(_mel(front + back), rng), rng)
 
     heard = (front.mean(1) >= back.mean(1) * 10 ** (-BURIED / 10)).numpy() | (spoken == 0)
-    width = (1, 2 * BORDER * voice.STRIDE + 1)
+    width = (1, 2 * BORDER * voice_net.STRIDE + 1)
     settled = maximum_filter(spoken, width) == minimum_filter(spoken, width)
-    middle = slice(speech.REACH, -speech.REACH, voice.STRIDE)
+    middle = slice(voice_activity.REACH, -voice_activity.REACH, voice_net.STRIDE)
     labels, known = (
         torch.from_numpy(part[:, middle].astype(np.float32)) for part in (spoken, settled & heard)
     )
@@ -116,7 +116,7 @@ def batch(voices: Track, others: Track, rng: np.random.Generator) -> tuple[Tenso
 def _persons(clips: Path, table: Path | None) -> list[tuple[Path, str]]:
     if table is None:
         return [(path, path.stem) for path in sorted(clips.rglob("*.*"))]
-    rows = cast.read(table)
+    rows = clip_table.read(table)
     held_out = set(rows.person[rows.held_out == "yes"])
     return [
         (clips / file, person)

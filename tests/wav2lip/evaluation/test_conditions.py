@@ -10,11 +10,11 @@ import pytest
 import wav2lip
 from wav2lip.compact import crop, mouth_shape
 from wav2lip.engine import Engine, Frame
-from wav2lip.evaluation import mouths
+from wav2lip.evaluation import mouth_metrics
+from wav2lip.evaluation.conditions import PAUSE, ByShapes, Take, takes_of
 from wav2lip.evaluation.footage import FPS, Footage, recorded, watch
 from wav2lip.evaluation.meter import Score, measured, measured_real
-from wav2lip.evaluation.redrawing import redrawn
-from wav2lip.evaluation.takes import PAUSE, ByShapes, Take, takes_of
+from wav2lip.evaluation.reconstruction import redrawn
 
 from .conftest import FRAMES, loudness
 
@@ -57,8 +57,10 @@ def played(clip: Footage, engine: Engine, late: int = 0) -> Score:
 
 
 def peak(score: Score) -> tuple[int, float]:
-    by_lag = mouths.correlation(mouths.moments(score["real opening"], score["video opening"]))
-    return int(mouths.LAGS[by_lag.argmax()]), float(by_lag.max())
+    by_lag = mouth_metrics.correlation(
+        mouth_metrics.moments(score["real opening"], score["video opening"])
+    )
+    return int(mouth_metrics.LAGS[by_lag.argmax()]), float(by_lag.max())
 
 
 def test_the_speaker_is_found_and_the_mouth_follows_what_was_drawn(speech: Footage) -> None:
@@ -66,7 +68,7 @@ def test_the_speaker_is_found_and_the_mouth_follows_what_was_drawn(speech: Foota
     opening = speech.raw[:, mouth_shape.OPENING]
     assert np.corrcoef(opening, loudness(1))[0, 1] > 0.8
     assert opening[speech.still] < np.percentile(opening, 25)
-    rests = mouths.silent(speech.samples, FRAMES)
+    rests = mouth_metrics.silent(speech.samples, FRAMES)
     assert np.flatnonzero(rests).tolist() == list(range(24, 30))
 
 

@@ -12,9 +12,9 @@ from benchmarks.silence import voice as programme
 from media.errors import NamedError
 from media.sound import read_sound
 from wav2lip.audio import MEL_RATE, mel_spectrogram
-from wav2lip.compact import speech
-from wav2lip.compact.driving import GRID_RATE, loudness, speaking
-from wav2lip.compact.speech import REACH, SpeechNet, log_odds, share
+from wav2lip.compact import voice_activity
+from wav2lip.compact.mouth_motion import GRID_RATE, loudness, speaking
+from wav2lip.compact.voice_activity import REACH, SpeechNet, log_odds, share
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_an_instant_has_one_answer_whatever_else_is_asked(
     mel = mel_spectrogram(voice)
     whole = share(mel, -10, 150, net)
     assert share(mel, 40, 60, net) == pytest.approx(whole[50:71], abs=1e-5)
-    monkeypatch.setattr(speech, "_CHUNK", 30)
+    monkeypatch.setattr(voice_activity, "_CHUNK", 30)
     assert share(mel, -10, 150, net) == pytest.approx(whole, abs=1e-5)
 
 
@@ -98,5 +98,5 @@ def test_what_is_farther_away_than_the_reach_is_not_heard(net: SpeechNet) -> Non
 def test_other_weights_are_no_speech_net(tmp_path: Path) -> None:
     torch.save({"state_dict": {"some.weight": torch.zeros(3)}}, tmp_path / "other.pt")
     with pytest.raises(NamedError) as error:
-        speech.load(tmp_path / "other.pt")
+        voice_activity.load(tmp_path / "other.pt")
     assert error.value.code == "checkpoint-corrupt"

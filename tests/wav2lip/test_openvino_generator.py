@@ -16,11 +16,11 @@ from torch import Tensor
 
 import wav2lip
 from media.errors import NamedError
-from wav2lip import precision
+from wav2lip import inference
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
-from wav2lip.original import Wav2LipEngine
-from wav2lip.quantised import Quantised
-from wav2lip.rounding import examples
+from wav2lip.openvino_generator import Quantised
+from wav2lip.quantization import examples
+from wav2lip.wav2lip_engine import Wav2LipEngine
 
 FACE = np.array([[180.0, 76.0, 272.0, 197.0]])
 needs_openvino = pytest.mark.skipif(
@@ -35,7 +35,7 @@ def network(new_generator: Callable[[], Wav2Lip]) -> Wav2Lip:
 
 @pytest.fixture(scope="module")
 def quantised(network: Wav2Lip) -> Quantised:
-    quantised = precision.fastest(network, "cpu", "int8")
+    quantised = inference.fastest(network, "cpu", "int8")
     assert isinstance(quantised, Quantised)
     return quantised
 
@@ -120,7 +120,7 @@ def test_weights_that_it_draws_otherwise_are_drawn_as_usual(
     network = copy.deepcopy(network)
     network.output_block[1].weight.data *= 1000  # every rounding error becomes black or white
     with caplog.at_level(logging.WARNING):
-        generator = precision.fastest(network, "cpu", "int8")
+        generator = inference.fastest(network, "cpu", "int8")
     assert generator.dtype != torch.int8
     assert "another picture in int8" in caplog.text
 
@@ -151,8 +151,8 @@ def test_what_is_tried_in_eight_bits(
     device: str, asked: str, capability: str, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True})
-    monkeypatch.setattr(precision, "find_spec", lambda name: name)
-    assert precision.in_eight_bits(device, asked) is taken
+    monkeypatch.setattr(inference, "find_spec", lambda name: name)
+    assert inference.in_eight_bits(device, asked) is taken
 
 
 def test_without_the_extra_it_is_only_tried_where_it_is_asked_for(
@@ -160,5 +160,5 @@ def test_without_the_extra_it_is_only_tried_where_it_is_asked_for(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": True})
     monkeypatch.setitem(sys.modules, "openvino", None)
-    assert not precision.in_eight_bits("cpu", "auto")
-    assert precision.in_eight_bits("cpu", "int8")
+    assert not inference.in_eight_bits("cpu", "auto")
+    assert inference.in_eight_bits("cpu", "int8")

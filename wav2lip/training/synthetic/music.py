@@ -6,7 +6,7 @@ import numpy as np
 from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 
 from wav2lip.audio import SAMPLE_RATE
-from wav2lip.training.tunes import Note, compose
+from wav2lip.training.synthetic.midi import Note, compose
 
 Instrument = Callable[[Note], np.ndarray]
 # Of each key of the drums: how much tone, how much noise, its lowest and highest frequency in Hz,

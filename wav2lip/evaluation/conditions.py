@@ -15,7 +15,7 @@ import numpy as np
 from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.engine import Engine
 from wav2lip.evaluation.footage import FPS, Face, Footage, of_length
-from wav2lip.leaning import grown
+from wav2lip.rotated_box import grown
 
 # The real clip first: everything else is to be read beside it.
 TAKES = {

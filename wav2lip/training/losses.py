@@ -10,7 +10,7 @@ from torch.nn import functional
 from wav2lip.compact import crop
 from wav2lip.compact.renderer import TOP, Drawing
 from wav2lip.training import faces
-from wav2lip.training.judges import READ_POINTS, Reader
+from wav2lip.training.auxiliary_nets import READ_POINTS, Reader
 
 MOUTH, GRADIENT, WARP, POINTS, SHAPES, FEATURES = 5.0, 1.0, 0.3, 0.06, 0.15, 0.03
 # Detail is to come from the picture, which has more of it than a drawing can: outside the mouth

@@ -10,7 +10,7 @@ from skimage.data import astronaut
 from torch import Tensor
 
 import wav2lip
-from wav2lip.leaning import around, centre, grown, level
+from wav2lip.rotated_box import around, centre, grown, level
 
 BOX = np.array([180.0, 76.0, 272.0, 187.0])
 MIDDLE = (225.5, 131.0)  # as warpAffine counts: from the centre of the first pixel

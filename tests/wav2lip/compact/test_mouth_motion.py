@@ -8,7 +8,7 @@ import pytest
 
 from wav2lip.audio import MEL_RATE, SILENCE
 from wav2lip.compact import CompactEngine
-from wav2lip.compact.driving import GRID_RATE, speaking
+from wav2lip.compact.mouth_motion import GRID_RATE, speaking
 
 FPS = Fraction(25)
 

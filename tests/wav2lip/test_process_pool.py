@@ -9,7 +9,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from wav2lip.offspring import working
+from wav2lip.process_pool import working
 
 def work(pipe):
     reached = Path(pipe).open("w")  # waits for a reader

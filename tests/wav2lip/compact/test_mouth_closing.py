@@ -8,7 +8,7 @@ from skimage.data import astronaut
 import wav2lip
 from face_detection.dlib_detector import DlibDetector
 from face_detection.landmarks import landmarks_in_fitted
-from wav2lip.compact import mouth_shape, settling
+from wav2lip.compact import mouth_closing, mouth_shape
 from wav2lip.compact.engine import CompactEngine
 
 
@@ -71,5 +71,5 @@ def test_a_frame_is_drawn_alike_alone_and_among_others(
 
 
 def test_the_less_a_mouth_opens_the_more_it_is_closed_first() -> None:
-    shares = settling.share(torch.from_numpy(shapes(-1, 0, 0.25, 1, 4)))
+    shares = mouth_closing.share(torch.from_numpy(shapes(-1, 0, 0.25, 1, 4)))
     assert shares.tolist() == [1, 1, 0.75, 0, 0]

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 import wav2lip
 from media.errors import NamedError
-from wav2lip import compositing, precision
+from wav2lip import compositing, inference
 from wav2lip.audio import mel_spectrogram
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
-from wav2lip.original import Wav2LipEngine
-from wav2lip.packed import packed
+from wav2lip.onednn import packed
+from wav2lip.wav2lip_engine import Wav2LipEngine
 
 FACE = np.array([160.0, 60.0, 290.0, 200.0])
 FPS = Fraction(25)
@@ -54,7 +54,7 @@ def trained(new_generator: Callable[[], Wav2Lip]) -> Wav2Lip:
 
 
 class Generator:
-    """Stands where `precision.Generator` stands, and knows nothing of faces."""
+    """Stands where `inference.Generator` stands, and knows nothing of faces."""
 
     device = "cpu"
 
@@ -185,7 +185,7 @@ def test_half_a_generator_is_a_corrupt_checkpoint(
     assert error.value.code == "checkpoint-corrupt"
 
 
-def drawn_by(generator: precision.Generator, mel: np.ndarray) -> np.ndarray:
+def drawn_by(generator: inference.Generator, mel: np.ndarray) -> np.ndarray:
     """The faces that an engine makes of two frames, in levels."""
     engine = Wav2LipEngine(generator)
     faces = engine.render(frames(2), boxes(2), engine.drive(mel, 3, 5, FPS), blend=False)
@@ -195,8 +195,8 @@ def drawn_by(generator: precision.Generator, mel: np.ndarray) -> np.ndarray:
 def test_half_precision_draws_what_the_trained_network_draws(
     trained: Wav2Lip, mel: np.ndarray
 ) -> None:
-    plain = drawn_by(precision.Generator(trained, "cpu", torch.float32), mel)
-    fast = drawn_by(precision.fastest(trained, "cpu", "half"), mel)
+    plain = drawn_by(inference.Generator(trained, "cpu", torch.float32), mel)
+    fast = drawn_by(inference.fastest(trained, "cpu", "half"), mel)
     difference = np.abs(plain - fast)
     assert difference.mean() <= 0.3
     assert difference.max() <= 3
@@ -205,9 +205,9 @@ def test_half_precision_draws_what_the_trained_network_draws(
 def test_full_precision_draws_exactly_what_the_trained_network_draws(
     trained: Wav2Lip, mel: np.ndarray
 ) -> None:
-    exact = precision.fastest(trained, "cpu", "fp32")
+    exact = inference.fastest(trained, "cpu", "fp32")
     assert exact.dtype == torch.float32
-    plain = drawn_by(precision.Generator(trained, "cpu", torch.float32), mel)
+    plain = drawn_by(inference.Generator(trained, "cpu", torch.float32), mel)
     difference = np.abs(plain - drawn_by(exact, mel))
     # Where a level lies half way between two, the order of a sum decides.
     assert difference.max() <= 1
@@ -216,12 +216,12 @@ def test_full_precision_draws_exactly_what_the_trained_network_draws(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_packed_weights_draw_what_plain_ones_draw(trained: Wav2Lip, dtype: torch.dtype) -> None:
-    precision.fold_batch_norm(trained)
-    plain = precision.Generator(trained.to(dtype), "cpu", dtype)
+    inference.fold_batch_norm(trained)
+    plain = inference.Generator(trained.to(dtype), "cpu", dtype)
     fast = replace(plain, network=packed(trained))
     left = [each for each in fast.network.modules() if isinstance(each, CONVOLUTIONS)]
     assert left == []
-    mean, largest = precision.error(fast, plain)
+    mean, largest = inference.error(fast, plain)
     assert mean <= (0.001 if dtype == torch.float32 else 0.3)
     assert largest <= (0.01 if dtype == torch.float32 else 3)
 
@@ -232,8 +232,8 @@ def test_without_packed_kernels_the_plain_network_draws(
     def lacking(network: nn.Module) -> nn.Module:
         raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute '_reorder'")
 
-    monkeypatch.setattr(precision, "packed", lacking)
-    generator = precision.fastest(trained, "cpu", "half")
+    monkeypatch.setattr(inference, "packed", lacking)
+    generator = inference.fastest(trained, "cpu", "half")
     assert any(isinstance(module, nn.Conv2d) for module in generator.network.modules())
 
 
@@ -241,13 +241,13 @@ def test_half_precision_is_given_up_where_it_draws_another_picture(
     trained: Wav2Lip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained.output_block[1].weight.data *= 1000  # every rounding error becomes black or white
-    monkeypatch.setattr(precision, "fast_dtype", lambda device: torch.bfloat16)
-    assert precision.fastest(trained, "cpu", "half").dtype == torch.float32
+    monkeypatch.setattr(inference, "fast_dtype", lambda device: torch.bfloat16)
+    assert inference.fastest(trained, "cpu", "half").dtype == torch.float32
 
 
 @torch.inference_mode()
 def test_the_lower_part_alone_is_drawn_as_in_the_whole(trained: Wav2Lip, mel: np.ndarray) -> None:
-    generator = precision.Generator(trained, "cpu", torch.float32)
+    generator = inference.Generator(trained, "cpu", torch.float32)
     window = torch.from_numpy(mel[None, None, :, 10:26])
     known = generator.encode(torch.rand(1, 6, 96, 96, generator=torch.Generator().manual_seed(0)))
     whole, part = generator.draw(window, known), generator.draw(window, known, lower=True)
@@ -274,7 +274,7 @@ def test_a_still_is_encoded_once_for_every_speaker_and_batch(
 ) -> None:
     seen: list[int] = []
 
-    class Counting(precision.Generator):
+    class Counting(inference.Generator):
         def encode(self, faces: Tensor) -> list[Tensor]:
             seen.append(len(faces))
             return super().encode(faces)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import butter, fftconvolve, sosfilt
 
 from wav2lip.audio import SAMPLE_RATE
-from wav2lip.training.instruments import reverberated
+from wav2lip.training.synthetic.music import reverberated
 
 Kind = Callable[[np.random.Generator, int], np.ndarray]
 

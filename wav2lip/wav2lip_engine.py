@@ -16,8 +16,8 @@ from media.errors import NamedError
 from wav2lip import compositing, weights
 from wav2lip.audio import mel_windows
 from wav2lip.engine import Frame, Pads, Precision
+from wav2lip.inference import Drawing, best_device, fastest
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
-from wav2lip.precision import Drawing, best_device, fastest
 
 SIDE = 96  # of the square picture that the generator sees and draws
 # On a processor larger batches gain nothing.

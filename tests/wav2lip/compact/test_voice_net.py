@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from wav2lip.audio import MEL_RATE, SILENCE
-from wav2lip.compact import voice
-from wav2lip.compact.voice import REACH, VoiceNet, predict
+from wav2lip.compact import voice_net
+from wav2lip.compact.voice_net import REACH, VoiceNet, predict
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_a_long_voice_is_heard_in_parts_that_join(
 ) -> None:
     seconds = np.arange(0, 5, 0.04)
     whole = predict([net], mel, seconds)
-    monkeypatch.setattr(voice, "_CHUNK", 60)
+    monkeypatch.setattr(voice_net, "_CHUNK", 60)
     assert predict([net], mel, seconds) == pytest.approx(whole, abs=1e-5)
 
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from wav2lip.compact import crop
 from wav2lip.engine import Engine
-from wav2lip.evaluation import pictures
+from wav2lip.evaluation import image_metrics
+from wav2lip.evaluation.conditions import ByShapes, rendered, true_shapes
 from wav2lip.evaluation.footage import FPS, Face, Footage, who
 from wav2lip.evaluation.meter import Score
-from wav2lip.evaluation.takes import ByShapes, rendered, true_shapes
 
 MOST = 40  # frames of a clip
 IDENTITY_EVERY = 20
@@ -41,7 +41,7 @@ def redrawn(clip: Footage, rest: np.ndarray, engine: Engine, seed: int) -> Score
             rows.setdefault(f"{take} {name}", []).append(value)
 
     for now, (target, face, of) in enumerate(zip(frames, faces, references, strict=True)):
-        copied = pictures.with_reference(target, face, frames[of], faces[of])
+        copied = image_metrics.with_reference(target, face, frames[of], faces[of])
         (made,) = rendered(engine, [copied], [face], drive[now][None])
         in_small = _small(made, face)
         if isinstance(engine, ByShapes):
@@ -59,18 +59,18 @@ def _small(frame: np.ndarray, face: Face) -> np.ndarray:
 
 
 def _in_small(made: np.ndarray, real: np.ndarray, clip: Footage) -> dict[str, float]:
-    mouth = pictures.region(np.array([0, 0, crop.SIZE, crop.SIZE]), clip.mouth, real)
+    mouth = image_metrics.region(np.array([0, 0, crop.SIZE, crop.SIZE]), clip.mouth, real)
     return {
-        "decibels": pictures.decibels(made[mouth], real[mouth]),
-        "likeness": pictures.likeness(made, real, mouth),
+        "decibels": image_metrics.decibels(made[mouth], real[mouth]),
+        "likeness": image_metrics.likeness(made, real, mouth),
     }
 
 
 def _in_frame(made: np.ndarray, real: np.ndarray, face: Face, clip: Footage) -> dict[str, float]:
-    mouth = pictures.region(face.box, clip.mouth, real)
+    mouth = image_metrics.region(face.box, clip.mouth, real)
     return {
-        "full decibels": pictures.decibels(made[mouth], real[mouth]),
-        "full likeness": pictures.likeness(made, real, mouth),
-        "sharpness": pictures.sharpness(made[mouth]),
-        "real sharpness": pictures.sharpness(real[mouth]),
+        "full decibels": image_metrics.decibels(made[mouth], real[mouth]),
+        "full likeness": image_metrics.likeness(made, real, mouth),
+        "sharpness": image_metrics.sharpness(made[mouth]),
+        "real sharpness": image_metrics.sharpness(real[mouth]),
     }

@@ -1,6 +1,6 @@
 """Tunes made up by chance: compositions to be played, without a voice in them.
 
-    python -m wav2lip.training.tunes FOLDER --count 400
+    python -m wav2lip.training.synthetic.midi FOLDER --count 400
 
 writes MIDI files for a synthesiser with recorded instruments; `instruments` plays tunes without.
 """

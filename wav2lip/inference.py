@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wav2lip.engine import Precision
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
-from wav2lip.packed import Net, of_same_weights, packed
+from wav2lip.onednn import Net, of_same_weights, packed
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +116,8 @@ def _plain(network: Wav2Lip, device: str, dtype: torch.dtype) -> Generator:
 
 def _quantised(network: Wav2Lip) -> Drawing | None:
     """None where it draws another picture."""
-    from wav2lip.quantised import Quantised  # which not everybody has
-    from wav2lip.rounding import examples
+    from wav2lip.openvino_generator import Quantised  # which not everybody has
+    from wav2lip.quantization import examples
 
     unseen = examples(4, seed=1)
     plain = _plain(network, "cpu", torch.float32)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wav2lip.evaluation import distances, mouths
+from wav2lip.evaluation import mouth_metrics, sync_metrics
 from wav2lip.evaluation.meter import Score
 
 MOVING = ("real", "still", "still_other", "still_shapes", "video", "video_other")
@@ -68,10 +68,10 @@ def table(experts: Mapping[str, str]) -> list[Figure]:
                 f"off-sync accuracy, Tv = {run} ({name})",
                 HEARD,
                 _told(key, run),
-                distances.accuracy,
+                sync_metrics.accuracy,
             )
             for name, key in experts.items()
-            for run in distances.RUNS
+            for run in sync_metrics.RUNS
         ),
         Figure("decibels", "mouth PSNR, dB (face at 96 px)", PICTURES, _listed("decibels"), _mean),
         Figure("likeness", "mouth SSIM (face at 96 px)", PICTURES, _listed("likeness"), _mean, 3),
@@ -101,24 +101,24 @@ def table(experts: Mapping[str, str]) -> list[Figure]:
 def _moments(score: Score, take: str) -> np.ndarray | None:
     if f"{take} opening" not in score:
         return None
-    return mouths.moments(score["real opening"], score[f"{take} opening"]).ravel()
+    return mouth_metrics.moments(score["real opening"], score[f"{take} opening"]).ravel()
 
 
 def _at_lag_zero(sums: np.ndarray) -> np.ndarray:
-    return _correlations(sums)[..., mouths.MOST_LAG]
+    return _correlations(sums)[..., mouth_metrics.MOST_LAG]
 
 
 def _at_best_lag(sums: np.ndarray) -> np.ndarray:
     """What sound that is a little early or late in the clip itself does not spoil."""
-    return _correlations(sums)[..., np.abs(mouths.LAGS) <= OFTEN_OFF].max(-1)
+    return _correlations(sums)[..., np.abs(mouth_metrics.LAGS) <= OFTEN_OFF].max(-1)
 
 
 def _peak(sums: np.ndarray) -> np.ndarray:
-    return mouths.LAGS[_correlations(sums).argmax(-1)].astype(float)
+    return mouth_metrics.LAGS[_correlations(sums).argmax(-1)].astype(float)
 
 
 def _correlations(sums: np.ndarray) -> np.ndarray:
-    return mouths.correlation(sums.reshape(*sums.shape[:-1], len(mouths.LAGS), 3))
+    return mouth_metrics.correlation(sums.reshape(*sums.shape[:-1], len(mouth_metrics.LAGS), 3))
 
 
 def _spreads(score: Score, take: str) -> np.ndarray | None:
@@ -158,7 +158,7 @@ def _variances(sums: np.ndarray) -> np.ndarray:
 def _lse(expert: str, which: int) -> Sums:
     def of(score: Score, take: str) -> np.ndarray | None:
         measured = score.get(f"{take} distances {expert}")
-        return None if measured is None else np.array([distances.lse(measured)[which], 1.0])
+        return None if measured is None else np.array([sync_metrics.lse(measured)[which], 1.0])
 
     return of
 
@@ -168,9 +168,9 @@ def calibrated(scores: list[Score], persons: list[str], experts: list[str]) -> l
     out = [dict(score) for score in scores]
     for name in experts:
         clips = [score[f"real distances {name}"] for score in scores]
-        for run in distances.RUNS:
+        for run in sync_metrics.RUNS:
             for score, threshold in zip(
-                out, distances.thresholds(persons, clips, run), strict=True
+                out, sync_metrics.thresholds(persons, clips, run), strict=True
             ):
                 score[f"threshold {run} {name}"] = np.array(threshold)
     return out
@@ -181,7 +181,7 @@ def _told(expert: str, run: int) -> Sums:
         measured = score.get(f"{take} distances {expert}")
         if measured is None:
             return None
-        return distances.told(measured, run, float(score[f"threshold {run} {expert}"]))
+        return sync_metrics.told(measured, run, float(score[f"threshold {run} {expert}"]))
 
     return of
 

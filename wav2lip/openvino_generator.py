@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from media.errors import NamedError
 from wav2lip.networks import LOWER_STARTS, Conv, Upsample, Wav2Lip
-from wav2lip.rounding import Rounded, rounded
+from wav2lip.quantization import Rounded, rounded
 
 # Maps between the encoder and the decoder, from 96 pixels down to 1: their channels.
 MAPS = (16, 32, 64, 128, 256, 512, 512)

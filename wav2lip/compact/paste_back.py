@@ -7,7 +7,7 @@ original pixels, which stay as sharp as they were; only what was painted is enla
 import cv2
 import numpy as np
 
-from wav2lip import leaning
+from wav2lip import rotated_box
 from wav2lip.compact import crop
 from wav2lip.compact.renderer import REACH, TOP
 
@@ -67,7 +67,7 @@ def _drawn(box: np.ndarray) -> tuple[float, float, float, float]:
 
 def _region(frame: np.ndarray, box: np.ndarray, roll: float) -> tuple[int, int, int, int] | None:
     """The whole pixels of the frame that lie inside the box and the drawing."""
-    x1, y1, x2, y2 = leaning.around(np.array(_drawn(box)), roll, leaning.centre(box))
+    x1, y1, x2, y2 = rotated_box.around(np.array(_drawn(box)), roll, rotated_box.centre(box))
     height, width = frame.shape[:2]
     region = (
         max(int(np.ceil(x1)), 0),
@@ -88,7 +88,7 @@ def _enlarged(
     inverse = np.array([[scale, 0, x * scale - 0.5], [0, scale, y * scale - 0.5 - TOP]])
     return cv2.warpAffine(
         np.ascontiguousarray(field, np.float32),
-        leaning.after(inverse, leaning.level(box, roll, region[0], region[1])),
+        rotated_box.after(inverse, rotated_box.level(box, roll, region[0], region[1])),
         (region[2] - region[0], region[3] - region[1]),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
@@ -110,7 +110,7 @@ def _inside(box: np.ndarray, roll: float, region: tuple[int, int, int, int]) -> 
     rows = np.arange(region[1], region[3], dtype=np.float32)[:, None] + 0.5
     covered: np.ndarray | bool = True
     if roll:
-        (a, b, x), (c, d, y) = leaning.level(box, roll, -0.5, -0.5)
+        (a, b, x), (c, d, y) = rotated_box.level(box, roll, -0.5, -0.5)
         columns, rows = a * columns + b * rows + x, c * columns + d * rows + y
         left, top, right, _ = _drawn(box)
         covered = (columns >= left) & (columns <= right) & (rows >= top)

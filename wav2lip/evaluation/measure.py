@@ -18,13 +18,13 @@ from media.probe import content_hash
 from media.sound import read_sound
 from wav2lip.audio import SAMPLE_RATE
 from wav2lip.engine import Engine
-from wav2lip.evaluation import expert, mouths
+from wav2lip.evaluation import expert, mouth_metrics
+from wav2lip.evaluation.conditions import takes_of
 from wav2lip.evaluation.footage import Footage, of_length, recorded
 from wav2lip.evaluation.meter import Score, measured, measured_real
 from wav2lip.evaluation.pairs import Pair
-from wav2lip.evaluation.redrawing import redrawn
+from wav2lip.evaluation.reconstruction import redrawn
 from wav2lip.evaluation.sheets import Sheet, drawn
-from wav2lip.evaluation.takes import takes_of
 
 # Raised whenever a number comes to mean something else: what was kept before is then not used.
 VERSION = 5
@@ -72,7 +72,7 @@ def score_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> Scor
     as_it_is = _key("real", content_hash(pair.face), plan.frames, sorted(heard_by))
     as_made = _key("made", sorted(heard_by), *_made_of(pair, rest, checkpoint, plan))
     real = _kept(as_it_is, plan, lambda: measured_real(clip, experts))
-    silent = {"silent": mouths.silent(clip.samples, len(clip))}
+    silent = {"silent": mouth_metrics.silent(clip.samples, len(clip))}
     return real | silent | _kept(as_made, plan, made)
 
 

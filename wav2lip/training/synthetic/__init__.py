@@ -1,0 +1,1 @@
+"""Sounds without a voice, made by formulas: negatives for the voice activity net."""
