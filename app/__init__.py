@@ -20,13 +20,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         compress,
         errors,
         forms,
-        operation,
+        health,
+        identity,
         ownership,
         pages,
         password,
-        receiving,
         security,
-        visitor,
+        upload_limits,
         weights,
     )
     from app.files import UploadRequest
@@ -51,10 +51,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     # What they look at comes in this order: whatever is refused early costs little.
-    for part in (compress, errors, security, visitor, password, ownership, receiving):
+    for part in (compress, errors, security, identity, password, ownership, upload_limits):
         part.register(app)
     app.before_request(security.check_body)
-    app.register_blueprint(operation.operation)
+    app.register_blueprint(health.operation)
     app.register_blueprint(pages.pages)
     app.register_blueprint(forms.forms)
     app.register_blueprint(weights.weights)

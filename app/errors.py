@@ -6,10 +6,10 @@ from flask import Flask, Response, current_app, jsonify, render_template, reques
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.words import size
+from app.filters import size
 from jobs import logs
 from jobs.errors import not_found, of_storage
-from jobs.rates import Wait
+from jobs.rate_limit import Wait
 from media.errors import NamedError
 
 # RFC 9110 status of each code; what is not here is a fault in what was asked for: 422.

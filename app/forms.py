@@ -7,8 +7,8 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from app import sample
-from app.desk import ended_jobs_of, jobs
-from app.visitor import visitor
+from app.identity import visitor
+from app.jobs_access import ended_jobs_of, jobs
 from jobs.choices import VoiceChoice
 from jobs.records import Upload
 from media.errors import NamedError

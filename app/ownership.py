@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from flask import Flask, request
 from sqlalchemy.orm import Mapped
 
-from app.desk import jobs
-from app.visitor import known_visitor
+from app.identity import known_visitor
+from app.jobs_access import jobs
 from jobs.errors import not_found
 from jobs.records import Job, Transfer
 

@@ -4,21 +4,21 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from app import words
+from app import filters
 from app.api import representation
-from app.desk import LISTED, jobs_of
-from app.desk import jobs as all_jobs
-from app.guide import guide
+from app.api_docs import guide
+from app.identity import visitor
+from app.jobs_access import LISTED, jobs_of
+from app.jobs_access import jobs as all_jobs
 from app.ownership import check_owner
 from app.system import generators, overview, system
-from app.visitor import visitor
 from app.weights import may_fetch
 from jobs.errors import not_found
 from jobs.records import FINAL, Job, Upload
-from jobs.summary import length
+from jobs.status_text import length
 
 pages = Blueprint("pages", __name__)
-for words_for in (words.moment, words.ahead, words.size, words.host):
+for words_for in (filters.moment, filters.ahead, filters.size, filters.host):
     pages.add_app_template_filter(words_for)
 
 WAITING = ("choosing", *FINAL)  # states in which nothing happens by itself
@@ -51,13 +51,13 @@ def start() -> str:
     return render_template(
         "start.html",
         checkpoints=generators(),
-        sync_modes=words.SYNC_MODES,
-        badges=words.BADGES,
+        sync_modes=filters.SYNC_MODES,
+        badges=filters.BADGES,
         video=_finished(request.args.get("video")),
         again=_known(request.args.get("again")),
         max_bytes=settings.max_upload_bytes,
         max_seconds=settings.max_seconds,
-        max_size=words.size(settings.max_upload_bytes),
+        max_size=filters.size(settings.max_upload_bytes),
         max_duration=length(settings.max_seconds),
     )
 
@@ -120,7 +120,7 @@ def api_guide() -> str:
 @pages.get("/system")
 def installation() -> str:
     known = overview(all_jobs())
-    return render_template("system.html", may_fetch=may_fetch(), parts=words.PARTS, **known)
+    return render_template("system.html", may_fetch=may_fetch(), parts=filters.PARTS, **known)
 
 
 @pages.get("/jobs/<id>")

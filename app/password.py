@@ -17,9 +17,9 @@ from flask import (
 from werkzeug.security import check_password_hash
 from werkzeug.wrappers import Response
 
-from app.desk import jobs
-from app.visitor import count_guess, guesses, program
-from jobs import rates
+from app.identity import count_guess, guesses, program
+from app.jobs_access import jobs
+from jobs import rate_limit
 from media.errors import NamedError
 
 password = Blueprint("password", __name__)
@@ -45,7 +45,7 @@ def enter() -> str | Response | tuple[str, int]:
     count_guess()
     if not _is_right(request.form.get("password", "")):
         return render_template("login.html", next=_next_page(), wrong=True), 403
-    rates.forget(jobs().database, guesses())
+    rate_limit.forget(jobs().database, guesses())
     session.permanent = True
     session["password"] = _proof()
     return redirect(_next_page(), 303)

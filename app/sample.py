@@ -3,8 +3,8 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.desk import jobs
-from app.visitor import visitor
+from app.identity import visitor
+from app.jobs_access import jobs
 from jobs.records import Upload
 from media.errors import NamedError
 

@@ -8,7 +8,7 @@ from flask import Flask, Response, request, session
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.exceptions import BadRequest
 
-from app.receiving import UPLOADING
+from app.upload_limits import UPLOADING
 from media.errors import NamedError
 
 HEADERS = {

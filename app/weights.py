@@ -3,8 +3,8 @@
 from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
-from app.desk import jobs
-from app.operation import is_local
+from app.health import is_local
+from app.jobs_access import jobs
 from jobs import downloads
 from media.errors import NamedError
 

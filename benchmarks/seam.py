@@ -2,11 +2,11 @@
 
     python -m benchmarks.seam [--moving] [--checkpoint FILE] [CLIPS ...]
 
-Steps and what is told of them are those of `benchmarks.rim`, for six moments from the quietest to
-the loudest of a voice. Three engines draw: the shipped one; one whose faces come in another light;
-one of random weights, whose light, and nothing else, can be right. Below them stand yardsticks: the
-faces with a patch of TEN levels, a seam that is faint; and those of the clips as they went on to
-talk, where there is no seam at all.
+Steps and what is told of them are those of `benchmarks.mask_edge`, for six moments from the
+quietest to the loudest of a voice. Three engines draw: the shipped one; one whose faces come in
+another light; one of random weights, whose light, and nothing else, can be right. Below them stand
+yardsticks: the faces with a patch of TEN levels, a seam that is faint; and those of the clips as
+they went on to talk, where there is no seam at all.
 
 Shimmer is the change from frame to frame in the cheeks of a person who holds still before a camera
 with some noise, while the box is found anew in every frame.
@@ -28,7 +28,7 @@ from torch import Tensor
 
 import face_detection
 import wav2lip
-from benchmarks import rim
+from benchmarks import mask_edge
 from benchmarks.material import FACE, FPS, RATE, SAMPLE_VOICE
 from face_detection.detection import Detection
 from face_detection.dlib_detector import DlibDetector
@@ -75,7 +75,7 @@ def step_change(
     face: Detection,
     drive: np.ndarray,
     moving: bool = False,
-) -> rim.Steps:
+) -> mask_edge.Steps:
     """The steps in the frame as it was, and in what the engine makes of it."""
     rolls = np.array([face.roll])
     places = grown(np.array([face.box]), rolls, engine.pads)
@@ -87,7 +87,7 @@ def step_change(
         moving=moving,
     )
     was, *became = _looks([frame, *results], places[0], face.roll, engine.architecture)
-    return rim.compare(was, became, rim.mask(places[0], engine.architecture))
+    return mask_edge.compare(was, became, mask_edge.mask(places[0], engine.architecture))
 
 
 def shimmer(engine: wav2lip.Engine, frames: int = 25) -> tuple[float, float]:
@@ -148,17 +148,17 @@ def faces(clips: Sequence[Path]) -> Iterator[Face]:
 
 def yardsticks(
     seen: Sequence[Face], engine: wav2lip.Engine
-) -> Iterator[tuple[str, list[tuple[str, rim.Steps]]]]:
+) -> Iterator[tuple[str, list[tuple[str, mask_edge.Steps]]]]:
     """What is told at the rim of an engine of a faint seam, and of real mouths that move."""
     patched, talking = [], []
     for name, frame, face, later in seen:
         [box] = grown(np.array([face.box]), np.array([face.roll]), engine.pads)
-        shown = rim.mask(box, engine.architecture)
+        shown = mask_edge.mask(box, engine.architecture)
         was, *became = _looks([frame, *later], box, face.roll, engine.architecture)
         patch = np.rint(was + TEN * shown[..., None]).clip(0, 255).astype(np.uint8)
-        patched.append((name, rim.compare(was, [patch], shown)))
+        patched.append((name, mask_edge.compare(was, [patch], shown)))
         if became:
-            talking.append((name, rim.compare(was, became, shown)))
+            talking.append((name, mask_edge.compare(was, became, shown)))
     yield f"{TEN} levels more", patched
     if talking:
         yield "really talking", talking
@@ -187,7 +187,7 @@ def main() -> None:
             _print(name, told)
 
 
-def _print(name: str, told: Sequence[tuple[str, rim.Steps]]) -> None:
+def _print(name: str, told: Sequence[tuple[str, mask_edge.Steps]]) -> None:
     before, after, apart = np.array([(each.before, each.after, each.apart) for _, each in told]).T
     change = after - before
     error = change.std() / np.sqrt(max(len(change) - 1, 1))  # of their mean
@@ -202,7 +202,7 @@ def _print(name: str, told: Sequence[tuple[str, rim.Steps]]) -> None:
 def _looks(
     frames: Sequence[np.ndarray], box: np.ndarray, roll: float, architecture: str
 ) -> list[np.ndarray]:
-    return [rim.look(frame, box, roll, architecture) for frame in frames]
+    return [mask_edge.look(frame, box, roll, architecture) for frame in frames]
 
 
 def _drive(engine: wav2lip.Engine) -> np.ndarray:

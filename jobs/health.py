@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import OperationalError as DatabaseAway
 from sqlalchemy.orm import Session
 
-from jobs import metrics, room
+from jobs import disk_space, metrics
 from jobs.queue import CONTROL, ENGINE, LIGHT
 from jobs.records import Job, Segment, Worker
 from jobs.service import Jobs
@@ -48,7 +48,7 @@ def _gauges(jobs: Jobs) -> Iterator[str]:
             .group_by(Segment.step, Segment.state)
         ).all()
         workers = [each for part in (LIGHT, ENGINE, "beat") for each in heard(session, part)]
-        stored = room.stored(session)
+        stored = disk_space.stored(session)
     gauge = metrics.lines
     yield from gauge("jobs", "gauge", "Jobs that are here.", "state", [(s, n) for s, n in states])
     for state in ("waiting", "sent", "running"):
@@ -100,7 +100,7 @@ def _broker(jobs: Jobs) -> str:
 
 def _disk(jobs: Jobs) -> str:
     try:
-        room.require_for_work(jobs.settings)
+        disk_space.require_for_work(jobs.settings)
     except NamedError as error:
         return error.code
     except OSError as error:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
-from jobs.outlook import outlook
 from jobs.progress import progress
+from jobs.queue_position import outlook
 from jobs.records import Delivery, Job, Person, Upload, Voice
 from jobs.retention import expires_at
 from jobs.service import Jobs
-from jobs.summary import summary
+from jobs.status_text import summary
 from media.probe import NOTES
 
 API = "/api/v1"

@@ -8,12 +8,12 @@ from collections.abc import Container, Iterable
 
 import sqlalchemy as sa
 
-from jobs import errors, logs, metrics, room
+from jobs import disk_space, errors, logs, metrics
 from jobs.records import FINAL, Job, Upload, Voice, Worker
+from jobs.resumable_uploads import Transfers
 from jobs.service import Jobs
 from jobs.settings import Settings
 from jobs.storage import FORGOTTEN, Stored
-from jobs.transfers import Transfers
 from media.errors import NamedError
 
 DAY = 86_400.0
@@ -46,7 +46,7 @@ def tidy(jobs: Jobs, now: float | None = None) -> dict[str, int]:
     removed["files"] = _ownerless_files(jobs, files, now)
     _missing_results(jobs, {file.key for file in files})
     with jobs.database.write() as session:
-        room.write_down(session, sum(file.bytes for file in files), now)
+        disk_space.write_down(session, sum(file.bytes for file in files), now)
         session.execute(sa.delete(Worker).where(Worker.seen < now - HOUR))
         for what, number in removed.items():
             if number:

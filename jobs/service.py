@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
-from jobs import errors, limits, receipts, room
+from jobs import disk_space, errors, idempotency, limits
 from jobs.chaining import usual_options
 from jobs.choices import VoiceChoice
 from jobs.database import Database, alone
@@ -67,7 +67,7 @@ class Jobs:
         """
         size = path.stat().st_size
         shared = result_of is not None or transfer is not None
-        room.require_for_upload(self.settings, self.database, 0 if transfer else size)
+        disk_space.require_for_upload(self.settings, self.database, 0 if transfer else size)
         info = sandbox.probe(path, self._limits(), self._bounds())
         copy = _shared if shared else shutil.copyfile
         with self.storage.scratch() as folder:
@@ -84,7 +84,7 @@ class Jobs:
             result_of=result_of,
         )
         with self.database.write() as session:
-            if receipt and (known := receipts.earlier(session, receipt, upload.id)):
+            if receipt and (known := idempotency.earlier(session, receipt, upload.id)):
                 return session.get_one(Upload, known)
             if transfer:  # first, so that its bytes are not counted twice
                 _claim(session, transfer.id, upload.id)
@@ -146,7 +146,7 @@ class Jobs:
         )
         job.voices = spoken
         with self.database.write() as session:
-            if receipt and (known := receipts.earlier(session, receipt, job.id)):
+            if receipt and (known := idempotency.earlier(session, receipt, job.id)):
                 return session.get_one(Job, known, options=WHOLE_JOB)
             limits.check_open_jobs(session, owner, self.settings.open_jobs_per_client)
             session.add(job)
@@ -219,7 +219,7 @@ class Jobs:
             job = _locked(session, job_id)
             used = {job.source_id, *(voice.upload_id for voice in job.voices)}
             session.delete(job)
-            receipts.forget(session, job_id)
+            idempotency.forget(session, job_id)
             session.flush()
             for upload_id in used:
                 if not _is_used(session, upload_id):
@@ -248,7 +248,7 @@ class Jobs:
         # Within the transaction: `create_upload` looks, within its own, whether the file is there.
         alone(session, upload.key)
         session.delete(upload)
-        receipts.forget(session, upload.id)
+        idempotency.forget(session, upload.id)
         session.flush()
         others = sa.select(sa.func.count()).where(Upload.sha256 == upload.sha256)
         if not session.scalar(others):

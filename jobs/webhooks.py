@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import object_session
 
-from jobs import destination
+from jobs import webhook_url
 from jobs.records import FINAL, Delivery, Job
 from media.errors import NamedError
 
@@ -33,7 +33,7 @@ class Webhook:
 
     def record(self, allowed: str) -> dict[str, Any]:
         """What a job keeps of it. Raises NamedError `bad-webhook`."""
-        destination.parse(self.url, allowed)
+        webhook_url.parse(self.url, allowed)
         if self.secret is not None and not SHORTEST_SECRET <= len(self.secret) <= LONGEST_SECRET:
             raise NamedError(
                 "bad-webhook",

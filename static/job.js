@@ -5,8 +5,8 @@ import { compare } from './compare.js';
 import { details } from './details.js';
 import { notify, offer } from './notify.js';
 import { Picker } from './picker.js';
-import { rests } from './rests.js';
-import { said } from './said.js';
+import { notAnimated } from './not_animated.js';
+import { voiceTimeline } from './voice_timeline.js';
 import { left } from './words.js';
 
 // Milliseconds between two looks at a running job: while the page is seen, and while only its
@@ -65,10 +65,10 @@ const fill = {
       }
       root.querySelector('.download').href = `${job.result}?download=1`;
       root.querySelector('.next').hidden = job.persons.length < 2;
-      root.querySelector('.resting').append(...rests(job.not_animated, video));
+      root.querySelector('.resting').append(...notAnimated(job.not_animated, video));
       root.querySelector('.notes').append(...job.notes.map(item));
       compare(root.querySelector('.compare'), job, url, video);
-      said(root.querySelector('.said'), job.voices, url, video);
+      voiceTimeline(root.querySelector('.said'), job.voices, url, video);
       details(root.querySelector('.more'), url, true);
     }
     announce('Your video is ready.', null);

@@ -1,7 +1,7 @@
 /** Who speaks: portraits to choose from for one voice after the other, or to drag voices onto. */
 
 import { draggable } from './drag.js';
-import { Stage } from './stage.js';
+import { PersonOverlay } from './person_overlay.js';
 import { bar, span } from './timeline.js';
 
 export class Picker {
@@ -15,7 +15,7 @@ export class Picker {
     this.voices = job.voices.map(({ audio, person, start, gain }) => ({
       audio, person: known.includes(person) ? person : null, start, gain,
     }));
-    this.stage = new Stage(form.querySelector('.stage'), job);
+    this.stage = new PersonOverlay(form.querySelector('.stage'), job);
     this.#drawPersons();
     this.#drawVoices();
     form.addEventListener('change', ({ target }) => this.#change(target));

@@ -1,6 +1,6 @@
 /** The start page: a face, a voice, and the button that makes a job of them. */
 
-import { again } from './again.js';
+import { prefill } from './prefill.js';
 import { Problem, missing, request, show } from './api.js';
 import { FileField } from './field.js';
 import { Voices } from './voices.js';
@@ -20,7 +20,7 @@ if (video) {
 }
 
 if (form.dataset.again) {
-  once(form.querySelector('#start-error'), () => again(form.dataset.again, form, face, voices));
+  once(form.querySelector('#start-error'), () => prefill(form.dataset.again, form, face, voices));
 }
 
 const syncMode = form.querySelector('#sync-mode');

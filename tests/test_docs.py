@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import cli
-from app.words import SYNC_MODES
+from app.filters import SYNC_MODES
 from media.assemble import concatenate
 from media.pictures import read_picture, write_picture
 from media.video_writer import VideoWriter

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from face_detection.cache import DetectionCache
 from face_detection.persons import Person as Found
 from face_detection.persons import from_csv, to_csv
-from jobs import errors, logs, room, signing
+from jobs import disk_space, errors, logs, signing
 from jobs.records import Job, Person, Segment
 from jobs.service import Jobs
 from media.errors import NamedError
@@ -69,7 +69,7 @@ def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
     job_id = lease.segment.job_id
     sound = True  # whether this process can be trusted with the next piece
     try:
-        room.require_for_work(settings)
+        disk_space.require_for_work(settings)
         with lease:
             work(jobs, jobs.job(job_id), lease)
     except pipeline.Cancelled:

@@ -15,7 +15,7 @@ from importlib.metadata import version
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from jobs import destination, logs, metrics, representation, webhooks
+from jobs import logs, metrics, representation, webhook_url, webhooks
 from jobs.records import Delivery, Job
 from jobs.service import WHOLE_JOB, Jobs
 from media.errors import NamedError
@@ -132,7 +132,7 @@ def carry_out(jobs: Jobs, errand: Errand) -> Outcome:
     if secret := told.get("secret"):
         headers["X-Mouth-Signature"] = webhooks.signature(secret, body, int(time.time()))
     try:
-        where = destination.parse(told["url"], jobs.settings.webhook_allow)
+        where = webhook_url.parse(told["url"], jobs.settings.webhook_allow)
         status = post(where, body, headers)
     except NamedError as error:
         return Outcome(error)

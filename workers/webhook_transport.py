@@ -12,7 +12,7 @@ import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from jobs.destination import Destination, resolve, unreachable
+from jobs.webhook_url import Destination, resolve, unreachable
 from media.errors import NamedError
 
 SILENCE = 5.0  # seconds without a byte

@@ -13,4 +13,4 @@ def openapi() -> Response:
     return Response(DOCUMENT, mimetype="application/json")
 
 
-from app.api import details, jobs, transfers, uploads  # noqa: E402, F401 - their routes register on `api`
+from app.api import details, jobs, resumable_uploads, uploads  # noqa: E402, F401 - its routes

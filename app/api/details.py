@@ -6,9 +6,9 @@ from flask import Response
 
 from app import files
 from app.api import api, representation
-from app.desk import jobs
+from app.jobs_access import jobs
 from app.system import system
-from jobs import repeat
+from jobs import reproduce
 from jobs.errors import not_found
 from jobs.records import Job, Upload
 from media.signature import signature_in
@@ -84,8 +84,8 @@ def show_details(id: str) -> dict[str, Any]:
         "checkpoint": job.options["checkpoint"],
         "detector": _detector(job),
         "steps": _steps(job),
-        "request": repeat.as_request(job),
-        "command": repeat.as_command(job),
+        "request": reproduce.as_request(job),
+        "command": reproduce.as_command(job),
     }
 
 

@@ -9,13 +9,13 @@ from werkzeug.datastructures import Headers
 from app import files
 from app.api import api, representation
 from app.api.body import Body
-from app.api.repeats import receipt
-from app.desk import jobs, jobs_of
-from app.visitor import visitor
+from app.api.idempotency import receipt
+from app.identity import visitor
+from app.jobs_access import jobs, jobs_of
 from jobs.choices import Point, VoiceChoice
-from jobs.destination import LONGEST_URL
 from jobs.errors import not_found
 from jobs.records import FINAL
+from jobs.webhook_url import LONGEST_URL
 from jobs.webhooks import Webhook
 from media.errors import NamedError
 from rendering.options import LARGEST_SIDE

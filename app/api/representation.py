@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.desk import jobs
+from app.jobs_access import jobs
 from jobs import representation
 from jobs.records import Job
 from jobs.representation import beginning, upload

@@ -8,9 +8,9 @@ from flask import request
 from app import sample
 from app.api import api, representation
 from app.api.body import Body
-from app.api.repeats import receipt
-from app.desk import jobs
-from app.visitor import visitor
+from app.api.idempotency import receipt
+from app.identity import visitor
+from app.jobs_access import jobs
 from jobs.records import Upload
 from media.errors import NamedError, not_a_face_file
 from media.probe import content_hash

@@ -84,7 +84,7 @@ def test_the_list_is_empty_for_a_stranger(
 def test_what_is_too_old_for_the_list_is_said_and_deleted_with_the_rest(
     client: FlaskClient, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.desk.LISTED", 1)
+    monkeypatch.setattr("app.jobs_access.LISTED", 1)
     monkeypatch.setattr("app.pages.LISTED", 1)
     body = {"source": job["source"]["id"], "voices": [{"audio": job["voices"][0]["audio"]}]}
     newer = client.post("/api/v1/jobs", json=body).get_json()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import wav2lip
-from benchmarks import rim
+from benchmarks import mask_edge
 from benchmarks.material import FPS, RATE, SAMPLE_VOICE
 from benchmarks.seam import AnotherLight, engines, faces, shimmer, step_change, yardsticks
 from face_detection.detection import Detection
@@ -74,7 +74,7 @@ def test_the_measure_sees_a_seam_that_nothing_hides(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_measure_sees_a_drawing_that_is_paler_than_its_face() -> None:
-    painter = rim.whitener(opacity=0.2)
+    painter = mask_edge.whitener(opacity=0.2)
     face = Detection(180.0, 160, 300, 310, 1)
     paint = 0.2 * (255 - np.mean([95.0, 65, 50]))
     told = step_change(painter, wall((95.0, 65, 50)), face, np.zeros((1, 8), np.float32))
@@ -87,12 +87,12 @@ def test_the_measure_sees_a_drawing_that_is_paler_than_its_face() -> None:
 def test_a_jaw_that_sinks_is_no_seam_and_a_patch_is_one(architecture: str) -> None:
     face = next(faces([]))
     box = np.array(face.detection.box)
-    was = rim.look(face.frame, box, 0.0, architecture)
-    shown = rim.mask(box, architecture)
-    rows, columns = np.mgrid[: rim.SIDE, : rim.SIDE].astype(np.float32)
+    was = mask_edge.look(face.frame, box, 0.0, architecture)
+    shown = mask_edge.mask(box, architecture)
+    rows, columns = np.mgrid[: mask_edge.SIDE, : mask_edge.SIDE].astype(np.float32)
     sunk = cv2.remap(was, columns, rows - 8 * shown.astype(np.float32), cv2.INTER_LINEAR)
     patched = (was + 10 * shown[..., None]).clip(0, 255).astype(np.uint8)
-    moved, seam = (rim.compare(was, [each], shown) for each in (sunk, patched))
+    moved, seam = (mask_edge.compare(was, [each], shown) for each in (sunk, patched))
     assert moved.apart < seam.apart / 2
 
 
@@ -102,9 +102,9 @@ def test_nothing_changes_where_the_mask_of_a_drawing_is_nothing(
     face = next(faces([]))
     place = np.array([face.detection.box])
     [result] = engine.render([face.frame], place, voiced(engine)[:1])
-    shown = rim.mask(place[0], engine.architecture)
+    shown = mask_edge.mask(place[0], engine.architecture)
     was, became = (
-        rim.look(each, place[0], 0.0, engine.architecture).astype(int)
+        mask_edge.look(each, place[0], 0.0, engine.architecture).astype(int)
         for each in (face.frame, result)
     )
     changed = np.abs(became - was).max(axis=2) > 1

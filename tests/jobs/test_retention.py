@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import metrics, room
+from jobs import disk_space, metrics
 from jobs.choices import VoiceChoice
 from jobs.records import Job, Segment, Upload
 from jobs.retention import DAY, HOUR, expires_at, tidy
@@ -163,11 +163,11 @@ def test_a_quota_refuses_an_upload_before_it_is_stored(
 def test_uploads_are_refused_while_there_is_still_room_to_work(
     tmp_path: Path, short_voice: Path
 ) -> None:
-    free = room.free(Settings(var_dir=tmp_path))
+    free = disk_space.free(Settings(var_dir=tmp_path))
     jobs = Jobs(Settings(var_dir=tmp_path / "var", disk_reserve_bytes=2 * free))
     jobs.database.migrate()
     with pytest.raises(NamedError, match="no room left"):
         jobs.create_upload("me", short_voice, "voice.wav")
-    room.require_for_work(jobs.settings)
+    disk_space.require_for_work(jobs.settings)
     with pytest.raises(NamedError, match="no room left"):
-        room.require_for_work(Settings(var_dir=tmp_path, disk_reserve_bytes=8 * free))
+        disk_space.require_for_work(Settings(var_dir=tmp_path, disk_reserve_bytes=8 * free))

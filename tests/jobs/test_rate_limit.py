@@ -3,7 +3,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from jobs import rates
+from jobs import rate_limit
 from jobs.records import Tally
 from jobs.service import Jobs
 
@@ -12,8 +12,8 @@ def times_allowed(jobs: Jobs, name: str, tries: int, most: int) -> int:
     allowed = 0
     for _ in range(tries):
         try:
-            rates.count(jobs.database, name, most, "It was done")
-        except rates.Wait:
+            rate_limit.count(jobs.database, name, most, "It was done")
+        except rate_limit.Wait:
             continue
         allowed += 1
     return allowed
@@ -26,11 +26,11 @@ def test_each_name_is_counted_for_itself(jobs: Jobs) -> None:
 
 
 def test_who_must_wait_is_told_how_long(jobs: Jobs) -> None:
-    rates.count(jobs.database, "one", 1, "It was done", window=90)
+    rate_limit.count(jobs.database, "one", 1, "It was done", window=90)
     with pytest.raises(
-        rates.Wait, match=r"It was done too often from here. Try again in 2"
+        rate_limit.Wait, match=r"It was done too often from here. Try again in 2"
     ) as wait:
-        rates.count(jobs.database, "one", 1, "It was done", window=90)
+        rate_limit.count(jobs.database, "one", 1, "It was done", window=90)
     assert 80 < wait.value.seconds <= 90
 
 
@@ -42,10 +42,10 @@ def test_a_new_window_begins_from_one(jobs: Jobs) -> None:
 
 
 def test_what_is_long_over_is_not_kept(jobs: Jobs) -> None:
-    rates.count(jobs.database, "old", 1, "It was done")
+    rate_limit.count(jobs.database, "old", 1, "It was done")
     with jobs.database.write() as session:
         session.execute(sa.update(Tally).values(until=0.0))
-    rates.count(jobs.database, "new", 1, "It was done")
+    rate_limit.count(jobs.database, "new", 1, "It was done")
     with jobs.database.read() as session:
         assert session.scalars(sa.select(Tally.name)).all() == ["new"]
 

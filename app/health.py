@@ -4,7 +4,7 @@ import ipaddress
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.desk import jobs
+from app.jobs_access import jobs
 from jobs import health
 from jobs.errors import not_found
 

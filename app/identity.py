@@ -10,8 +10,8 @@ import secrets
 
 from flask import Flask, current_app, g, request, session
 
-from app.desk import jobs
-from jobs import rates, tokens
+from app.jobs_access import jobs
+from jobs import rate_limit, tokens
 from jobs.records import Token
 from media.errors import NamedError
 
@@ -59,9 +59,11 @@ def address() -> str:
 
 
 def count_guess() -> None:
-    """Count a wrong token or an attempt at the password. Raises `jobs.rates.Wait`."""
+    """Count a wrong token or an attempt at the password. Raises `jobs.rate_limit.Wait`."""
     settings = jobs().settings
-    rates.count(jobs().database, guesses(), settings.guesses_per_hour, "Something wrong was tried")
+    rate_limit.count(
+        jobs().database, guesses(), settings.guesses_per_hour, "Something wrong was tried"
+    )
 
 
 def guesses() -> str:
@@ -79,7 +81,7 @@ def _network(address: str) -> str:
 
 
 def _recognise() -> None:
-    """Raises NamedError `bad-token`, and `jobs.rates.Wait` after too many of them."""
+    """Raises NamedError `bad-token`, and `jobs.rate_limit.Wait` after too many of them."""
     shown = request.authorization
     if shown is None or shown.type != "bearer":
         return

@@ -4,9 +4,9 @@ import threading
 
 from flask import Flask, current_app, g, request
 
-from app.desk import jobs
-from app.visitor import client, visitor
-from jobs import limits, rates, room
+from app.identity import client, visitor
+from app.jobs_access import jobs
+from jobs import disk_space, limits, rate_limit
 
 # Where a file begins to come, and where what comes may be as large as a file.
 BEGINNING = {
@@ -30,7 +30,7 @@ def register(app: Flask) -> None:
 
 
 def _admit() -> None:
-    """Raises `jobs.rates.Wait` (too-often, busy), and NamedError
+    """Raises `jobs.rate_limit.Wait` (too-often, busy), and NamedError
     `too-much-stored`, `disk-full`.
     """
     if request.endpoint in BEGINNING:
@@ -41,10 +41,10 @@ def _admit() -> None:
 
 def _admit_file() -> None:
     settings, database = jobs().settings, jobs().database
-    rates.count(database, f"upload {client()}", settings.uploads_per_hour, "Files were sent")
+    rate_limit.count(database, f"upload {client()}", settings.uploads_per_hour, "Files were sent")
     with database.read() as session:
         coming = request.content_length or 0
-        room.require_for_upload(settings, database, coming)
+        disk_space.require_for_upload(settings, database, coming)
         limits.check_bytes(session, visitor(), coming, settings.bytes_per_client)
 
 
@@ -53,7 +53,7 @@ def _take_place() -> None:
     if places is None:
         return
     if not places.acquire(blocking=False):
-        raise rates.Wait(
+        raise rate_limit.Wait(
             "busy", "Too many files are being received.", "Try again in a moment.", _AGAIN
         )
     g.place = places

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from jobs.destination import is_public, parse, resolve
+from jobs.webhook_url import is_public, parse, resolve
 from media.errors import NamedError
 
 

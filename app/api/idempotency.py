@@ -4,7 +4,7 @@ import hashlib
 
 from flask import request
 
-from app.visitor import visitor
+from app.identity import visitor
 from jobs.records import Receipt
 from media.errors import NamedError
 

@@ -4,7 +4,7 @@ import { clock } from './words.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-export class Stage {
+export class PersonOverlay {
   #images = []; // of the moments looked at so far, kept so that going back is at once
   #chosen = null;
 

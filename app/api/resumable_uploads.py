@@ -14,12 +14,12 @@ from werkzeug.exceptions import ClientDisconnected
 from app.api import api, representation
 from app.api.body import Body
 from app.api.uploads import require_role
-from app.desk import jobs
 from app.files import BLOCK
-from app.visitor import visitor
+from app.identity import visitor
+from app.jobs_access import jobs
 from jobs import logs
 from jobs.records import Transfer
-from jobs.transfers import Transfers
+from jobs.resumable_uploads import Transfers
 from media.errors import NamedError
 
 VERSION = "1.0.0"

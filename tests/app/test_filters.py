@@ -2,20 +2,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app import words
-from jobs import summary
+from app import filters
+from jobs import status_text
 from jobs.records import STATES
 from media.timeline import SYNC_MODES
 from rendering.options import Options
 
 
 def test_every_state_has_words() -> None:
-    assert set(summary.STATES) == set(STATES)
+    assert set(status_text.STATES) == set(STATES)
 
 
 def test_every_sync_mode_has_words_and_the_default_comes_first() -> None:
-    assert set(words.SYNC_MODES) == set(SYNC_MODES)
-    assert next(iter(words.SYNC_MODES)) == Options().sync_mode
+    assert set(filters.SYNC_MODES) == set(SYNC_MODES)
+    assert next(iter(filters.SYNC_MODES)) == Options().sync_mode
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,14 @@ def test_every_sync_mode_has_words_and_the_default_comes_first() -> None:
     ],
 )
 def test_sizes(count: int, said: str) -> None:
-    assert words.size(count) == said
+    assert filters.size(count) == said
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(90, "90 seconds"), (3600, "60 minutes"), (9000, "2.5 hours")]
 )
 def test_lengths(seconds: int, said: str) -> None:
-    assert summary.length(seconds) == said
+    assert status_text.length(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_lengths(seconds: int, said: str) -> None:
     ],
 )
 def test_moments(before: timedelta, said: str) -> None:
-    assert words.moment((datetime.now(UTC) - before).isoformat()) == said
+    assert filters.moment((datetime.now(UTC) - before).isoformat()) == said
 
 
 def test_a_moment_long_ago_is_a_date() -> None:
-    assert words.moment("2024-05-03T10:00:00+00:00") == "on 3 May 2024"
+    assert filters.moment("2024-05-03T10:00:00+00:00") == "on 3 May 2024"

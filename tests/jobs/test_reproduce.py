@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import cli
-from jobs import repeat
+from jobs import reproduce
 from jobs.records import Job, Person, Upload, Voice
 from rendering.options import Options
 
@@ -43,7 +43,7 @@ def test_the_command_line_has_the_options_of_the_job(
     job = job_with(Voice(person=2, start=0.0, gain=0.0), **options)
     for name in ("Me & you.mp4", "My voice 0.wav"):
         Path(name).touch()
-    line = repeat.as_command(job)
+    line = reproduce.as_command(job)
     assert line is not None
     program, command, *words = shlex.split(line)
     assert (program, command) == ("mouth", "animate")
@@ -67,7 +67,7 @@ def test_the_command_line_has_the_options_of_the_job(
 
 def test_a_dialogue_is_said_speaker_by_speaker() -> None:
     job = job_with(Voice(person=1, start=0.0, gain=0.0), Voice(person=2, start=1.5, gain=-3.0))
-    line = repeat.as_command(job)
+    line = reproduce.as_command(job)
     assert line is not None
     assert shlex.split(line)[2:] == [
         "Me & you.mp4",
@@ -79,21 +79,21 @@ def test_a_dialogue_is_said_speaker_by_speaker() -> None:
 def test_a_name_like_an_option_stays_a_name() -> None:
     job = job_with(Voice(person=1, start=0.0, gain=0.0))
     job.source.name = job.voices[0].upload.name = "-still.wav"
-    line = repeat.as_command(job)
+    line = reproduce.as_command(job)
     assert line is not None
     assert shlex.split(line)[2:4] == ["./-still.wav", "./-still.wav"]
 
 
 def test_there_is_no_command_line_before_all_speakers_are_known() -> None:
     job = job_with(Voice(person=1, start=0.0, gain=0.0), Voice(person=None, start=1.5, gain=0.0))
-    assert repeat.as_command(job) is None
+    assert reproduce.as_command(job) is None
 
 
 def test_the_request_names_the_same_files_persons_and_changes() -> None:
     job = job_with(
         Voice(person=1, start=0.0, gain=0.0), Voice(person=2, start=1.5, gain=-3.0), overlay=True
     )
-    assert repeat.as_request(job) == {
+    assert reproduce.as_request(job) == {
         "source": "s",
         "voices": [
             {"audio": "v0", "person": 1, "start": 0.0, "gain": 0.0},

@@ -7,7 +7,7 @@ import pytest
 
 from jobs import metrics
 from jobs.choices import VoiceChoice
-from jobs.outlook import Outlook, outlook
+from jobs.queue_position import Outlook, outlook
 from jobs.records import Job, Segment, Worker
 from jobs.service import Jobs
 

@@ -1,11 +1,11 @@
-/** What is said in a finished video: each voice drawn where it lies on the video's time. */
+/** The voice timeline of a finished video: each voice drawn where it lies on the video's time. */
 
 import { waveformAt } from './waveform.js';
 
 const MOST = 4; // voices; more would have to be fetched whole for a drawing nobody can read
 
 /** Fills `place`; `url` is the job's, `video` its player. It is no loss where a sound cannot be read. */
-export async function said(place, voices, url, video) {
+export async function voiceTimeline(place, voices, url, video) {
   if (voices.length > MOST) return;
   const drawings = await Promise.all(voices.map((_, number) => waveformAt(`${url}/voices/${number + 1}`)));
   if (!drawings.every(Boolean)) return;

@@ -3,7 +3,7 @@
 import { bar, span } from './timeline.js';
 
 /** For each person with such stretches: a bar, a sentence, and buttons that lead there. */
-export function rests(stretches, video) {
+export function notAnimated(stretches, video) {
   const facts = new Map();
   for (const stretch of stretches) {
     const fact = `Person ${stretch.person} is ${stretch.reason}`;

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from jobs import errors, limits, logs, room
+from jobs import disk_space, errors, limits, logs
 from jobs.records import Transfer, Upload, new_id
 from jobs.service import Jobs
 from jobs.storage import FORGOTTEN, to_disk
@@ -174,7 +174,7 @@ class Transfers:
     def _require_room(self, more: int) -> None:
         settings = self._jobs.settings
         partial = sum(found.st_size for found in self._files().values())
-        room.require_for_upload(settings, self._jobs.database, more, partial)
+        disk_space.require_for_upload(settings, self._jobs.database, more, partial)
 
 
 def _size(file: FileIO) -> int:

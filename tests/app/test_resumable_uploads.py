@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from jobs.records import Upload
+from jobs.resumable_uploads import Transfers
 from jobs.retention import HOUR, tidy
-from jobs.transfers import Transfers
 
 TRANSFERS = "/api/v1/transfers"
 TUS = {"Tus-Resumable": "1.0.0"}

@@ -3,7 +3,7 @@
 import { request } from './api.js';
 
 /** `url` is the earlier job's address in the API. */
-export async function again(url, form, face, voices) {
+export async function prefill(url, form, face, voices) {
   const job = await request('GET', url);
   face.adopt(job.source.name, job.source.kind, `${url}/source`, Promise.resolve(job.source));
   voices.adopt(job.voices.map(({ audio, name, duration, start, gain }, place) => ({

@@ -2,7 +2,7 @@
 
 import math
 
-from jobs.outlook import Outlook
+from jobs.queue_position import Outlook
 from jobs.records import Job
 
 STATES = {
