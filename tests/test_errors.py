@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
-    "media", "checkpoints", "face_detection", "wav2lip", "dataset", "jobs", "workers", "app",
-    "commands",
+    "media", "checkpoints", "face_detection", "wav2lip", "rendering", "dataset", "jobs", "workers",
+    "processes", "app", "commands",
 )  # fmt: skip
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
