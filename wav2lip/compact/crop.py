@@ -1,4 +1,4 @@
-"""The square part of a frame that the renderer sees, derived from the face box alone.
+"""The square crop of a frame that the renderer sees, derived from the face box alone.
 
 The square is as high as the box and centred on it. Training and inference both cut it here, so that
 the mouth is where the renderer expects it.
@@ -22,22 +22,24 @@ def square(box: np.ndarray) -> tuple[float, float, float]:
 def crop(
     frame: np.ndarray, box: np.ndarray, size: int = SIZE, margin: int = 0, roll: float = 0.0
 ) -> np.ndarray:
-    """The square over `box`, turned by `roll`, at `size` pixels with `margin` more on every side.
+    """The square over `box`, rotated upright and scaled to `size` pixels.
 
-    RGB uint8 (size + 2 margin, size + 2 margin, 3). What lies outside the frame repeats its edge.
+    `frame` is RGB uint8 (height, width, 3), `box` x1, y1, x2, y2 in its pixels, `roll` the degrees
+    (clockwise) by which the face leans; `margin` adds that many pixels of the crop on every side.
+    Returns RGB uint8 (size + 2 margin, size + 2 margin, 3); outside the frame its edge is repeated.
     """
     left, top, side = square(box)
     scale = size / side
-    reach = margin / scale
-    x0, y0, width = left - reach, top - reach, size + 2 * margin
+    extra = margin / scale
+    x0, y0, width = left - extra, top - extra, size + 2 * margin
     pivot = np.array([left + side / 2, top + side / 2])
-    times, xa, ya = 1, 0, 0
+    factor, xa, ya = 1, 0, 0
     if scale < 0.5:
-        seen = np.array([x0, y0, x0 + width / scale, y0 + width / scale])
-        times = int(0.5 / scale) + 1
-        frame, xa, ya = _reduced(frame, rotated_box.around(seen, roll, pivot), times)
-    scale *= times
-    x0, y0, pivot = (x0 - xa) / times, (y0 - ya) / times, (pivot - (xa, ya)) / times
+        covered = np.array([x0, y0, x0 + width / scale, y0 + width / scale])
+        factor = int(0.5 / scale) + 1
+        frame, xa, ya = _downscaled(frame, rotated_box.around(covered, roll, pivot), factor)
+    scale *= factor
+    x0, y0, pivot = (x0 - xa) / factor, (y0 - ya) / factor, (pivot - (xa, ya)) / factor
     # warpAffine maps centres of pixels, which lie half a pixel inside their corners.
     shift = (scale - 1) / 2
     upright = np.array([[scale, 0, shift - x0 * scale], [0, scale, shift - y0 * scale]])
@@ -45,18 +47,17 @@ def crop(
     return cv2.warpAffine(frame, matrix, (width, width), borderMode=cv2.BORDER_REPLICATE)
 
 
-def _reduced(
-    frame: np.ndarray, seen: tuple[float, float, float, float], times: int
+def _downscaled(
+    frame: np.ndarray, area: tuple[float, float, float, float], factor: int
 ) -> tuple[np.ndarray, int, int]:
-    """The part of the frame around `seen` (x1, y1, x2, y2), averaged down so many times.
-
-    And where it begins. Warping alone would skip pixels.
+    """The part of the frame around `area` (x1, y1, x2, y2), smaller by the whole number `factor`,
+    and the x and y at which it begins. Area averaging prevents the aliasing of a warp alone.
     """
-    x1, y1, x2, _ = seen
-    height, breadth = frame.shape[:2]
-    xa, ya = (int(np.clip(v, 0, n - 1)) for v, n in ((x1 - times, breadth), (y1 - times, height)))
-    reach = int(round(x2 - x1, 6)) + 2 * times
-    part = frame[ya : ya + reach + 1, xa : xa + reach + 1]
-    size = (max(part.shape[1] // times, 1), max(part.shape[0] // times, 1))
-    part = part[: size[1] * times, : size[0] * times]
+    x1, y1, x2, _ = area
+    height, width = frame.shape[:2]
+    xa, ya = (int(np.clip(v, 0, n - 1)) for v, n in ((x1 - factor, width), (y1 - factor, height)))
+    side = int(round(x2 - x1, 6)) + 2 * factor
+    part = frame[ya : ya + side + 1, xa : xa + side + 1]
+    size = (max(part.shape[1] // factor, 1), max(part.shape[0] // factor, 1))
+    part = part[: size[1] * factor, : size[0] * factor]
     return cv2.resize(part, size, interpolation=cv2.INTER_AREA), xa, ya

@@ -1,4 +1,4 @@
-"""The compact engine: a voice drives mouth shapes, and a mouth shape redraws a face."""
+"""The compact engine: a voice gives mouth shapes, and a mouth shape redraws a face."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from wav2lip import weights
 from wav2lip.compact import crop, mouth_closing, mouth_motion
 from wav2lip.compact.paste_back import paste
-from wav2lip.compact.renderer import ROWS, Drawing, Renderer, mouth_and_jaw
+from wav2lip.compact.renderer import ROWS, Drawing, Renderer, mouth_and_jaw_mask
 from wav2lip.compact.voice_net import VoiceNet
 from wav2lip.engine import Precision
 from wav2lip.inference import best_device, channels_last, working_dtype
@@ -38,21 +38,22 @@ class CompactEngine:
         device: str | None = None,
         precision: Precision = "auto",
     ) -> None:
-        self.unit = unit  # (8,) what one unit of each mouth shape is as a raw length
+        self.unit = unit  # (8,) one unit of each mouth shape as a raw length
         self.device = device or best_device()
         self._nets = [_for_inference(net, "cpu") for net in nets]
         self._renderer = _for_inference(renderer, self.device)
         self._speaker = speaker
-        self._kept = mouth_and_jaw().to(self.device)
+        self._mask = mouth_and_jaw_mask().to(self.device)
         self._dtype = working_dtype(self.device, precision)
 
     @classmethod
     def from_checkpoint(
         cls, path: str | Path, device: str | None = None, precision: Precision = "auto"
     ) -> "CompactEngine":
-        """The engine of a file that `wav2lip.training.export` wrote.
+        """The engine with the weights of a file that `wav2lip.training.export` wrote.
 
-        Raises NamedError `checkpoint-corrupt` for any other file.
+        `device` and `precision` are those of `wav2lip.load`. Raises NamedError `checkpoint-corrupt`
+        for any other file.
         """
         content = weights.read(Path(path))
         try:
@@ -61,7 +62,7 @@ class CompactEngine:
             raise weights.corrupt(Path(path)) from error
 
     def drive(self, mel: np.ndarray, start: int, stop: int, fps: Fraction) -> np.ndarray:
-        """Mouth shapes (stop - start, 8) of result frames start..stop; see driving.drive."""
+        """Mouth shapes (stop - start, 8) of result frames start..stop; see `mouth_motion.drive`."""
         return mouth_motion.drive(self._nets, self._speaker, mel, start, stop, fps)
 
     def render(
@@ -73,12 +74,12 @@ class CompactEngine:
         rolls: np.ndarray | None = None,
         moving: bool = False,
     ) -> list[np.ndarray]:
-        """New frames with the mouth inside `boxes` (n, 4) in the shapes `drive` (n, 8).
+        """New frames with the mouths inside `boxes` (n, 4) in the shapes `drive` (n, 8).
 
-        Frames are RGB uint8 of any size. A box may reach outside its frame, and is turned by its
-        `rolls` (n,) degrees. A frame that is given again and again, as a still is, is looked at
-        once per batch. `moving` mouths are settled first, see `compact.settling`. Without `blend`
-        all that was drawn shows, to the edge of the box.
+        See `wav2lip.engine.Engine.render`. Frames are RGB uint8 of any size; a box may reach
+        outside its frame. A frame that is given several times, as a still is, is encoded once per
+        batch. `moving` mouths are closed first (`mouth_closing`). Without `blend` all that is drawn
+        shows, to the edge of the box.
         """
         out: list[np.ndarray] = []
         places = np.column_stack([boxes, np.zeros(len(boxes)) if rolls is None else rolls])
@@ -89,13 +90,14 @@ class CompactEngine:
 
     @torch.inference_mode()
     def redraw(self, targets: np.ndarray, references: np.ndarray, drive: np.ndarray) -> np.ndarray:
-        """Crops (n, 96, 96, 3) of the faces in `references` in the pose of those in `targets`.
+        """Crops, RGB uint8 (n, 96, 96, 3), of the faces of `references` in the pose of `targets`.
 
-        Of a target only the upper half is looked at, as in training: it tells how well the renderer
-        draws what it cannot see. `drive` (n, 8) are the shapes of the mouths.
+        `targets` and `references` are crops, too, and `drive` (n, 8) are the mouth shapes. Only the
+        upper half of a target is used, as in training: evaluation measures by this how well the
+        renderer draws what it has not seen.
         """
-        given = torch.from_numpy(np.stack((targets, references))).to(self.device)
-        target, reference = given.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
+        pictures = torch.from_numpy(np.stack((targets, references))).to(self.device)
+        target, reference = pictures.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
         drawing = self._renderer(target, reference, torch.from_numpy(drive).to(self.device))
         lower = (drawing.result.float() + 1) * 127.5
         out = np.array(targets)
@@ -111,76 +113,76 @@ class CompactEngine:
         moving: bool,
         blend: bool,
     ) -> list[np.ndarray]:
-        """`places` (n, 5) are boxes and rolls."""
+        """The frames of one batch; `places` (n, 5) are boxes and rolls."""
         boxes, rolls = places[:, :4], places[:, 4].tolist()
-        looks: dict[tuple[Any, ...], int] = {}
-        which = [
-            looks.setdefault((id(frame), *place), len(looks))
+        distinct: dict[tuple[Any, ...], int] = {}
+        indices = [
+            distinct.setdefault((id(frame), *place), len(distinct))
             for frame, place in zip(frames, places, strict=True)
         ]
-        distinct = [which.index(look) for look in range(len(looks))]
-        crops = np.stack([crop.crop(frames[i], boxes[i], roll=rolls[i]) for i in distinct])
+        firsts = [indices.index(index) for index in range(len(distinct))]
+        crops = np.stack([crop.crop(frames[i], boxes[i], roll=rolls[i]) for i in firsts])
         faces = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         shapes = torch.from_numpy(np.asarray(drive, np.float32)).to(self.device)
         faces = faces.contiguous(memory_format=torch.channels_last)
-        look = torch.tensor(which, device=self.device)
-        kept = self._kept if blend else torch.ones_like(self._kept)
-        flows, painted = self._drawn(faces, look, shapes, moving, kept)
-        drawn = zip(frames, boxes, flows, painted, rolls, strict=True)
+        of_face = torch.tensor(indices, device=self.device)
+        mask = self._mask if blend else torch.ones_like(self._mask)
+        flows, residuals = self._drawn(faces, of_face, shapes, moving, mask)
+        drawn = zip(frames, boxes, flows, residuals, rolls, strict=True)
         return [paste(*each, blend=blend) for each in drawn]
 
     def _drawn(
-        self, faces: Tensor, which: Tensor, shapes: Tensor, moving: bool, kept: Tensor
+        self, faces: Tensor, of_face: Tensor, shapes: Tensor, moving: bool, mask: Tensor
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Flow (n, 56, 96, 2) in crop pixels and painting (n, 56, 96, 3) in levels of 255.
+        """Flow (n, 56, 96, 2) in crop pixels and residual (n, 56, 96, 3) in levels of 255.
 
-        Of both the share `kept` (56, 96).
+        Frame i shows the face `of_face[i]`; both outputs are multiplied by `mask` (56, 96).
         """
-        shares = mouth_closing.share(shapes) * moving
+        closing = mouth_closing.closing_weight(shapes) * moving
         flow = torch.zeros((len(shapes), 2, ROWS, crop.SIZE), device=self.device)
-        painted = torch.zeros((len(shapes), 3, ROWS, crop.SIZE), device=self.device)
+        residual = torch.zeros((len(shapes), 3, ROWS, crop.SIZE), device=self.device)
         device_type = torch.device(self.device).type
         with torch.autocast(device_type, self._dtype, enabled=self._dtype != torch.float32):
-            if (plain := shares == 0).any():
-                drawing = self._redrawn(faces, which[plain], shapes[plain])
+            if (plain := closing == 0).any():
+                drawing = self._redrawn(faces, of_face[plain], shapes[plain])
                 flow[plain] = drawing.flow.float()
-                painted[plain] = (drawing.result - drawing.warped).float()
-            if (restless := ~plain).any():
-                own = faces[which[restless]].contiguous(memory_format=torch.channels_last)
-                closed = torch.from_numpy(self._speaker.closed).to(shapes)
+                residual[plain] = (drawing.result - drawing.warped).float()
+            if (closed_first := ~plain).any():
+                own = faces[of_face[closed_first]].contiguous(memory_format=torch.channels_last)
+                rest = torch.from_numpy(self._speaker.closed).to(shapes)
                 moved, warped, result = mouth_closing.draw(
-                    self._renderer, own, shapes[restless], closed, shares[restless]
+                    self._renderer, own, shapes[closed_first], rest, closing[closed_first]
                 )
-                flow[restless], painted[restless] = moved, (result - warped).float()
-        flow, levels = flow * kept, painted * (kept * 127.5)
+                flow[closed_first], residual[closed_first] = moved, (result - warped).float()
+        flow, levels = flow * mask, residual * (mask * 127.5)
         return flow.permute(0, 2, 3, 1).cpu().numpy(), levels.permute(0, 2, 3, 1).cpu().numpy()
 
-    def _redrawn(self, faces: Tensor, which: Tensor, shapes: Tensor) -> Drawing:
-        """The faces of those indices in `shapes`, each looked at once."""
-        looks, again = which.unique(return_inverse=True)
-        seen = faces[looks].contiguous(memory_format=torch.channels_last)
-        features = [known[again] for known in self._renderer.encode(seen, seen)]
-        return self._renderer.draw(features, faces[which], shapes)
+    def _redrawn(self, faces: Tensor, of_face: Tensor, shapes: Tensor) -> Drawing:
+        """The faces of the indices `of_face` (n,) in `shapes` (n, 8), each encoded once."""
+        used, inverse = of_face.unique(return_inverse=True)
+        pictures = faces[used].contiguous(memory_format=torch.channels_last)
+        features = [each[inverse] for each in self._renderer.encode(pictures, pictures)]
+        return self._renderer.draw(features, faces[of_face], shapes)
 
 
 def _networks(
     content: Mapping[str, Any],
 ) -> tuple[list[nn.Module], Renderer, mouth_motion.Speaker, np.ndarray]:
-    """What a checkpoint holds; its numbers are stored in half precision."""
+    """The arguments of `CompactEngine` in a checkpoint, which stores them in half precision."""
     nets: list[nn.Module] = []
     for state in content["voice"]:
         net = VoiceNet()
-        net.load_state_dict(_in_full(state))
+        net.load_state_dict(_as_float32(state))
         nets.append(net)
     renderer = Renderer()
-    renderer.load_state_dict(_in_full(content["renderer"]))
+    renderer.load_state_dict(_as_float32(content["renderer"]))
     speaker = mouth_motion.Speaker(
         **{name: content["speaker"][name].numpy() for name in ("mean", "deviation", "closed")}
     )
     return nets, renderer, speaker, content["unit"].numpy()
 
 
-def _in_full(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _as_float32(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         key: value.float() if value.is_floating_point() else value for key, value in state.items()
     }

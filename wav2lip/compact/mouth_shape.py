@@ -1,4 +1,4 @@
-"""The mouth shape: eight numbers a frame, the waist between the voice net and the renderer.
+"""The mouth shape: eight numbers a frame, the interface of the voice net and the renderer.
 
 They are lengths on the face in units of the face, so that they mean the same on every person:
 
@@ -26,20 +26,21 @@ NAMES = (
 COUNT = len(NAMES)
 OPENING = 0
 
-# What changes slowly (the size of the face) is smoothed over this many frames (sigma, 25 fps).
+# The size of the face changes slowly: it is smoothed over this many frames (sigma, 25 fps).
 UNIT_SMOOTHING = 6.0
 # A closed mouth is rare in speech: this percentile of the openings of a person stands for it.
 REST_PERCENTILE = 5.0
 
 
 def measure(points: np.ndarray) -> np.ndarray:
-    """The eight raw lengths of each frame: points (n, 68, 2) of one face in time -> (n, 8) float32.
+    """The raw lengths (n, 8) float32, in units of the face, of landmarks (n, 68, 2) in pixels.
 
-    Points are turned until the eyes are level, centred on the nose tip, and divided by the face's
-    unit: half the distance of the outer eye corners plus the length of the nose bridge.
+    The landmarks (iBUG 300-W) are those of one face in consecutive frames. They are rotated until
+    the eyes are level, centred on the nose tip, and divided by the face's unit: half the distance
+    of the outer eye corners plus the length of the nose bridge.
     """
     points = np.asarray(points, np.float64)
-    level, unit = _levelled(points)
+    level, unit = _aligned(points)
     x, y = level[..., 0], level[..., 1]
     inner = (y[:, [67, 66, 65]] - y[:, [61, 62, 63]]).mean(1)
     outer = (y[:, [58, 57, 56]] - y[:, [50, 51, 52]]).mean(1)
@@ -57,7 +58,7 @@ def measure(points: np.ndarray) -> np.ndarray:
 
 
 def rest(raw: np.ndarray) -> np.ndarray:
-    """The resting mouth among raw lengths (n, 8) of one person: (8,) float32.
+    """The raw lengths (8,) float32 of the resting mouth among those of one person, `raw` (n, 8).
 
     The median of each length, but a low percentile of the two openings: a mouth at rest is closed.
     """
@@ -66,13 +67,13 @@ def rest(raw: np.ndarray) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def _levelled(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points turned and centred, and the unit of each frame in pixels."""
+def _aligned(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points with level eyes and the nose tip at 0, and the unit (n,) of each frame in pixels."""
     eyes = points[:, 45] - points[:, 36]
     distance = np.linalg.norm(eyes, axis=1).clip(1e-6)
     cosine, sine = (eyes / distance[:, None]).T
     centred = points - points[:, 30:31]
-    turned = np.stack(
+    rotated = np.stack(
         (
             centred[..., 0] * cosine[:, None] + centred[..., 1] * sine[:, None],
             centred[..., 1] * cosine[:, None] - centred[..., 0] * sine[:, None],
@@ -81,4 +82,4 @@ def _levelled(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     )
     bridge = np.linalg.norm(points[:, 30] - points[:, 27], axis=1)
     unit = gaussian_filter1d(distance / 2 + bridge, UNIT_SMOOTHING, mode="nearest")
-    return turned, unit.clip(1e-6)
+    return rotated, unit.clip(1e-6)

@@ -1,6 +1,7 @@
-"""The speech net: whether what is heard is somebody who speaks or sings.
+"""Voice activity detection (VAD): where somebody speaks or sings.
 
-Loudness tells speech from the noise of a room, but not from a piano, a dog or a keyboard.
+Loudness tells speech from the noise of a room, but not from a piano, a dog or a keyboard; the
+network here does. `mouth_motion.speech_gate` uses both.
 """
 
 from functools import cache
@@ -15,26 +16,26 @@ import checkpoints
 from wav2lip import weights
 from wav2lip.compact import voice_net
 
-# No answer depends on columns of the mel farther away than this.
-REACH = 66
-# Log odds up to which a mouth rests, and from which on it moves as it likes.
-DOUBT, CERTAIN = -1.5, 0.0
-# Log odds beyond these say no more: a syllable is not to be outvoted by the silence beside it.
-SUREST = 3.0
-# In instants, 40 a second: what odds are smoothed over (sigma), the longest pause that is bridged,
-# and the shortest speech.
-MOMENT, BRIDGED, SYLLABLE = 4.0, 13, 7
-# No share depends on columns farther away than this.
-CONTEXT = REACH + voice_net.STRIDE * (round(4 * MOMENT) + SYLLABLE + BRIDGED)
-# So many answers are given at a time, however long the sound is.
+# Half of the network's receptive field, in columns of the mel.
+NET_CONTEXT = 66
+# Log odds up to which the activity is 0, and from which on it is 1.
+LOG_ODDS_OFF, LOG_ODDS_ON = -1.5, 0.0
+# Log odds are clipped here, or the smoothing would let one long silence outvote a syllable.
+MAX_LOG_ODDS = 3.0
+# In outputs, 40 a second: the smoothing of the log odds (sigma), the shortest silence that counts
+# as one, and the shortest speech.
+SMOOTHING, MIN_SILENCE, MIN_SPEECH = 4.0, 13, 7
+# Columns of the mel on either side that can change the activity of an instant.
+CONTEXT = NET_CONTEXT + voice_net.STRIDE * (round(4 * SMOOTHING) + MIN_SPEECH + MIN_SILENCE)
+# Outputs per forward pass: memory is bounded, however long the sound is.
 _CHUNK = 1000
 
 
-class SpeechNet(nn.Module):
+class VoiceActivityNet(nn.Module):
     """Mel (n, 80, T) in -4..4 -> log odds of speech (n, ceil(T / 2)), one for every other column.
 
-    Convolutions all along time, each band of their output for itself but for a mixing of one
-    instant (Chollet, Xception, 2017), hear 0.8 s either way: a word and the pause beside it.
+    A convolutional front end, then depthwise separable convolutions along time (Chollet, Xception,
+    CVPR 2017) with a receptive field of 0.8 s either way: a word and the pause after it.
     """
 
     def __init__(self, widths: tuple[int, ...] = (8, 16, 24), width: int = 64) -> None:
@@ -51,17 +52,17 @@ class SpeechNet(nn.Module):
         self.gathered = nn.Sequential(
             nn.Conv2d(widths[-1], width, (10, 1), bias=False), nn.BatchNorm2d(width), nn.SiLU()
         )
-        self.time = nn.Sequential(*(_Block(width, dilation) for dilation in (1, 2, 4, 8)))
+        self.time = nn.Sequential(*(_SeparableBlock(width, dilation) for dilation in (1, 2, 4, 8)))
         self.head = nn.Conv1d(width, 1, 1)
 
     def forward(self, mel: Tensor) -> Tensor:
         """See the class."""
-        heard = self.gathered(self.spectrum(mel[:, None] / 4))[:, :, 0]
-        return self.head(self.time(heard))[:, 0]
+        features = self.gathered(self.spectrum(mel[:, None] / 4))[:, :, 0]
+        return self.head(self.time(features))[:, 0]
 
 
-class _Block(nn.Module):
-    """A convolution along time of each channel, then one across channels, added to what was."""
+class _SeparableBlock(nn.Module):
+    """Residual block of a depthwise dilated convolution along time and a pointwise one."""
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
@@ -77,13 +78,13 @@ class _Block(nn.Module):
         return x + self.change(x)
 
 
-def load(path: Path | None = None) -> SpeechNet:
-    """The net of a file that `wav2lip.training.train_speech` wrote, by default the shipped one.
+def load(path: Path | None = None) -> VoiceActivityNet:
+    """The network in a file that `wav2lip.training.train_speech` wrote, by default the shipped one.
 
-    Raises NamedError `checkpoint-corrupt`.
+    It is in eval mode, on the CPU. Raises NamedError `checkpoint-corrupt`.
     """
     path = path or checkpoints.SHIPPED / "speech.pt"
-    net = SpeechNet()
+    net = VoiceActivityNet()
     try:
         net.load_state_dict(weights.load_state_dict(path))
     except RuntimeError as error:
@@ -91,36 +92,44 @@ def load(path: Path | None = None) -> SpeechNet:
     return net.eval().requires_grad_(False)
 
 
-def share(mel: np.ndarray, first: int, last: int, net: SpeechNet | None = None) -> np.ndarray:
-    """How much, 0..1, of what is heard at the instants first..last of `mel` is speech.
+def activity(
+    mel: np.ndarray, first: int, last: int, net: VoiceActivityNet | None = None
+) -> np.ndarray:
+    """Voice activity, (last - first + 1,) in 0..1, at the instants first..last of `mel` (80, T).
 
-    The odds are taken over a moment, so that lips do not flutter where they waver; a pause too
-    short to close a mouth in is bridged, and what is too short for a syllable is none.
+    Instants are 40 a second, and `last` is included; before and after `mel` is silence. The log
+    odds are smoothed, so that lips do not flutter where they waver, and mapped linearly; then a
+    silence below `MIN_SILENCE` is closed and speech below `MIN_SPEECH` is opened (greyscale
+    morphology).
     """
-    reach = CONTEXT // voice_net.STRIDE - REACH // voice_net.STRIDE
-    odds = log_odds(mel, first - reach, last + reach, net).clip(-SUREST, SUREST)
-    odds = gaussian_filter1d(odds, MOMENT)
-    sure = ((odds - DOUBT) / (CERTAIN - DOUBT)).clip(0, 1)
-    return grey_opening(grey_closing(sure, BRIDGED), SYLLABLE)[reach:-reach]
+    context = CONTEXT // voice_net.STRIDE - NET_CONTEXT // voice_net.STRIDE
+    odds = log_odds(mel, first - context, last + context, net).clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)
+    odds = gaussian_filter1d(odds, SMOOTHING)
+    active = ((odds - LOG_ODDS_OFF) / (LOG_ODDS_ON - LOG_ODDS_OFF)).clip(0, 1)
+    return grey_opening(grey_closing(active, MIN_SILENCE), MIN_SPEECH)[context:-context]
 
 
-def log_odds(mel: np.ndarray, first: int, last: int, net: SpeechNet | None = None) -> np.ndarray:
-    """Log odds of speech at the instants first..last, inclusive, of `mel` (80, T), 40 a second.
+def log_odds(
+    mel: np.ndarray, first: int, last: int, net: VoiceActivityNet | None = None
+) -> np.ndarray:
+    """Log odds of speech, (last - first + 1,) float32, at the instants first..last of `mel`.
 
-    An answer depends on its instant alone, not on which others are asked for.
+    `mel` is (80, T) in -4..4; instants are 40 a second, and `last` is included. A value depends on
+    its instant alone, not on which others are asked for.
     """
-    net = net or _shipped()
+    net = net or _shipped_net()
     parts = []
     for at in range(first, last + 1, _CHUNK):
         stop = min(at + _CHUNK, last + 1)
-        begin, end = at * voice_net.STRIDE - REACH, (stop - 1) * voice_net.STRIDE + REACH + 1
-        heard = torch.from_numpy(voice_net.between(mel, begin, end))
+        begin = at * voice_net.STRIDE - NET_CONTEXT
+        end = (stop - 1) * voice_net.STRIDE + NET_CONTEXT + 1
+        columns = torch.from_numpy(voice_net.padded_columns(mel, begin, end))
         with torch.inference_mode():
-            edge = REACH // voice_net.STRIDE
-            parts.append(net(heard[None])[0, edge:-edge].numpy())
+            edge = NET_CONTEXT // voice_net.STRIDE
+            parts.append(net(columns[None])[0, edge:-edge].numpy())
     return np.concatenate(parts)
 
 
 @cache
-def _shipped() -> SpeechNet:
+def _shipped_net() -> VoiceActivityNet:
     return load()

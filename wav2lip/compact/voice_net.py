@@ -1,4 +1,4 @@
-"""The voice net: what the mouth does while a piece of sound is heard."""
+"""The voice net: a regression from the mel spectrogram of a voice to mouth shapes."""
 
 import numpy as np
 import torch
@@ -7,15 +7,16 @@ from torch import Tensor, nn
 from wav2lip.audio import MEL_RATE, N_MELS, SILENCE
 from wav2lip.compact import mouth_shape
 
-# One answer for so many columns of the mel (80 a second): 40 answers a second.
+# Columns of the mel (80 a second) per output: 40 outputs a second.
 STRIDE = 2
-ANSWER_RATE = MEL_RATE // STRIDE
-# No answer depends on columns farther away than this; it is a multiple of STRIDE.
-REACH = 28
-# The nets are asked as if the speaker's throat were shorter and longer too, by so many bands of the
-# mel, and the answers averaged: a voice like none in training is then less of a surprise.
-THROATS = (-4, -2, 0, 2, 4)
-# So many columns are heard at a time, whatever the length of the voice.
+OUTPUT_RATE = MEL_RATE // STRIDE
+# Half of the receptive field, in columns of the mel; a multiple of STRIDE.
+CONTEXT = 28
+# Test-time augmentation by vocal tract length perturbation (Jaitly and Hinton, 2013): the outputs
+# for the mel shifted by these numbers of bands are averaged. A voice unlike those of the training
+# data is then less of a surprise.
+BAND_SHIFTS = (-4, -2, 0, 2, 4)
+# Columns per forward pass: memory is bounded, however long the voice is.
 _CHUNK = 2000
 
 
@@ -23,8 +24,8 @@ class VoiceNet(nn.Module):
     """Mel (n, 80, T) in -4..4 -> mouth shapes (n, 8, ceil(T / 2)), one for every other column.
 
     A mouth shape is a deviation from the speaker's mean; 1 is one standard deviation of that
-    speaker. Convolutions all along time, ever wider (van den Oord et al., WaveNet, 2016), hear
-    0.35 s either way: long enough to follow a syllable, too short to remember a sentence by heart.
+    speaker. Dilated convolutions along time (van den Oord et al., WaveNet, 2016) have a receptive
+    field of 0.35 s either way: long enough for a syllable, too short to learn sentences by heart.
     """
 
     def __init__(
@@ -47,17 +48,19 @@ class VoiceNet(nn.Module):
             nn.BatchNorm2d(width),
             nn.SiLU(),
         )
-        self.time = nn.Sequential(*(_Block(width, dilation, dropout) for dilation in (1, 2, 4)))
+        self.time = nn.Sequential(
+            *(_DilatedBlock(width, dilation, dropout) for dilation in (1, 2, 4))
+        )
         self.head = nn.Conv2d(width, mouth_shape.COUNT, 1)
 
     def forward(self, mel: Tensor) -> Tensor:
         """See the class."""
-        heard = self.gathered(self.spectrum(mel[:, None] / 4))
-        return self.head(self.time(heard))[:, :, 0]
+        features = self.gathered(self.spectrum(mel[:, None] / 4))
+        return self.head(self.time(features))[:, :, 0]
 
 
-class _Block(nn.Module):
-    """Two convolutions along time, (n, width, 1, T) both before and after, added to what was."""
+class _DilatedBlock(nn.Module):
+    """Residual block of two convolutions along time, the first dilated; (n, width, 1, T)."""
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -78,38 +81,42 @@ class _Block(nn.Module):
 
 
 def predict(nets: list[nn.Module], mel: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """The mean answer of `nets` at the rising instants `seconds` (n,) of `mel`: (n, 8) float32.
+    """Mouth shapes (n, 8) float32 at the rising instants `seconds` (n,) of `mel` (80, T) in -4..4.
 
-    Outside the sound there is silence. An answer depends on its instant alone, not on which others
-    are asked for.
+    They are the mean of an ensemble of `VoiceNet` (whose docstring gives the unit) on the CPU,
+    linearly interpolated between its outputs. Before and after `mel` is silence. A value depends on
+    its instant alone, not on which others are asked for.
     """
-    at = np.asarray(seconds, np.float64) * ANSWER_RATE
+    at = np.asarray(seconds, np.float64) * OUTPUT_RATE
     if not len(at):
         return np.zeros((0, mouth_shape.COUNT), np.float32)
     first, last = int(np.floor(at[0])), int(np.floor(at[-1])) + 1
     grid = np.arange(first, last + 1)
     step = _CHUNK // STRIDE
-    answers = np.concatenate(
-        [_answers(nets, mel, grid[i], grid[i : i + step][-1]) for i in range(0, len(grid), step)]
+    outputs = np.concatenate(
+        [_outputs(nets, mel, grid[i], grid[i : i + step][-1]) for i in range(0, len(grid), step)]
     )
-    return np.stack([np.interp(at, grid, column) for column in answers.T], 1).astype(np.float32)
+    return np.stack([np.interp(at, grid, column) for column in outputs.T], 1).astype(np.float32)
 
 
-def between(mel: np.ndarray, begin: int, end: int) -> np.ndarray:
-    """The columns begin..end of `mel` (80, T), with silence before its start and past its end."""
-    heard = np.full((N_MELS, end - begin), SILENCE, np.float32)
+def padded_columns(mel: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """The columns begin..end of `mel` (80, T), padded with silence: (80, end - begin) float32.
+
+    `begin` may be negative and `end` beyond T.
+    """
+    columns = np.full((N_MELS, end - begin), SILENCE, np.float32)
     a, b = max(begin, 0), min(end, mel.shape[1])
     if a < b:
-        heard[:, a - begin : b - begin] = mel[:, a:b]
-    return heard
+        columns[:, a - begin : b - begin] = mel[:, a:b]
+    return columns
 
 
-def _answers(nets: list[nn.Module], mel: np.ndarray, first: int, last: int) -> np.ndarray:
-    """The answers first..last, inclusive: (last - first + 1, 8)."""
-    heard = between(mel, first * STRIDE - REACH, last * STRIDE + REACH + 1)
-    edge = REACH // STRIDE
+def _outputs(nets: list[nn.Module], mel: np.ndarray, first: int, last: int) -> np.ndarray:
+    """The outputs first..last, inclusive: (last - first + 1, 8)."""
+    columns = padded_columns(mel, first * STRIDE - CONTEXT, last * STRIDE + CONTEXT + 1)
+    edge = CONTEXT // STRIDE
     bands = np.arange(N_MELS)
-    throats = np.stack([heard[(bands + shift).clip(0, N_MELS - 1)] for shift in THROATS])
+    shifted = np.stack([columns[(bands + shift).clip(0, N_MELS - 1)] for shift in BAND_SHIFTS])
     with torch.inference_mode():
-        said = [net(torch.from_numpy(throats))[:, :, edge:-edge].mean(0) for net in nets]
-    return torch.stack(said).mean(0).T.numpy()
+        outputs = [net(torch.from_numpy(shifted))[:, :, edge:-edge].mean(0) for net in nets]
+    return torch.stack(outputs).mean(0).T.numpy()

@@ -61,7 +61,7 @@ class Draw:
 def gather(clips: list[dataset.Clip], lags: dict[str, int]) -> Material:
     """Lay clips end to end; a person's chance grows with the square root of their frames."""
     usual = statistics(clips)
-    gap = np.full((N_MELS, 2 * voice_net.REACH + 2 * SEQUENCE), SILENCE, np.float32)
+    gap = np.full((N_MELS, 2 * voice_net.CONTEXT + 2 * SEQUENCE), SILENCE, np.float32)
     mels, targets, first_column, first_frame = [gap], [], [], []
     column, frame = gap.shape[1], 0
     seen: dict[str, int] = {}
@@ -105,7 +105,7 @@ def _drawn(material: Material, rng: np.random.Generator, count: int) -> Batch:
     spare = (material.columns[clip] - span).clip(min=0)
     begin = rng.uniform(-0.15 * span, spare + 0.15 * span)
     columns = material.first_column[clip] + begin
-    steps = np.arange(-voice_net.REACH, SEQUENCE * voice_net.STRIDE + voice_net.REACH - 1)
+    steps = np.arange(-voice_net.CONTEXT, SEQUENCE * voice_net.STRIDE + voice_net.CONTEXT - 1)
     heard = _interpolated(material.mel, columns[:, None] + steps * pace[:, None])
 
     # Lips and sound agree to a frame or so at best.

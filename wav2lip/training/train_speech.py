@@ -43,10 +43,10 @@ def main(
     voices = voice_activity_data.voices(np.random.default_rng(seed), clips, table)
     others = voice_activity_data.others(seed, pieces, recordings)
     torch.manual_seed(seed)
-    net = voice_activity.SpeechNet().train()
+    net = voice_activity.VoiceActivityNet().train()
     kept = copy.deepcopy(net)
     optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    edge, average = voice_activity.REACH // voice_net.STRIDE, 0.7
+    edge, average = voice_activity.NET_CONTEXT // voice_net.STRIDE, 0.7
     for step in (progress := trange(steps, mininterval=20)):
         for group in optimiser.param_groups:
             warm = min(1, (step + 1) / 100)

@@ -172,7 +172,7 @@ def _train(
     for step, batch in training.steps(draw, run.device):
         with mixed_precision(batch.heard.device):
             answer = net(batch.heard)
-        edge = voice_net.REACH // voice_net.STRIDE
+        edge = voice_net.CONTEXT // voice_net.STRIDE
         loss = unlike(answer[:, :, edge:-edge].float(), batch.target, batch.known)
         training.descend(loss, "voice")
         if training.looks(step):

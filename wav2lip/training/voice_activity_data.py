@@ -16,7 +16,7 @@ from media.sound import read_sound
 from wav2lip import clip_table
 from wav2lip.audio import MEL_RATE, N_MELS, SILENCE, mel_spectrogram
 from wav2lip.compact import voice_activity, voice_net
-from wav2lip.compact.mouth_motion import loudness
+from wav2lip.compact.mouth_motion import energy_gate
 from wav2lip.training.augment import augmented
 from wav2lip.training.synthetic.music import piece
 from wav2lip.training.synthetic.noise import noise
@@ -34,7 +34,7 @@ ABOVE, BURIED = (-5.0, 30.0), 6.0
 # How much faster than it was a voice may be heard.
 FASTEST = 1.5
 _DECIBELS = 12.5  # of one unit of mel
-_HEARD = SPAN + 2 * voice_activity.REACH
+_HEARD = SPAN + 2 * voice_activity.NET_CONTEXT
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def voices(rng: np.random.Generator, clips: Path, table: Path | None = None) -> 
         if mel is None:
             continue
         heard[person] = heard.get(person, 0) + mel.shape[1] / MEL_RATE
-        loud = loudness(mel, np.arange((mel.shape[1] + 1) // voice_net.STRIDE)) > 0.5
+        loud = energy_gate(mel, np.arange((mel.shape[1] + 1) // voice_net.STRIDE)) > 0.5
         spoken = grey_closing(loud.astype(np.float32), PAUSE).repeat(voice_net.STRIDE)
         parts.append((mel, spoken[: mel.shape[1]]))
         pause = round(rng.exponential(0.4) * MEL_RATE)
@@ -106,7 +106,7 @@ def batch(voices: Track, others: Track, rng: np.random.Generator) -> tuple[Tenso
     heard = (front.mean(1) >= back.mean(1) * 10 ** (-BURIED / 10)).numpy() | (spoken == 0)
     width = (1, 2 * BORDER * voice_net.STRIDE + 1)
     settled = maximum_filter(spoken, width) == minimum_filter(spoken, width)
-    middle = slice(voice_activity.REACH, -voice_activity.REACH, voice_net.STRIDE)
+    middle = slice(voice_activity.NET_CONTEXT, -voice_activity.NET_CONTEXT, voice_net.STRIDE)
     labels, known = (
         torch.from_numpy(part[:, middle].astype(np.float32)) for part in (spoken, settled & heard)
     )

@@ -71,5 +71,5 @@ def test_a_frame_is_drawn_alike_alone_and_among_others(
 
 
 def test_the_less_a_mouth_opens_the_more_it_is_closed_first() -> None:
-    shares = mouth_closing.share(torch.from_numpy(shapes(-1, 0, 0.25, 1, 4)))
-    assert shares.tolist() == [1, 1, 0.75, 0, 0]
+    weights = mouth_closing.closing_weight(torch.from_numpy(shapes(-1, 0, 0.25, 1, 4)))
+    assert weights.tolist() == [1, 1, 0.75, 0, 0]

@@ -8,7 +8,7 @@ import pytest
 
 from wav2lip.audio import MEL_RATE, SILENCE
 from wav2lip.compact import CompactEngine
-from wav2lip.compact.mouth_motion import GRID_RATE, speaking
+from wav2lip.compact.mouth_motion import GRID_RATE, speech_gate
 
 FPS = Fraction(25)
 
@@ -60,7 +60,7 @@ def test_no_frames_have_no_shapes(engine: CompactEngine, voice_mel: np.ndarray) 
 
 @pytest.mark.parametrize("louder", [-1.5, 0.0, 1.5])
 def test_loudness_does_not_decide_what_is_speech(voice_mel: np.ndarray, louder: float) -> None:
-    speech = speaking((voice_mel + louder).clip(-4, 4), np.arange(4 * GRID_RATE))
+    speech = speech_gate((voice_mel + louder).clip(-4, 4), np.arange(4 * GRID_RATE))
     assert speech[: GRID_RATE // 2].max() == 0
     assert speech[GRID_RATE + 2 : GRID_RATE + 20].min() > 0.9
 
@@ -70,12 +70,12 @@ def test_what_one_recording_sounds_like_says_nothing_about_another(voice_mel: np
     loud = voice_mel[:, : 4 * MEL_RATE]
     quiet = (loud - 1.5).clip(-4, 4)
     nothing = np.full((80, 15 * 60 * MEL_RATE), SILENCE, np.float32)
-    alone = speaking(quiet, np.arange(4 * GRID_RATE))
+    alone = speech_gate(quiet, np.arange(4 * GRID_RATE))
     joined = np.concatenate((loud, nothing, quiet), 1)
     after = (4 + 15 * 60) * GRID_RATE
     assert alone.max() > 0.9
-    assert speaking(joined, after + np.arange(4 * GRID_RATE)) == pytest.approx(alone, abs=1e-6)
-    assert speaking(joined, np.arange(4 * GRID_RATE, after - GRID_RATE)).max() < 1e-6
+    assert speech_gate(joined, after + np.arange(4 * GRID_RATE)) == pytest.approx(alone, abs=1e-6)
+    assert speech_gate(joined, np.arange(4 * GRID_RATE, after - GRID_RATE)).max() < 1e-6
 
 
 def test_a_click_in_silence_opens_no_mouth(engine: CompactEngine, voice_mel: np.ndarray) -> None:

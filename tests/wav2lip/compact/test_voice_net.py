@@ -6,7 +6,7 @@ import torch
 
 from wav2lip.audio import MEL_RATE, SILENCE
 from wav2lip.compact import voice_net
-from wav2lip.compact.voice_net import REACH, VoiceNet, predict
+from wav2lip.compact.voice_net import CONTEXT, VoiceNet, predict
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_long_voice_is_heard_in_parts_that_join(
 def test_what_is_farther_away_than_the_reach_is_not_heard(net: VoiceNet, mel: np.ndarray) -> None:
     instant = np.array([200 / MEL_RATE])
     near = np.full_like(mel, SILENCE)
-    near[:, 200 - REACH : 200 + REACH + 1] = mel[:, 200 - REACH : 200 + REACH + 1]
+    near[:, 200 - CONTEXT : 200 + CONTEXT + 1] = mel[:, 200 - CONTEXT : 200 + CONTEXT + 1]
     assert predict([net], near, instant) == pytest.approx(predict([net], mel, instant), abs=1e-5)
 
 

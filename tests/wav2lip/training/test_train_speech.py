@@ -37,9 +37,9 @@ def test_a_batch_says_where_the_voice_is() -> None:
     voices = Track(torch.from_numpy(loud.astype(np.float32)), spoken)
     others = Track(torch.full((80, 80 * 60), -2.0), np.zeros(80 * 60, np.float32))
     mel, labels, known = voice_activity_data.batch(voices, others, np.random.default_rng(1))
-    assert mel.shape == (voice_activity_data.BATCH, 80, SPAN + 2 * voice_activity.REACH)
+    assert mel.shape == (voice_activity_data.BATCH, 80, SPAN + 2 * voice_activity.NET_CONTEXT)
     assert labels.shape == known.shape == (voice_activity_data.BATCH, SPAN // 2)
-    level = mel[:, :, voice_activity.REACH : -voice_activity.REACH : 2].mean(1)
+    level = mel[:, :, voice_activity.NET_CONTEXT : -voice_activity.NET_CONTEXT : 2].mean(1)
     for row in labels.amax(1).nonzero()[:, 0]:
         said, silent = (level[row][(labels[row] == here) & (known[row] > 0)] for here in (1, 0))
         assert said.mean() > silent.mean()
