@@ -1,6 +1,7 @@
 """The command `mouth`: one thin group; what it can do lies in `commands/`, one file a command."""
 
 import errno
+import os
 from importlib import import_module
 from typing import Any
 
@@ -34,12 +35,19 @@ class _Failure(click.ClickException):
         click.echo(self.message, err=True)
 
 
+class _WrongSetting(_Failure):
+    """Told apart by its status, so that a supervisor does not start the command again."""
+
+    exit_code = os.EX_CONFIG
+
+
 class _Mouth(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except NamedError as error:
-            raise _Failure(error) from error
+            kind = _WrongSetting if error.code == "bad-setting" else _Failure
+            raise kind(error) from error
         except OSError as error:
             if error.errno == errno.EPIPE or error.filename is None:
                 raise

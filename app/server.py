@@ -5,7 +5,7 @@ import socket
 import threading
 from typing import Any
 
-from jobs import logs
+from jobs import logs, settings
 
 worker_class = "gthread"
 workers = 1
@@ -15,6 +15,11 @@ threads = 80
 timeout = 120
 graceful_timeout = 5
 control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """End with EX_CONFIG where settings are wrong: a worker that ends is started again."""
+    settings.for_process()
 
 
 def when_ready(server: Any) -> None:

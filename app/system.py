@@ -13,8 +13,6 @@ from jobs.queue import CONTROL, ENGINE, LIGHT
 from jobs.service import Jobs
 from jobs.settings import Settings
 
-GENERATORS = ("compact", "wav2lip")
-
 
 @dataclass(frozen=True)
 class System:
@@ -31,7 +29,7 @@ def system(settings: Settings) -> System:
 
 def generators() -> list[checkpoints.Checkpoint]:
     """The checkpoints that can move a mouth; those not on this machine are not `present`."""
-    return [each for each in checkpoints.all() if each.architecture in GENERATORS]
+    return [each for each in checkpoints.all() if each.architecture in checkpoints.GENERATORS]
 
 
 def versions() -> dict[str, str]:

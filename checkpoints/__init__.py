@@ -17,6 +17,8 @@ from media.errors import NamedError
 SHIPPED = Path(__file__).parent
 MANIFEST = SHIPPED / "manifest.json"
 
+GENERATORS = ("compact", "wav2lip")  # the architectures that move mouths
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -49,10 +51,21 @@ def folder() -> Path:
 
 
 def all() -> list[Checkpoint]:
-    """Every checkpoint of the manifest, the default first."""
+    """Every checkpoint of the manifest, the default first.
+
+    Raises NamedError `bad-setting` where MOUTH_MANIFEST names a file that is no manifest.
+    """
     manifest = Path(os.environ.get("MOUTH_MANIFEST") or MANIFEST)
-    entries = json.loads(manifest.read_text(encoding="utf-8"))
-    return [Checkpoint(name=name, **entry) for name, entry in entries.items()]
+    try:
+        entries = json.loads(manifest.read_text(encoding="utf-8"))
+        return [Checkpoint(name=name, **entry) for name, entry in entries.items()]
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise NamedError(
+            "bad-setting",
+            f"MOUTH_MANIFEST={str(manifest)!r} must be a list of weights as "
+            f"checkpoints/manifest.json is: {error}",
+            "Correct it, or leave it out.",
+        ) from error
 
 
 def get(name: str) -> Checkpoint:
@@ -83,6 +96,12 @@ def require(name: str) -> Path:
             f"Delete the file. {obtain(name)}",
         )
     return path
+
+
+def find_file(name: str) -> Path | None:
+    """A file of weights that no manifest lists: a path, or a name in the folder of checkpoints."""
+    places = (Path(name), *(folder() / f"{name}{suffix}" for suffix in ("", ".pth", ".pt")))
+    return next((path for path in places if path.is_file()), None)
 
 
 def unknown(name: str) -> NamedError:

@@ -15,19 +15,20 @@ def serve(process: tuple[str, ...]) -> None:
     With names of PROCESSes (lines of the Procfile) only those are started. HOST and PORT say
     where the page is; see `mouth settings`.
     """
+    from jobs.settings import to_environment
     from processes import serve as services
 
     os.umask(0o077)  # what visitors send and get is no business of this machine's other users
     settings = settings_now()
     names = process or services.needed(embedded_redis=not settings.broker_url)
-    environment = {**os.environ, "VAR_DIR": str(settings.var_dir)}
+    environment = {**os.environ, **to_environment(settings)}
     services.serve(settings.host, settings.port, environment, names)
 
 
 @click.command("settings")
 def list_settings() -> None:
-    """Show every setting: its name in the environment, its value now, what it is for."""
+    """Show every setting: its name in the environment, its value now, what it is for and may be."""
     from jobs.settings import describe
 
-    for name, value, doc in describe(settings_now()):
-        click.echo(f"{name}={value}\n    {doc}")
+    for name, value, allowed, doc in describe(settings_now()):
+        click.echo(f"{name}={value}\n    {doc}\n    Allowed: {allowed}.")

@@ -82,12 +82,10 @@ def tell_notes(info: MediaInfo) -> None:
 
 
 def settings_now() -> "Settings":
+    """Raises NamedError `bad-setting`."""
     from jobs.settings import from_environment
 
-    try:
-        return from_environment()
-    except ValueError as error:
-        raise NamedError("bad-setting", str(error), "Correct or unset it.") from error
+    return from_environment()
 
 
 @contextmanager

@@ -1,19 +1,51 @@
-"""Every setting, read from the environment once."""
+"""Every setting: what it is for and what it may be, read from the environment and checked once."""
 
 import os
 import secrets
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from jobs.constraints import (
+    Choice,
+    Constraint,
+    DatabaseUrl,
+    File,
+    FloatRange,
+    Folder,
+    Host,
+    Hosts,
+    IntRange,
+    Password,
+    Secret,
+    StorageUrl,
+    Url,
+    Weights,
+)
+from media.errors import NamedError
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_VAR_DIR = PROJECT / "var"
+AUDIENCES = ("local", "all", "off")
 
 
-def _setting(default: Any, doc: str, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"doc": doc, "secret": secret})
+class Description(NamedTuple):
+    """One setting as people see it: `name` in the environment, its `value` now, what is `allowed`
+    and what it is for.
+    """
+
+    name: str
+    value: str
+    allowed: str
+    doc: str
+
+
+def _setting(default: Any, allowed: Constraint, doc: str) -> Any:
+    secret = isinstance(allowed, Secret)
+    return field(default=default, repr=not secret, metadata={"allowed": allowed, "doc": doc})
 
 
 @dataclass(frozen=True)
@@ -24,94 +56,136 @@ class Settings:
     """
 
     var_dir: Path = _setting(  # noqa: RUF009 - a field of an unchangeable value
-        DEFAULT_VAR_DIR, "Folder for everything that the program keeps."
+        DEFAULT_VAR_DIR, Folder(), "Folder for everything that the program keeps."
     )
-    host: str = _setting("127.0.0.1", "Address on which the web server listens.")
-    port: int = _setting(8000, "Port on which the web server listens.")
+    host: str = _setting("127.0.0.1", Host(), "Address on which the web server listens.")
+    port: int = _setting(8000, IntRange(1, 65535), "Port on which the web server listens.")
     broker_url: str = _setting(
-        "", "Redis for the job queue, redis://...; empty: the Redis that is started along."
+        "",
+        Url(("redis", "rediss", "redis+socket")),
+        "Redis for the job queue; empty: the Redis that is started with the program.",
     )
     database_url: str = _setting(
-        "", "Database of the jobs, such as postgresql+psycopg://...; empty: SQLite in VAR_DIR."
+        "",
+        DatabaseUrl(("postgresql+psycopg", "sqlite")),
+        "Database of the jobs; empty: SQLite in VAR_DIR.",
     )
-    storage_url: str = _setting(
-        "", "Place of the media files, such as s3://bucket/prefix; empty: VAR_DIR/media."
+    storage_url: str = _setting("", StorageUrl(), "Where media files are; empty: VAR_DIR/media.")
+    max_upload_bytes: int = _setting(
+        2 * 1024**3, IntRange(1), "Largest file that may be uploaded, in bytes."
     )
-    max_upload_bytes: int = _setting(2 * 1024**3, "Largest file that may be uploaded, in bytes.")
-    max_seconds: int = _setting(3600, "Longest voice or video that is accepted, in seconds.")
+    max_seconds: int = _setting(
+        3600, IntRange(1, 86400), "Longest voice or video that is accepted, in seconds."
+    )
     uploads_per_hour: int = _setting(
-        600, "Files that one address or token may send within an hour; 0: no limit."
+        600,
+        IntRange(0),
+        "Files that one address or token may send within an hour; 0: no limit.",
     )
-    uploads_at_once: int = _setting(64, "Files that are received at the same time; 0: no limit.")
+    uploads_at_once: int = _setting(
+        64, IntRange(0), "Files that are received at the same time; 0: no limit."
+    )
     guesses_per_hour: int = _setting(
-        20, "Wrong passwords or tokens from one address within an hour; 0: no limit."
+        20,
+        IntRange(0),
+        "Wrong passwords or tokens from one address within an hour; 0: no limit.",
     )
     open_jobs_per_client: int = _setting(
-        50, "Jobs that a visitor or token may have unfinished at a time; 0: no limit."
+        50,
+        IntRange(0),
+        "Jobs that a visitor or token may have unfinished at a time; 0: no limit.",
     )
     bytes_per_client: int = _setting(
-        20 * 1024**3, "Bytes of uploads that a visitor or token may have here; 0: no limit."
+        20 * 1024**3,
+        IntRange(0),
+        "Bytes of uploads that a visitor or token may have here; 0: no limit.",
     )
     probe_seconds: int = _setting(
-        60, "Longest time that looking into an uploaded file may take, in seconds."
+        60, IntRange(1, 3600), "Longest time that probing an uploaded file may take, in seconds."
     )
     probe_memory: int = _setting(
-        2 * 1024**3, "Memory that looking into an uploaded file may take, in bytes."
+        2 * 1024**3,
+        IntRange(64 * 1024**2),
+        "Memory that probing an uploaded file may take, in bytes.",
     )
     segment_seconds: float = _setting(
-        5.0, "Length of the pieces in which a video is worked on and continued after a crash."
+        5.0,
+        FloatRange(0.04, 600),
+        "Length of the segments in which a video is worked on and continued after a crash.",
     )
     retention_days: float = _setting(
-        7.0, "Days after which a job that rests is deleted with all its files; 0: never."
+        7.0,
+        FloatRange(0, 36500),
+        "Days after which a job that rests is deleted with all its files; 0: never.",
     )
     unused_hours: float = _setting(
         24.0,
+        FloatRange(0, 876000),
         "Hours after which an upload is deleted that no job uses, or that never ended; 0: never.",
     )
     disk_reserve_bytes: int = _setting(
-        512 * 1024**2, "Room on the disk of VAR_DIR that uploads must leave, in bytes."
+        512 * 1024**2,
+        IntRange(0),
+        "Room on the disk of VAR_DIR that uploads must leave, in bytes.",
     )
     disk_quota_bytes: int = _setting(
-        0, "Bytes that all media files together may take; 0: as much as the disk holds."
+        0,
+        IntRange(0),
+        "Bytes that all media files together may take; 0: as much as the disk holds.",
     )
-    tidy_seconds: float = _setting(300.0, "How often old and orphaned files are looked for.")
+    tidy_seconds: float = _setting(
+        300.0, FloatRange(1, 86400), "Time between two searches for old and orphaned files."
+    )
     metrics: str = _setting(
-        "local", "Who may read /metrics: local (this machine only), all, or off."
+        "local", Choice(AUDIENCES), "Who may read /metrics: local is this machine only."
     )
     fetching: str = _setting(
-        "local", "Who may fetch weights on the system page: local (this machine only), all, or off."
+        "local",
+        Choice(AUDIENCES),
+        "Who may fetch weights on the system page: local is this machine only.",
     )
     webhook_allow: str = _setting(
-        "", "Hosts, with commas between, that webhooks may call though private or plain http."
+        "", Hosts(), "Hosts that webhooks may call though they are private or plain http."
     )
     lease_seconds: float = _setting(
-        20.0, "Silence after which a worker is taken for dead and its piece given to another."
+        20.0,
+        FloatRange(1, 3600),
+        "Silence after which a worker is taken for dead and its segment given to another.",
     )
-    sweep_seconds: float = _setting(10.0, "How often lost work is looked for.")
+    sweep_seconds: float = _setting(
+        10.0, FloatRange(0.1, 3600), "Time between two searches for lost work."
+    )
     detector: str = _setting(
-        "", "Face detector, s3fd or dlib; empty: s3fd once its weights are there."
+        "", Choice(("s3fd", "dlib")), "Face detector; empty: s3fd once its weights are there."
     )
-    checkpoint: str = _setting("compact", "Lip-sync checkpoint used when a job names none.")
+    checkpoint: str = _setting(
+        "compact", Weights(), "Lip-sync checkpoint used when a job names none."
+    )
     signing_certificate: str = _setting(
-        "", "PEM chain that signs finished videos; empty: one made at the first start in VAR_DIR."
+        "",
+        File(),
+        "PEM chain that signs finished videos; empty: one made at the first start in VAR_DIR.",
     )
-    signing_key: str = _setting("", "The key of SIGNING_CERTIFICATE, a PEM file.")
+    signing_key: str = _setting("", File(), "The key of SIGNING_CERTIFICATE, a PEM file.")
     precision: str = _setting(
         "auto",
-        "auto: as fast as it can; half: within a level or two; fp32: exactly; int8: in eight bits.",
+        Choice(("auto", "half", "fp32", "int8")),
+        "auto: the fastest of the others; half: within a level or two; fp32: exact; int8: 8 bits.",
     )
     secret_key: str = _setting(
         "",
+        Secret(),
         "Key that signs the visitors' cookies; empty: made once and kept in VAR_DIR/secret.",
-        secret=True,
     )
     site_password: str = _setting(
         "",
+        Password(),
         "Password for the whole site, or its scrypt hash by Werkzeug; empty: no password.",
-        secret=True,
     )
     trusted_proxies: int = _setting(
-        0, "Reverse proxies in front of the web server whose X-Forwarded headers are believed."
+        0,
+        IntRange(0, 100),
+        "Reverse proxies in front of the web server whose X-Forwarded headers are believed.",
     )
 
     @property
@@ -151,35 +225,79 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings; an empty variable is one that is not set.
+    """Read the settings and check them all; an empty variable is one that is not set.
 
-    Raises ValueError, naming the variable, for a value that is not of its kind.
+    Raises NamedError `bad-setting`, which names each wrong one, its value and what is allowed.
     """
     values: dict[str, Any] = {}
+    problems: list[str] = []
     for setting in fields(Settings):
-        name = setting.name.upper()
-        if not (text := environment.get(name, "").strip()):
-            continue
-        kind: Any = type(setting.default)
+        name, allowed = setting.name.upper(), setting.metadata["allowed"]
+        text = environment.get(name, "").strip() or str(setting.default)
         try:
-            values[setting.name] = Path(text).resolve() if issubclass(kind, Path) else kind(text)
+            values[setting.name] = allowed.read(text) if text else ""
         except ValueError as error:
-            raise ValueError(f"{name} must be a {kind.__name__}, not {text!r}.") from error
+            problems.append(_problem(name, allowed, text, error))
+        except NamedError as error:  # of the list of weights, which belongs to no field
+            problems.append(error.message)
+    problems += _combined(values)
+    if problems:
+        raise NamedError(
+            "bad-setting",
+            "\n".join(["These settings cannot be used:", *(f"  {each}" for each in problems)]),
+            "Correct them, or leave them out for the usual values.",
+        )
     return Settings(**values)
 
 
-def describe(settings: Settings) -> list[tuple[str, str, str]]:
-    """Rows for `mouth settings`: name in the environment, value now, what it is for.
+def for_process() -> Settings:
+    """As `from_environment`, for a process that somebody keeps alive.
 
-    Keys and passwords are not shown.
+    Settings that cannot be used are told on stderr and end the process with EX_CONFIG (78 of
+    sysexits.h): starting it again would not help.
     """
+    try:
+        return from_environment()
+    except NamedError as error:
+        print(f"{error.message}\n{error.remedy}", file=sys.stderr)
+        sys.exit(os.EX_CONFIG)
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The variables that give a process in another folder the same settings: paths are absolute."""
+    values = {each.name.upper(): str(getattr(settings, each.name)) for each in fields(settings)}
+    return {name: value for name, value in values.items() if value}
+
+
+def describe(settings: Settings) -> list[Description]:
+    """What `mouth settings` prints. Keys and passwords are not shown."""
     return [
-        (
+        Description(
             setting.name.upper(),
-            "(set)"
-            if setting.metadata["secret"] and getattr(settings, setting.name)
-            else str(getattr(settings, setting.name)),
+            setting.metadata["allowed"].shown(getattr(settings, setting.name)),
+            str(setting.metadata["allowed"]),
             setting.metadata["doc"],
         )
         for setting in fields(settings)
     ]
+
+
+def _problem(name: str, allowed: Constraint, text: str, error: ValueError) -> str:
+    ours = str(error) if not isinstance(allowed, IntRange | FloatRange) else ""
+    return f"{name}={allowed.shown(text)!r} must be {allowed}{f' ({ours})' if ours else ''}."
+
+
+def _combined(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with settings that are right one by one."""
+    if not {"signing_certificate", "signing_key"} <= values.keys():
+        return
+    chain, key = values["signing_certificate"], values["signing_key"]
+    if bool(chain) != bool(key):
+        yield "SIGNING_CERTIFICATE and SIGNING_KEY must be set together, or neither."
+    elif chain:
+        from media.certificate import certificate_from
+
+        try:
+            certificate_from(Path(chain), Path(key))
+        except NamedError as error:
+            yield f"SIGNING_CERTIFICATE={chain!r} and SIGNING_KEY={key!r}: {error}"

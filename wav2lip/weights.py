@@ -15,7 +15,6 @@ from torch import Tensor
 import checkpoints
 from media.errors import NamedError
 
-ENGINES = ("compact", "wav2lip")
 _GENERATOR_KEY = "face_decoder_blocks.0.0.conv_block.0.weight"
 
 
@@ -29,14 +28,13 @@ def locate(name_or_path: str | Path) -> tuple[Path, str]:
     listed = {checkpoint.name: checkpoint for checkpoint in checkpoints.all()}
     if name in listed:
         checkpoint = listed[name]
-        if checkpoint.architecture not in ENGINES:
+        if checkpoint.architecture not in checkpoints.GENERATORS:
             raise _unsuitable(name)
         return checkpoints.require(name), checkpoint.architecture
-    folder = checkpoints.folder()
-    for path in (Path(name), folder / name, folder / f"{name}.pth", folder / f"{name}.pt"):
-        if path.is_file():
-            return path, architecture(path)
-    raise checkpoints.unknown(name)
+    path = checkpoints.find_file(name)
+    if path is None:
+        raise checkpoints.unknown(name)
+    return path, architecture(path)
 
 
 def locate_only(name: str, wanted: str, otherwise: str, remedy: str) -> Path:
@@ -57,7 +55,7 @@ def architecture(path: Path) -> str:
     """
     content = read(path)
     declared = content.get("architecture")
-    if declared in ENGINES:
+    if declared in checkpoints.GENERATORS:
         return str(declared)
     if _GENERATOR_KEY in _state_dict(content):
         return "wav2lip"

@@ -11,13 +11,13 @@ from kombu.transport.redis import Channel as RedisChannel
 from jobs import logs
 from jobs.database import Database
 from jobs.queue import CONTROL, broker_url
-from jobs.settings import from_environment
+from jobs.settings import for_process
 from processes.supervisor import end_with_parent
 from workers.heartbeat import Heartbeat
 
 BEAT = "beat"  # the process that also keeps the clock
 
-settings = from_environment()
+settings = for_process()
 
 # A worker gives no message back when it ends: it may be its broker that ended, and the rows know.
 RedisChannel.do_restore = False
