@@ -1,4 +1,4 @@
-"""`mouth evaluate`: how well weights speak, measured on real clips."""
+"""`mouth evaluate`: how well a checkpoint animates a mouth, measured on real clips."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,29 +51,30 @@ def evaluate(
     device: str | None,
     precision: str,
 ) -> None:
-    """Measure how well weights speak, on the CLIPS of real speakers in a folder.
+    """Measure how well a checkpoint animates a mouth, on CLIPS, a folder of videos of speakers.
 
-    Everything goes into the folder REPORT: report.html, evaluation.json, and what was measured of
-    each clip, so that a broken run goes on and other weights can be measured on the same clips.
+    Everything goes into the folder REPORT: report.html, evaluation.json, and the measurements of
+    each clip, so that an interrupted run continues, and another checkpoint can be measured on the
+    same clips.
     """
     import json
 
     from wav2lip.evaluation import expert, pairs
     from wav2lip.evaluation import report as page
+    from wav2lip.evaluation.config import Config
     from wav2lip.evaluation.evaluate import check, evaluate
-    from wav2lip.evaluation.measure import Plan
-    from wav2lip.evaluation.table import as_text, as_values
+    from wav2lip.evaluation.table import to_json, to_text
 
     if listed is not None:
-        spoken = pairs.from_list(listed, clips)
+        chosen = pairs.from_list(listed, clips)
     elif table is not None:
-        spoken = pairs.with_other_voices(pairs.from_table(table, clips))
+        chosen = pairs.with_other_voices(pairs.from_table(table, clips))
     else:
-        spoken = pairs.with_other_voices(pairs.from_folder(clips))
-    plan = Plan(
-        spoken,
+        chosen = pairs.with_other_voices(pairs.from_folder(clips))
+    config = Config(
+        chosen,
         report,
-        {name: expert.locate(name) for name in experts or expert.present()},
+        {name: expert.locate(name) for name in experts or expert.available()},
         frames=frames,
         seed=seed,
         processes=processes,
@@ -81,25 +82,25 @@ def evaluate(
         precision=precision,
     )
     if against is not None:
-        check(against, plan)
+        check(against, config)
     with _bar(checkpoint) as progress:
-        mine = evaluate(checkpoint, plan, progress)
+        mine = evaluate(checkpoint, config, progress)
     other = None
     if against is not None:
         with _bar(against) as progress:
-            other = evaluate(against, plan, progress)
+            other = evaluate(against, config, progress)
     for clip, why in mine.left_out.items():
         click.echo(f"left out {clip}: {why}", err=True)
-    values = json.dumps(as_values(mine, other), indent=1)
+    values = json.dumps(to_json(mine, other), indent=1)
     (report / "evaluation.json").write_text(values, encoding="utf-8")
     page.write(report / "report.html", mine, other)
-    click.echo(as_text(mine, other))
+    click.echo(to_text(mine, other))
     click.echo(report / "report.html")
 
 
 @contextmanager
 def _bar(checkpoint: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress on a terminal's stderr: each clip is a step of watching and one of speaking."""
+    """Progress on a terminal's stderr: each clip is one step of tracking and one of measuring."""
     from tqdm import tqdm
 
     with tqdm(desc=f"evaluating {checkpoint}", unit="step", disable=None) as bar:

@@ -29,7 +29,7 @@ from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.compact import mouth_shape
 from wav2lip.compact.engine import CompactEngine
 from wav2lip.evaluation import expert as experts
-from wav2lip.evaluation.footage import Face, steadied
+from wav2lip.evaluation.footage import Face, smooth_landmarks
 from wav2lip.training import av_offset
 
 FPS = Fraction(25)
@@ -200,7 +200,7 @@ class _VoiceJudge:
         # Where there is no sound at all it was cut off or moved: that says nothing of a mouth.
         sounding = slice(int(loud[0]), int(loud[-1]) + 1)
         points = [landmarks_in_fitted(f, tuple(b)) for f, b in zip(frames, boxes, strict=False)]
-        seen = mouth_shape.measure(steadied(np.stack(points)))
+        seen = mouth_shape.measure(smooth_landmarks(np.stack(points)))
         said = self._engine.drive(mel_spectrogram(samples), 0, len(points), FPS)
         return av_offset.curve(
             [(said[sounding, OPENINGS], seen[sounding, OPENINGS])], LAGS.tolist()

@@ -1,8 +1,9 @@
-"""How sure a mean over persons is: persons, and the clips of each, are drawn again with return.
+"""Confidence intervals of a mean over persons, by the bootstrap.
 
-Efron and Tibshirani, "An Introduction to the Bootstrap" (1993): percentile intervals. Draws depend
-on the seed and on how many clips each person has, and on nothing else, so that two checkpoints that
-were measured on the same clips are drawn alike, and their difference too (a paired comparison).
+Persons, and the clips of each, are resampled with replacement; intervals are percentiles (Efron and
+Tibshirani, "An Introduction to the Bootstrap", 1993). Resamples depend on the seed and on the
+number of clips of each person alone, so that two checkpoints that were measured on the same clips
+are resampled alike: their difference is a paired comparison.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DRAWS = 1000
-LEVEL = 95.0
+RESAMPLES = 1000
+CONFIDENCE = 95.0  # percent
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over persons with its 95 % interval, which is None where there is nothing to draw."""
+    """A mean over persons and its 95 % interval, which is None if there is but one clip."""
 
     mean: float
     low: float | None
@@ -24,59 +25,67 @@ class Estimate:
     persons: dict[str, float]
 
     def to_dict(self) -> dict[str, object]:
+        """The fields as JSON values, rounded to four decimals; None where there is no number."""
         return {
-            "mean": _plain(self.mean),
-            "low": _plain(self.low),
-            "high": _plain(self.high),
-            "persons": {name: _plain(value) for name, value in self.persons.items()},
+            "mean": _rounded(self.mean),
+            "low": _rounded(self.low),
+            "high": _rounded(self.high),
+            "persons": {name: _rounded(value) for name, value in self.persons.items()},
         }
 
 
 def estimate(
-    sums: dict[str, np.ndarray],
+    statistics: dict[str, np.ndarray],
     value: Callable[[np.ndarray], np.ndarray],
-    middle: Callable[..., np.ndarray] = np.nanmean,
-    minus: dict[str, np.ndarray] | None = None,
+    aggregate: Callable[..., np.ndarray] = np.nanmean,
+    baseline: dict[str, np.ndarray] | None = None,
     seed: int = 0,
 ) -> Estimate:
-    """The `middle` over persons of `value`, from each person's clips: sums (clips, k) -> numbers.
+    """The `aggregate` over persons of `value`, with its interval.
 
-    With `minus`, the same of another checkpoint on the same clips: the difference. Persons for whom
-    there is no value (no silence, say) are left out.
+    `statistics` holds for each person what each clip adds, (clips, k); `value` turns sums of them,
+    (..., k), into numbers, (...). With a `baseline`, the statistics of another checkpoint on the
+    same clips, it is the difference to that. Persons without a value (NaN: no silence, say) are
+    left out; without any person the mean is NaN.
     """
     random = np.random.default_rng(seed)
-    once, drawn = {}, []
-    for name, rows in sums.items():
-        weights = random.multinomial(len(rows), [1 / len(rows)] * len(rows), DRAWS)
-        at_once, again = value(rows.sum(0)), value(weights @ rows)
-        if minus is not None:
-            at_once = at_once - value(minus[name].sum(0))
-            again = again - value(weights @ minus[name])
-        if np.isfinite(at_once):
-            once[name] = float(at_once)
-            drawn.append(again)
-    if not once:
+    values, resampled = {}, []
+    for name, rows in statistics.items():
+        weights = random.multinomial(len(rows), [1 / len(rows)] * len(rows), RESAMPLES)
+        person, draws = value(rows.sum(0)), value(weights @ rows)
+        if baseline is not None:
+            person = person - value(baseline[name].sum(0))
+            draws = draws - value(weights @ baseline[name])
+        if np.isfinite(person):
+            values[name] = float(person)
+            resampled.append(draws)
+    if not values:
         return Estimate(float("nan"), None, None, {})
-    mean = float(middle(list(once.values())))
-    if len(once) == 1 and all(len(sums[name]) == 1 for name in once):
-        return Estimate(mean, None, None, once)
-    return Estimate(mean, *_interval(drawn, middle, random), once)
+    mean = float(aggregate(list(values.values())))
+    if len(values) == 1 and all(len(statistics[name]) == 1 for name in values):
+        return Estimate(mean, None, None, values)
+    return Estimate(mean, *_interval(resampled, aggregate, random), values)
 
 
 def _interval(
-    drawn: Sequence[np.ndarray], middle: Callable[..., np.ndarray], random: np.random.Generator
+    resampled: Sequence[np.ndarray],
+    aggregate: Callable[..., np.ndarray],
+    random: np.random.Generator,
 ) -> tuple[float, float]:
-    of_persons = np.stack(drawn)  # (persons, draws)
-    people = len(of_persons)
-    who = random.integers(0, people, (DRAWS, people)) if people > 1 else np.zeros((DRAWS, 1), int)
-    which = random.integers(0, DRAWS, who.shape)
-    chosen = of_persons[who, which]
-    # The clips drawn may all be without silence, say.
-    means = middle(chosen[np.isfinite(chosen).any(axis=1)], axis=1)
-    tail = (100 - LEVEL) / 2
+    of_persons = np.stack(resampled)  # (persons, RESAMPLES)
+    count = len(of_persons)
+    if count > 1:
+        persons = random.integers(0, count, (RESAMPLES, count))
+    else:
+        persons = np.zeros((RESAMPLES, 1), int)
+    draws = random.integers(0, RESAMPLES, persons.shape)
+    chosen = of_persons[persons, draws]
+    # A resample of clips without any silence, say, has no value.
+    means = aggregate(chosen[np.isfinite(chosen).any(axis=1)], axis=1)
+    tail = (100 - CONFIDENCE) / 2
     low, high = np.percentile(means, (tail, 100 - tail))
     return float(low), float(high)
 
 
-def _plain(number: float | None) -> float | None:
+def _rounded(number: float | None) -> float | None:
     return None if number is None or not np.isfinite(number) else round(float(number), 4)

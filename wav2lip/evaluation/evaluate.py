@@ -1,4 +1,4 @@
-"""Evaluating a checkpoint on pairs: in processes, each once, to be gone on with at any time."""
+"""Evaluating a checkpoint on pairs of clips, in a pool of processes; can be interrupted."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import cv2
 import numpy as np
+import torch
 
 import wav2lip
 from media.errors import NamedError
@@ -16,112 +18,123 @@ from wav2lip import weights
 from wav2lip.compact import mouth_shape
 from wav2lip.evaluation import expert, metrics
 from wav2lip.evaluation.bootstrap import Estimate, estimate
+from wav2lip.evaluation.cache import footage_of, measurements_of, sheet_of
+from wav2lip.evaluation.config import Config
 from wav2lip.evaluation.footage import FPS, Footage
-from wav2lip.evaluation.measure import Plan, keys, score_of, sheet_of, use_one_core, watched
-from wav2lip.evaluation.meter import Score
-from wav2lip.evaluation.pairs import Pair, enough
-from wav2lip.evaluation.sheets import Sheet
+from wav2lip.evaluation.measure import Measurements
+from wav2lip.evaluation.metrics import Metric
+from wav2lip.evaluation.pairs import Pair, limit_seconds
+from wav2lip.evaluation.sheets import ContactSheet
 from wav2lip.process_pool import working
 
-# A mouth at rest cannot be told from fewer frames: the person's short clips are pooled for it.
+# The closed mouth of a person cannot be told from fewer frames: the person's clips are pooled.
 SHORT_CLIP = 100
 
-Progress = Callable[[int, int], None]  # is told how many steps are done, of how many
-Outcome = TypeVar("Outcome")
+Progress = Callable[[int, int], None]  # called with the steps done, and all steps
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured of one checkpoint."""
+    """The metrics of one checkpoint."""
 
     checkpoint: str
     experts: list[str]
     persons: dict[str, int]  # clips of each
-    table: list[metrics.Figure]
-    # By figure and take, then by person: what each clip adds, (clips, k).
-    sums: dict[tuple[str, str], dict[str, np.ndarray]]
-    sheets: dict[str, Sheet]  # by person
+    metrics: list[Metric]
+    # By key of the metric and condition, then by person: what each clip adds, (clips, k).
+    statistics: dict[tuple[str, str], dict[str, np.ndarray]]
+    sheets: dict[str, ContactSheet]  # by person
     left_out: dict[str, str]  # clips that could not be used, and why
 
-    def estimate(self, figure: metrics.Figure, take: str) -> Estimate | None:
-        """A figure of a take; None where the take has none."""
-        sums = self.sums.get((figure.key, take))
-        return None if sums is None else estimate(sums, figure.value, figure.middle)
+    def estimate(self, metric: Metric, condition: str) -> Estimate | None:
+        """A metric in a condition with its interval; None if the condition was not measured."""
+        statistics = self.statistics.get((metric.key, condition))
+        return None if statistics is None else estimate(statistics, metric.value, metric.aggregate)
 
-    def gain(self, other: "Evaluation", figure: metrics.Figure, take: str) -> Estimate | None:
-        """How much more a figure is here than with another checkpoint, on the same clips."""
-        mine, theirs = (each.sums.get((figure.key, take)) for each in (self, other))
+    def gain(self, other: "Evaluation", metric: Metric, condition: str) -> Estimate | None:
+        """The difference of a metric to that of another checkpoint on the same clips, or None."""
+        cell = metric.key, condition
+        mine, theirs = self.statistics.get(cell), other.statistics.get(cell)
         if mine is None or theirs is None:
             return None
-        return estimate(mine, figure.value, figure.middle, minus=theirs)
+        return estimate(mine, metric.value, metric.aggregate, baseline=theirs)
 
 
 def evaluate(
-    checkpoint: str | Path, plan: Plan, progress: Progress = lambda _done, _all: None
+    checkpoint: str | Path, config: Config, progress: Progress = lambda _done, _all: None
 ) -> Evaluation:
-    """Let a checkpoint speak all pairs of a plan, and measure it.
+    """Animate the clips of all pairs with a checkpoint, and measure the results.
 
-    What is measured is kept in `plan.keep`: started again, or for another checkpoint, only what is
-    new is done. A clip that cannot be used is left out, with the reason. Raises NamedError as
-    `wav2lip.load` does, `nothing-evaluated` when no clip is left, and `worker-died`.
+    `checkpoint` is a name or a file of weights. Measurements are kept in `config.folder`: the next
+    call, or one for another checkpoint, computes only what is missing. A clip that cannot be used
+    is left out, with the reason. Raises NamedError as `check` does, `nothing-evaluated` if no clip
+    is left, and `worker-died`.
     """
-    path = check(checkpoint, plan)
+    path = check(checkpoint, config)
     for name in ("footage", "scores", "players"):
-        (plan.keep / name).mkdir(parents=True, exist_ok=True)
-    with working(plan.processes, use_one_core) as pool:
+        (config.folder / name).mkdir(parents=True, exist_ok=True)
+    with working(config.processes, _use_one_core) as pool:
         try:
-            scores, sheets, left_out = _measured(pool, path, plan, progress)
+            measured, sheets, left_out = _measure_all(pool, path, config, progress)
         except BrokenProcessPool as error:
             raise _worker_died() from error
-    if not scores:
+    if not measured:
         raise _nothing_evaluated(left_out)
-    experts = dict(zip(plan.experts, keys(plan), strict=True))
-    persons = [pair.person for pair in scores]
-    calibrated = metrics.calibrated(list(scores.values()), persons, list(experts.values()))
-    table = metrics.table(experts)
-    sums = _summed(persons, calibrated, table)
+    experts = dict(zip(config.experts, config.expert_keys(), strict=True))
+    persons = [pair.person for pair in measured]
+    clips = metrics.with_thresholds(list(measured.values()), persons, list(experts.values()))
+    lines = metrics.all_metrics(experts)
     return Evaluation(
-        str(checkpoint), list(experts), dict(Counter(persons)), table, sums, sheets, left_out
+        str(checkpoint),
+        list(experts),
+        dict(Counter(persons)),
+        lines,
+        _statistics(persons, clips, lines),
+        sheets,
+        left_out,
     )
 
 
-def check(checkpoint: str | Path, plan: Plan) -> Path:
-    """The file of a checkpoint; says what is wrong with it, or with the experts, at once.
+def check(checkpoint: str | Path, config: Config) -> Path:
+    """The file of a checkpoint, after loading it and the sync experts once.
 
     Raises NamedError as `wav2lip.load` and `expert.load` do.
     """
-    wav2lip.load(checkpoint, plan.device, precision=plan.precision)
-    for name, path in plan.experts.items():
+    wav2lip.load(checkpoint, config.device, precision=config.precision)
+    for name, path in config.experts.items():
         expert.load(path, name)
     return weights.locate(checkpoint)[0]
 
 
-def _measured(
-    pool: ProcessPoolExecutor, checkpoint: Path, plan: Plan, progress: Progress
-) -> tuple[dict[Pair, Score], dict[str, Sheet], dict[str, str]]:
-    """Scores by pair, a sheet by person, and why clips were left out."""
-    pairs = enough(plan.pairs, plan.frames / FPS)
+def _measure_all(
+    pool: ProcessPoolExecutor, checkpoint: Path, config: Config, progress: Progress
+) -> tuple[dict[Pair, Measurements], dict[str, ContactSheet], dict[str, str]]:
+    """Measurements by pair, contact sheets by person, and why clips were left out."""
+    pairs = limit_seconds(config.pairs, config.frames / FPS)
     steps = 2 * len(pairs)
-    watching = {pool.submit(watched, pair, plan): pair for pair in pairs}
-    seen, unseen = _gathered(watching, lambda done: progress(done, steps))
-    rests = _rests(seen)
-    speaking = {pool.submit(score_of, pair, rests[pair], checkpoint, plan): pair for pair in seen}
-    scores, unspoken = _gathered(speaking, lambda done: progress(len(pairs) + done, steps))
-    first = {pair.person: pair for pair in reversed(scores)}
-    drawing = {
-        pool.submit(sheet_of, pair, rests[pair], checkpoint, plan): pair
-        for _, pair in sorted(first.items())[: plan.sheets]
+    tracking = {pool.submit(footage_of, pair, config): pair for pair in pairs}
+    clips, not_tracked = _collect(tracking, lambda done: progress(done, steps))
+    closed = _closed_mouths(clips)
+    measuring = {
+        pool.submit(measurements_of, pair, closed[pair], checkpoint, config): pair for pair in clips
     }
-    sheets, _ = _gathered(drawing, lambda _done: None)
-    left_out = {str(pair.face): why for pair, why in unseen.items()}
-    left_out |= {str(pair): why for pair, why in unspoken.items()}
-    return scores, {pair.person: sheet for pair, sheet in sheets.items()}, left_out
+    measured, not_measured = _collect(measuring, lambda done: progress(len(pairs) + done, steps))
+    first = {pair.person: pair for pair in reversed(measured)}
+    drawing = {
+        pool.submit(sheet_of, pair, closed[pair], checkpoint, config): pair
+        for _, pair in sorted(first.items())[: config.sheets]
+    }
+    sheets, _ = _collect(drawing, lambda _done: None)
+    left_out = {str(pair.face): why for pair, why in not_tracked.items()}
+    left_out |= {str(pair): why for pair, why in not_measured.items()}
+    return measured, {pair.person: sheet for pair, sheet in sheets.items()}, left_out
 
 
-def _gathered(
-    futures: dict[Future[Outcome], Pair], progress: Callable[[int], None]
-) -> tuple[dict[Pair, Outcome], dict[Pair, str]]:
-    """What came of each pair, in the order of the pairs, and why nothing came of others."""
+def _collect(
+    futures: dict[Future[Result], Pair], progress: Callable[[int], None]
+) -> tuple[dict[Pair, Result], dict[Pair, str]]:
+    """The results in the order of the pairs, and for pairs without one the NamedError's message."""
     left_out = {}
     for done, future in enumerate(as_completed(futures), start=1):
         error = future.exception()
@@ -134,35 +147,42 @@ def _gathered(
     return kept, left_out
 
 
-def _rests(seen: dict[Pair, Footage]) -> dict[Pair, np.ndarray]:
-    """The closed mouth (8,) of each pair's speaker."""
+def _closed_mouths(clips: dict[Pair, Footage]) -> dict[Pair, np.ndarray]:
+    """The mouth lengths (8,) at rest of each pair's speaker."""
     pooled: dict[str, list[np.ndarray]] = {}
-    for pair, clip in seen.items():
+    for pair, clip in clips.items():
         if len(clip) < SHORT_CLIP:
-            pooled.setdefault(pair.person, []).append(clip.raw)
+            pooled.setdefault(pair.person, []).append(clip.mouth_lengths)
     return {
         pair: mouth_shape.rest(
-            clip.raw if len(clip) >= SHORT_CLIP else np.concatenate(pooled[pair.person])
+            clip.mouth_lengths if len(clip) >= SHORT_CLIP else np.concatenate(pooled[pair.person])
         )
-        for pair, clip in seen.items()
+        for pair, clip in clips.items()
     }
 
 
-def _summed(
-    persons: list[str], scores: list[Score], table: list[metrics.Figure]
+def _statistics(
+    persons: list[str], clips: list[Measurements], lines: list[Metric]
 ) -> dict[tuple[str, str], dict[str, np.ndarray]]:
-    sums: dict[tuple[str, str], dict[str, list[np.ndarray]]] = {}
-    for figure in table:
-        for take in figure.takes:
-            for person, score in zip(persons, scores, strict=True):
-                added = figure.sums(score, take)
+    """What each clip adds to each metric in each condition, as `Evaluation.statistics` holds it."""
+    cells: dict[tuple[str, str], dict[str, list[np.ndarray]]] = {}
+    for metric in lines:
+        for condition in metric.conditions:
+            for person, clip in zip(persons, clips, strict=True):
+                added = metric.statistics(clip, condition)
                 if added is not None:
-                    cell = sums.setdefault((figure.key, take), {})
+                    cell = cells.setdefault((metric.key, condition), {})
                     cell.setdefault(person, []).append(added)
     return {
         cell: {person: np.stack(rows) for person, rows in of_persons.items()}
-        for cell, of_persons in sums.items()
+        for cell, of_persons in cells.items()
     }
+
+
+def _use_one_core() -> None:
+    """Set up a process of the pool, which has as many processes as cores are to be used."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
 
 
 def _worker_died() -> NamedError:

@@ -1,130 +1,121 @@
-"""Measuring one pair, in whatever process: what is measured is kept, and measured once."""
+"""What is measured of a clip in one condition, from its frames and its sound alone."""
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
-
-import cv2
 import numpy as np
-import torch
 
-import wav2lip
-from media.atomic import replacing
-from media.errors import NamedError
-from media.probe import content_hash
-from media.sound import read_sound
-from wav2lip.audio import SAMPLE_RATE
-from wav2lip.engine import Engine
-from wav2lip.evaluation import expert, mouth_metrics
-from wav2lip.evaluation.conditions import takes_of
-from wav2lip.evaluation.footage import Footage, of_length, recorded
-from wav2lip.evaluation.meter import Score, measured, measured_real
-from wav2lip.evaluation.pairs import Pair
-from wav2lip.evaluation.reconstruction import redrawn
-from wav2lip.evaluation.sheets import Sheet, drawn
+from face_detection.landmarks import landmarks_in_fitted
+from wav2lip.compact import mouth_shape
+from wav2lip.evaluation import image_metrics
+from wav2lip.evaluation.conditions import Condition
+from wav2lip.evaluation.expert import Expert
+from wav2lip.evaluation.footage import Face, Footage, face_embedding, smooth_landmarks
 
-# Raised whenever a number comes to mean something else: what was kept before is then not used.
-VERSION = 5
+# An embedding takes 60 ms, twenty times as long as all else of a frame: a sample of frames.
+IDENTITY_SAMPLES = 2
 
-_hash = lru_cache(maxsize=8)(content_hash)
-_engine: Callable[..., Engine] = lru_cache(maxsize=1)(wav2lip.load)
-_expert = lru_cache(maxsize=4)(expert.load)
+# Arrays by "<condition> <measurement>"; what each holds is said where it is made, here and in
+# `reconstruction`. `metrics` turns them into the lines of the table.
+Measurements = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is asked for."""
+def measure_condition(
+    condition: Condition, clip: Footage, experts: list[Expert], other_voice: np.ndarray
+) -> Measurements:
+    """Render a condition and measure it; arrays of n frames are in the order of the clip.
 
-    pairs: list[Pair]
-    keep: Path  # the folder for what is measured
-    experts: Mapping[str, Path] = field(default_factory=dict)  # by the name to be shown
-    frames: int = 400  # of one person, at most
-    sheets: int = 12  # contact sheets, of a clip of so many persons
-    seed: int = 0
-    processes: int = 2
-    device: str | None = None
-    precision: str = "auto"
-
-
-def watched(pair: Pair, plan: Plan) -> Footage:
-    """The clip whose face is to speak. Raises NamedError as footage.watch."""
-    target = plan.keep / "footage" / f"{_key(content_hash(pair.face), plan.frames)}.npz"
-    return recorded(pair.face, target, plan.frames)
-
-
-def score_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> Score:
-    """What is measured of a pair; `rest` (8,) is the speaker's closed mouth."""
-    clip = watched(pair, plan)
-    heard_by = {key: path for path, key in zip(plan.experts.values(), keys(plan), strict=True)}
-    experts = [_expert(path, key) for key, path in heard_by.items()]
-
-    def made() -> Score:
-        engine = _engine(checkpoint, plan.device, precision=plan.precision)
-        other = of_length(_other_voice(pair), len(clip))
-        score = redrawn(clip, rest, engine, plan.seed)
-        for take in takes_of(clip, other, rest, engine):
-            score |= measured(take, clip, experts, other)
-        return score
-
-    as_it_is = _key("real", content_hash(pair.face), plan.frames, sorted(heard_by))
-    as_made = _key("made", sorted(heard_by), *_made_of(pair, rest, checkpoint, plan))
-    real = _kept(as_it_is, plan, lambda: measured_real(clip, experts))
-    silent = {"silent": mouth_metrics.silent(clip.samples, len(clip))}
-    return real | silent | _kept(as_made, plan, made)
-
-
-def keys(plan: Plan) -> list[str]:
-    """What the measures of each expert are kept under, whatever it is called."""
-    return [_hash(path)[:12] for path in plan.experts.values()]
-
-
-def _made_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> list[object]:
-    """All that decides what is made of a pair."""
-    clips = [content_hash(pair.face), content_hash(pair.other), pair.offset]
-    return [*clips, plan.frames, rest.tolist(), _hash(checkpoint), plan.seed, plan.precision]
-
-
-def _kept(key: str, plan: Plan, measure: Callable[[], Score]) -> Score:
-    target = plan.keep / "scores" / f"{key}.npz"
-    if not target.exists():
-        with replacing(target) as unfinished, unfinished.open("wb") as opened:
-            np.savez(opened, allow_pickle=False, **measure())
-    with np.load(target) as kept:
-        return dict(kept)
-
-
-def _other_voice(pair: Pair) -> np.ndarray:
-    samples = read_sound(pair.other, SAMPLE_RATE)
-    if pair.other == pair.face and not pair.offset:
-        return np.roll(samples, len(samples) // 2)
-    if not 0 <= pair.offset * SAMPLE_RATE < len(samples):
-        raise NamedError(
-            "bad-list",
-            f"{pair.other} has no sound from second {pair.offset:g} on.",
-            "Correct the list, or leave the pair out.",
-        )
-    return samples[round(pair.offset * SAMPLE_RATE) :]
-
-
-def sheet_of(pair: Pair, rest: np.ndarray, checkpoint: Path, plan: Plan) -> Sheet:
-    """What a pair looks like; the arguments are those of `score_of`."""
-    clip = watched(pair, plan)
-    key = _key("sheet", *_made_of(pair, rest, checkpoint, plan))
-    other = of_length(_other_voice(pair), len(clip))
-    player = plan.keep / "players" / f"{key}.mp4"
-    return drawn(
-        clip, other, rest, _engine(checkpoint, plan.device, precision=plan.precision), player
+    `other_voice` (m,) float32 at 16 kHz is what the video of the condition `video_other` is heard
+    with as well, under the name `video_given`. Beside what `FrameMeter.measurements` returns there
+    is `speed` (2,): frames rendered, and seconds of processor time that they took.
+    """
+    meter = FrameMeter(clip, [] if condition.name == "pause" else experts)
+    for rendered in condition.frames():
+        meter.add(*rendered)
+    measurements = meter.measurements(condition.name)
+    measurements[f"{condition.name} speed"] = np.array(
+        [len(condition.drive), condition.cpu_seconds]
     )
+    if condition.name == "video_other":
+        measurements |= meter.sync_distances("video_given", other_voice)
+    return measurements
 
 
-def _key(*parts: object) -> str:
-    return hashlib.sha256(json.dumps([VERSION, *parts]).encode()).hexdigest()[:32]
+def measure_real(clip: Footage, experts: list[Expert]) -> Measurements:
+    """Measure the real clip, as `measure_condition` does a rendered one.
+
+    Identity distances are to the frame that the still conditions start from. `start sharpness`
+    (1,) is that frame's.
+    """
+    (still,) = clip.frames_at([clip.closed_frame])
+    face = clip.faces[clip.closed_frame]
+    meter = FrameMeter(clip, experts, identity=face_embedding(still, face))
+    for frame, frame_face in zip(clip.frames(), clip.faces, strict=True):
+        meter.add(frame, frame, frame_face)
+    mouth = image_metrics.pixel_region(face.box, clip.lip_region, still)
+    start = {"start sharpness": np.array([image_metrics.sharpness(still[mouth])])}
+    return start | meter.measurements("real")
 
 
-def use_one_core() -> None:
-    """As many processes work as there are cores to be used."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+class FrameMeter:
+    """Measures the frames of one condition, one after the other; holds no frames but face crops."""
+
+    def __init__(
+        self, clip: Footage, experts: list[Expert], identity: np.ndarray | None = None
+    ) -> None:
+        """With an `identity` (128,) distances are to it, else to that of each source frame."""
+        self._clip = clip
+        self._experts = experts
+        self._fixed_identity = identity
+        self._landmarks: list[np.ndarray] = []
+        self._sharpness: list[float] = []
+        self._outside: list[float] = []
+        self._identity: list[float] = []
+        self._crops: list[list[np.ndarray]] = [[] for _ in experts]
+        samples = np.linspace(0, len(clip) - 1, IDENTITY_SAMPLES + 2)[1:-1]
+        self._identity_frames = set(samples.astype(int).tolist())
+        self._last_source: tuple[np.ndarray, np.ndarray] | None = None
+
+    def add(self, frame: np.ndarray, source: np.ndarray, face: Face) -> None:
+        """Measure the next frame, rendered from the frame `source`: both RGB uint8 (h, w, 3)."""
+        mouth = image_metrics.pixel_region(face.box, self._clip.lip_region, frame)
+        if len(self._landmarks) in self._identity_frames:
+            difference = face_embedding(frame, face) - self._source_identity(source, face)
+            self._identity.append(float(np.linalg.norm(difference)))
+        self._landmarks.append(landmarks_in_fitted(frame, tuple(face.box), face.roll))
+        self._sharpness.append(image_metrics.sharpness(frame[mouth]))
+        self._outside.append(image_metrics.change_outside_mouth(frame, source, face))
+        for crops, expert in zip(self._crops, self._experts, strict=True):
+            crops.append(expert.crop(frame, face))
+
+    def measurements(self, condition: str) -> Measurements:
+        """What was measured of the n frames so far.
+
+        `opening` (n,): the inner opening of the mouth in units of the face (mouth_shape);
+        `sharpness` (n,) of the lips: variance of the Laplacian; `outside` (n,): mean change outside
+        the mouth, in levels of 255; `identity` (IDENTITY_SAMPLES,): distances of embeddings; and
+        what `sync_distances` returns for the clip's own sound.
+        """
+        lengths = mouth_shape.measure(smooth_landmarks(np.stack(self._landmarks)))
+        measured = {
+            "opening": lengths[:, mouth_shape.OPENING],
+            "sharpness": np.array(self._sharpness),
+            "outside": np.array(self._outside),
+            "identity": np.array(self._identity),
+        }
+        named = {f"{condition} {name}": values for name, values in measured.items()}
+        return named | self.sync_distances(condition, self._clip.samples)
+
+    def sync_distances(self, condition: str, samples: np.ndarray) -> Measurements:
+        """`distances <expert>` (n - 4, 31) of these mouths to a voice that starts with them.
+
+        `samples` (m,) float32 at 16 kHz; see `expert.Expert.distances`.
+        """
+        return {
+            f"{condition} distances {expert.name}": expert.distances(np.stack(crops), samples)
+            for expert, crops in zip(self._experts, self._crops, strict=True)
+        }
+
+    def _source_identity(self, source: np.ndarray, face: Face) -> np.ndarray:
+        if self._fixed_identity is not None:
+            return self._fixed_identity
+        if self._last_source is None or self._last_source[0] is not source:  # a still: only once
+            self._last_source = source, face_embedding(source, face)
+        return self._last_source[1]

@@ -1,7 +1,8 @@
-"""The figures: each a function of sums over clips, so that clips can be pooled and drawn again.
+"""The lines of the table: each metric a function of sufficient statistics that add up over clips.
 
-A person's figure pools the person's clips; the figure of a checkpoint is the mean over persons, as
-one person must not count more for having more clips.
+So clips can be pooled, and resampled for intervals (`bootstrap`) without being measured again. A
+person's value pools the person's clips; a checkpoint's value is the mean over persons, so that one
+person does not count more for having more clips.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,107 +11,222 @@ from dataclasses import dataclass
 import numpy as np
 
 from wav2lip.evaluation import mouth_metrics, sync_metrics
-from wav2lip.evaluation.meter import Score
+from wav2lip.evaluation.measure import Measurements
 
-MOVING = ("real", "still", "still_other", "still_shapes", "video", "video_other")
-MADE = MOVING[1:]
-JUDGED = (*MOVING, "video_given")
-# Those whose mouth belongs to the clip's own voice.
-HEARD = ("real", "still", "video")
-# Clips whose sound is so many frames off are common.
-OFTEN_OFF = 3
-# Fewer silent frames of a clip say nothing.
-LEAST_SILENCE = 4
-# A mouth takes so many frames to close when a voice ends.
-CLOSED_AFTER = 6
+# Groups of `conditions.CONDITIONS`, in the order in which they are shown.
+SEQUENCES = ("real", "still", "still_other", "still_shapes", "video", "video_other")
+RENDERED = SEQUENCES[1:]
+HEARD = (*SEQUENCES, "video_given")  # by a sync expert
+OWN_VOICE = ("real", "still", "video")
 STILLS = ("still", "still_other", "still_shapes")
-PICTURES = ("copied", "redrawn")
-ALL = (*MOVING, *PICTURES)
+RECONSTRUCTED = ("copied", "redrawn")
+ALL = (*SEQUENCES, *RECONSTRUCTED)
 
-Middle = Callable[..., np.ndarray]  # numpy's nanmean or nanmedian
-Sums = Callable[[Score, str], np.ndarray | None]
+# Clips whose own sound is early or late by this many frames are common.
+COMMON_OFFSET = 3
+# Variances of fewer silent frames of a clip mean nothing.
+MIN_SILENT_FRAMES = 4
+# Frames that a mouth needs to close when a voice ends.
+CLOSING_FRAMES = 6
+
+Aggregate = Callable[..., np.ndarray]  # np.nanmean or np.nanmedian
+Statistics = Callable[[Measurements, str], np.ndarray | None]
 
 
 @dataclass(frozen=True)
-class Figure:
+class Metric:
     """One line of the table."""
 
-    key: str
+    key: str  # in evaluation.json
     title: str
-    takes: tuple[str, ...]
-    # What one clip adds, (k,) of a take; None where the take has no such thing.
-    sums: Sums
-    # The figure from sums (..., k) over clips.
+    conditions: tuple[str, ...]
+    # From a clip's measurements and a condition to what the clip adds, (k,); None if the condition
+    # was not measured.
+    statistics: Statistics
+    # From sums of statistics, (..., k), to values, (...); NaN if nothing can be said.
     value: Callable[[np.ndarray], np.ndarray]
     decimals: int = 2
-    # From persons to the figure: where nothing follows the voice a lag can be any, and would
-    # outweigh all others in a mean.
-    middle: Middle = np.nanmean
+    # From the values of persons to that of the checkpoint. The median is for lags: where nothing
+    # follows the voice the lag is arbitrary, and would outweigh all others in a mean.
+    aggregate: Aggregate = np.nanmean
 
 
-def table(experts: Mapping[str, str]) -> list[Figure]:
-    """All figures, in the order in which they are shown; `experts` are keys of measures by name."""
+def all_metrics(experts: Mapping[str, str]) -> list[Metric]:
+    """All metrics, in the order in which they are shown.
+
+    `experts` are the names of sync experts and the keys of their measurements.
+    """
     return [
-        Figure("opening_r", "mouth opening: correlation", MOVING, _moments, _at_lag_zero),
-        Figure("opening_best", "  at the best lag within 3 frames", MOVING, _moments, _at_best_lag),
-        Figure("opening_lag", "lag of the peak, frames", MOVING, _moments, _peak, 1, np.nanmedian),
-        Figure("opening_spread", "spread of opening / real", MOVING, _spreads, _root_ratio),
-        Figure("silence", "motion in silence / in speech", MOVING, _rests, _variances),
-        Figure("pause", "motion in a pause / in speech", ("still",), _paused, _variances),
+        Metric("opening_r", "mouth opening: correlation", SEQUENCES, _moments, _at_lag_zero),
+        Metric(
+            "opening_best", "  at the best lag within 3 frames", SEQUENCES, _moments, _at_best_lag
+        ),
+        Metric(
+            "opening_lag", "lag of the peak, frames", SEQUENCES, _moments, _peak, 1, np.nanmedian
+        ),
+        Metric("opening_spread", "spread of opening / real", SEQUENCES, _variances, _root_ratio),
+        Metric("silence", "motion in silence / in speech", SEQUENCES, _in_silence, _variance_ratio),
+        Metric("pause", "motion in a pause / in speech", ("still",), _in_pause, _variance_ratio),
         *(
-            Figure(f"lse_{kind} {name}", f"LSE-{kind.upper()} ({name})", JUDGED, of, _mean)
+            Metric(f"lse_{kind} {name}", f"LSE-{kind.upper()} ({name})", HEARD, statistics, _ratio)
             for name, key in experts.items()
-            for kind, of in (("d", _lse(key, 0)), ("c", _lse(key, 1)))
+            for kind, statistics in (("d", _lse(key, 0)), ("c", _lse(key, 1)))
         ),
         *(
-            Figure(
+            Metric(
                 f"told_{run} {name}",
                 f"off-sync accuracy, Tv = {run} ({name})",
-                HEARD,
-                _told(key, run),
-                sync_metrics.accuracy,
+                OWN_VOICE,
+                _decisions(key, run),
+                sync_metrics.balanced_accuracy,
             )
             for name, key in experts.items()
-            for run in sync_metrics.RUNS
+            for run in sync_metrics.WINDOWS_AVERAGED
         ),
-        Figure("decibels", "mouth PSNR, dB (face at 96 px)", PICTURES, _listed("decibels"), _mean),
-        Figure("likeness", "mouth SSIM (face at 96 px)", PICTURES, _listed("likeness"), _mean, 3),
-        Figure(
+        Metric(
+            "decibels", "mouth PSNR, dB (face at 96 px)", RECONSTRUCTED, _mean_of("psnr"), _ratio
+        ),
+        Metric(
+            "likeness", "mouth SSIM (face at 96 px)", RECONSTRUCTED, _mean_of("ssim"), _ratio, 3
+        ),
+        Metric(
             "full_decibels",
             "mouth PSNR, dB (source resolution)",
-            PICTURES,
-            _listed("full decibels"),
-            _mean,
+            RECONSTRUCTED,
+            _mean_of("full psnr"),
+            _ratio,
         ),
-        Figure(
+        Metric(
             "full_likeness",
             "mouth SSIM (source resolution)",
-            PICTURES,
-            _listed("full likeness"),
-            _mean,
+            RECONSTRUCTED,
+            _mean_of("full ssim"),
+            _ratio,
             3,
         ),
-        Figure("sharpness", "sharpness of the mouth / real", ALL, _sharpness, _mean),
-        Figure("detail", "sharpness of the mouth / the still", STILLS, _detail, _mean),
-        Figure("identity", "identity distance", ALL, _listed("identity"), _mean, 3),
-        Figure("outside", "change outside the mouth, levels", MADE, _listed("outside"), _mean),
-        Figure("speed", "frames a second, one core", MADE, _as_it_is("speed"), _ratio, 0),
+        Metric("sharpness", "sharpness of the mouth / real", ALL, _sharpness, _ratio),
+        Metric("detail", "sharpness of the mouth / the still", STILLS, _sharpness_of_still, _ratio),
+        Metric("identity", "identity distance", ALL, _mean_of("identity"), _ratio, 3),
+        Metric(
+            "outside", "change outside the mouth, levels", RENDERED, _mean_of("outside"), _ratio
+        ),
+        Metric("speed", "frames a second, one core", RENDERED, _stored("speed"), _ratio, 0),
     ]
 
 
-def _moments(score: Score, take: str) -> np.ndarray | None:
-    if f"{take} opening" not in score:
+def with_thresholds(
+    clips: list[Measurements], persons: list[str], experts: list[str]
+) -> list[Measurements]:
+    """The measurements of clips, each with `threshold <Tv> <expert>`: in sync is what is below.
+
+    A clip's threshold is decided by the real video of other persons (held_out_thresholds).
+    `experts` are keys of measurements.
+    """
+    out = [dict(clip) for clip in clips]
+    for key in experts:
+        real = [clip[f"real distances {key}"] for clip in clips]
+        for run in sync_metrics.WINDOWS_AVERAGED:
+            thresholds = sync_metrics.held_out_thresholds(persons, real, run)
+            for clip, threshold in zip(out, thresholds, strict=True):
+                clip[f"threshold {run} {key}"] = np.array(threshold)
+    return out
+
+
+# Statistics of one clip in one condition.
+
+
+def _moments(clip: Measurements, condition: str) -> np.ndarray | None:
+    if f"{condition} opening" not in clip:
         return None
-    return mouth_metrics.moments(score["real opening"], score[f"{take} opening"]).ravel()
+    return mouth_metrics.lagged_moments(clip["real opening"], clip[f"{condition} opening"]).ravel()
+
+
+def _variances(clip: Measurements, condition: str) -> np.ndarray | None:
+    """Sums of squares of the opening about its mean: rendered and real."""
+    if f"{condition} opening" not in clip:
+        return None
+    real, rendered = clip["real opening"], clip[f"{condition} opening"]
+    return np.array([rendered.var() * len(rendered), real.var() * len(real)])
+
+
+def _in_silence(clip: Measurements, condition: str) -> np.ndarray | None:
+    """Sums of squares of the opening about its mean, and frames: in silence and in speech."""
+    if f"{condition} opening" not in clip:
+        return None
+    opening, silent = clip[f"{condition} opening"], clip["silent"]
+    parts = (opening[silent], opening[~silent])
+    if min(map(len, parts)) < MIN_SILENT_FRAMES:
+        return np.zeros(4)
+    return np.array([value for part in parts for value in (part.var() * len(part), len(part))])
+
+
+def _in_pause(clip: Measurements, condition: str) -> np.ndarray | None:
+    """As `_in_silence`, in the silence after the voice instead of those within."""
+    if "pause opening" not in clip:
+        return None
+    speech = clip[f"{condition} opening"][~clip["silent"]]
+    after = clip["pause opening"][CLOSING_FRAMES:]
+    return np.array([after.var() * len(after), len(after), speech.var() * len(speech), len(speech)])
+
+
+def _lse(expert: str, which: int) -> Statistics:
+    def statistics(clip: Measurements, condition: str) -> np.ndarray | None:
+        distances = clip.get(f"{condition} distances {expert}")
+        return None if distances is None else np.array([sync_metrics.lse(distances)[which], 1.0])
+
+    return statistics
+
+
+def _decisions(expert: str, run: int) -> Statistics:
+    def statistics(clip: Measurements, condition: str) -> np.ndarray | None:
+        distances = clip.get(f"{condition} distances {expert}")
+        if distances is None:
+            return None
+        threshold = float(clip[f"threshold {run} {expert}"])
+        return sync_metrics.decision_counts(distances, run, threshold)
+
+    return statistics
+
+
+def _sharpness(clip: Measurements, condition: str) -> np.ndarray | None:
+    """The ratio of mean sharpnesses, weighted by the frames of the clip."""
+    if f"{condition} sharpness" not in clip:
+        return None
+    compared = "real sharpness" if condition in SEQUENCES else f"{condition} real sharpness"
+    rendered, real = clip[f"{condition} sharpness"].mean(), clip[compared].mean()
+    frames = len(clip["real opening"])
+    return np.array([rendered / max(real, 1e-9) * frames, frames])
+
+
+def _sharpness_of_still(clip: Measurements, condition: str) -> np.ndarray | None:
+    if f"{condition} sharpness" not in clip:
+        return None
+    values = clip[f"{condition} sharpness"] / max(float(clip["start sharpness"][0]), 1e-9)
+    return np.array([values.sum(), len(values)])
+
+
+def _mean_of(name: str) -> Statistics:
+    def statistics(clip: Measurements, condition: str) -> np.ndarray | None:
+        values = clip.get(f"{condition} {name}")
+        return None if values is None else np.array([values.sum(), len(values)])
+
+    return statistics
+
+
+def _stored(name: str) -> Statistics:
+    return lambda clip, condition: clip.get(f"{condition} {name}")
+
+
+# Values from sums of statistics.
 
 
 def _at_lag_zero(sums: np.ndarray) -> np.ndarray:
-    return _correlations(sums)[..., mouth_metrics.MOST_LAG]
+    return _correlations(sums)[..., mouth_metrics.MAX_LAG]
 
 
 def _at_best_lag(sums: np.ndarray) -> np.ndarray:
-    """What sound that is a little early or late in the clip itself does not spoil."""
-    return _correlations(sums)[..., np.abs(mouth_metrics.LAGS) <= OFTEN_OFF].max(-1)
+    """The correlation that does not suffer from sound that is early or late in the clip itself."""
+    return _correlations(sums)[..., np.abs(mouth_metrics.LAGS) <= COMMON_OFFSET].max(-1)
 
 
 def _peak(sums: np.ndarray) -> np.ndarray:
@@ -118,109 +234,20 @@ def _peak(sums: np.ndarray) -> np.ndarray:
 
 
 def _correlations(sums: np.ndarray) -> np.ndarray:
-    return mouth_metrics.correlation(sums.reshape(*sums.shape[:-1], len(mouth_metrics.LAGS), 3))
-
-
-def _spreads(score: Score, take: str) -> np.ndarray | None:
-    if f"{take} opening" not in score:
-        return None
-    real, made = score["real opening"], score[f"{take} opening"]
-    return np.array([made.var() * len(made), real.var() * len(real)])
+    return mouth_metrics.pearson(sums.reshape(*sums.shape[:-1], len(mouth_metrics.LAGS), 3))
 
 
 def _root_ratio(sums: np.ndarray) -> np.ndarray:
     return np.sqrt(_ratio(sums))
 
 
-def _rests(score: Score, take: str) -> np.ndarray | None:
-    """Sums of squares of the opening about its mean, and frames, in silence and in speech."""
-    if f"{take} opening" not in score:
-        return None
-    opening, rest = score[f"{take} opening"], score["silent"]
-    parts = (opening[rest], opening[~rest])
-    if min(map(len, parts)) < LEAST_SILENCE:
-        return np.zeros(4)
-    return np.array([value for part in parts for value in (part.var() * len(part), len(part))])
-
-
-def _paused(score: Score, take: str) -> np.ndarray | None:
-    if "pause opening" not in score:
-        return None
-    speech = score[f"{take} opening"][~score["silent"]]
-    after = score["pause opening"][CLOSED_AFTER:]
-    return np.array([after.var() * len(after), len(after), speech.var() * len(speech), len(speech)])
-
-
-def _variances(sums: np.ndarray) -> np.ndarray:
-    return _divided(_ratio(sums[..., 0:2]), _ratio(sums[..., 2:4]))
-
-
-def _lse(expert: str, which: int) -> Sums:
-    def of(score: Score, take: str) -> np.ndarray | None:
-        measured = score.get(f"{take} distances {expert}")
-        return None if measured is None else np.array([sync_metrics.lse(measured)[which], 1.0])
-
-    return of
-
-
-def calibrated(scores: list[Score], persons: list[str], experts: list[str]) -> list[Score]:
-    """The scores with what counts as in sync, which real video of other persons decides."""
-    out = [dict(score) for score in scores]
-    for name in experts:
-        clips = [score[f"real distances {name}"] for score in scores]
-        for run in sync_metrics.RUNS:
-            for score, threshold in zip(
-                out, sync_metrics.thresholds(persons, clips, run), strict=True
-            ):
-                score[f"threshold {run} {name}"] = np.array(threshold)
-    return out
-
-
-def _told(expert: str, run: int) -> Sums:
-    def of(score: Score, take: str) -> np.ndarray | None:
-        measured = score.get(f"{take} distances {expert}")
-        if measured is None:
-            return None
-        return sync_metrics.told(measured, run, float(score[f"threshold {run} {expert}"]))
-
-    return of
-
-
-def _sharpness(score: Score, take: str) -> np.ndarray | None:
-    if f"{take} sharpness" not in score:
-        return None
-    beside = "real sharpness" if take in MOVING else f"{take} real sharpness"
-    made, real = score[f"{take} sharpness"].mean(), score[beside].mean()
-    frames = len(score["real opening"])
-    return np.array([made / max(real, 1e-9) * frames, frames])
-
-
-def _detail(score: Score, take: str) -> np.ndarray | None:
-    if f"{take} sharpness" not in score:
-        return None
-    values = score[f"{take} sharpness"] / max(float(score["unmoved sharpness"][0]), 1e-9)
-    return np.array([values.sum(), len(values)])
-
-
-def _listed(name: str) -> Sums:
-    def of(score: Score, take: str) -> np.ndarray | None:
-        values = score.get(f"{take} {name}")
-        return None if values is None else np.array([values.sum(), len(values)])
-
-    return of
-
-
-def _as_it_is(name: str) -> Sums:
-    return lambda score, take: score.get(f"{take} {name}")
-
-
-def _mean(sums: np.ndarray) -> np.ndarray:
-    return _ratio(sums)
+def _variance_ratio(sums: np.ndarray) -> np.ndarray:
+    return _divide(_ratio(sums[..., 0:2]), _ratio(sums[..., 2:4]))
 
 
 def _ratio(sums: np.ndarray) -> np.ndarray:
-    return _divided(sums[..., 0], sums[..., 1])
+    return _divide(sums[..., 0], sums[..., 1])
 
 
-def _divided(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(a, b, out=np.full_like(np.asarray(a, float), np.nan), where=np.asarray(b) > 0)

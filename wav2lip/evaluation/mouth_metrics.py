@@ -1,4 +1,4 @@
-"""How alike two mouths move, and whether one rests where nothing is said."""
+"""How alike two mouths move, and in which frames a voice is silent."""
 
 import numpy as np
 from scipy.ndimage import binary_erosion, uniform_filter1d
@@ -6,54 +6,61 @@ from scipy.ndimage import binary_erosion, uniform_filter1d
 from wav2lip.audio import SAMPLE_RATE
 from wav2lip.evaluation.footage import FPS
 
-MOST_LAG = 10  # frames
-# Sound so far below the loud parts of a voice is silence, where it lasts.
-SILENT_DB = 18.0
-FLOOR_DB = -70.0  # of full scale: nobody hears that
-SILENT_FRAMES = 8
-# A mouth opens before it is heard and closes after.
-EASE_FRAMES = 3
+MAX_LAG = 10  # frames
+LAGS = np.arange(-MAX_LAG, MAX_LAG + 1)
 
-LAGS = np.arange(-MOST_LAG, MOST_LAG + 1)
+# A voice is silent where its level stays this far below its loud parts (95th percentile) ...
+SILENCE_DB = 18.0
+# ... or below this level, in dB of full scale, which is inaudible ...
+AUDIBLE_DB = -70.0
+# ... for so many frames, without those next to speech: a mouth opens before it is heard and closes
+# after.
+MIN_SILENT_FRAMES = 8
+GUARD_FRAMES = 3
 
 
-def moments(real: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """Of two openings (n,): co-moment and both second moments at each lag, (21, 3).
+def lagged_moments(real: np.ndarray, rendered: np.ndarray) -> np.ndarray:
+    """Second moments of two mouth openings (n,) at each of LAGS: (21, 3) float64.
 
-    At a positive lag the made mouth comes late. Centred on what overlaps; moments of several
-    clips may be added before `correlation` is taken.
+    The columns are the sums of products real x rendered, real x real and rendered x rendered, each
+    centred on the frames that overlap at that lag. At a positive lag the rendered mouth is late.
+    Sums of the moments of several clips give the pooled correlation (`pearson`).
     """
     rows = []
     for lag in LAGS.tolist():
         first = real[max(-lag, 0) : len(real) - max(lag, 0)]
-        then = made[max(lag, 0) : len(made) - max(-lag, 0)]
+        then = rendered[max(lag, 0) : len(rendered) - max(-lag, 0)]
         a, b = first - first.mean(), then - then.mean()
         rows.append((a @ b, a @ a, b @ b))
     return np.array(rows)
 
 
-def correlation(of: np.ndarray) -> np.ndarray:
-    """Pearson's r at each lag from moments (..., 21, 3) -> (..., 21); 0 where nothing moves."""
-    spread = np.sqrt(of[..., 1] * of[..., 2])
-    return np.divide(of[..., 0], spread, out=np.zeros_like(spread), where=spread > 1e-12)
+def pearson(moments: np.ndarray) -> np.ndarray:
+    """Pearson's r in -1..1 at each lag, (..., 21), from moments (..., 21, 3).
+
+    It is 0 if one of the mouths does not move.
+    """
+    scale = np.sqrt(moments[..., 1] * moments[..., 2])
+    return np.divide(moments[..., 0], scale, out=np.zeros_like(scale), where=scale > 1e-12)
 
 
-def silent(samples: np.ndarray, frames: int) -> np.ndarray:
-    """In which of `frames` (25 a second) a voice (16 kHz) rests, (frames,) bool.
+def silent_frames(samples: np.ndarray, frames: int) -> np.ndarray:
+    """In which of `frames` frames (25 a second) a voice is silent, (frames,) bool.
 
-    Stretches of eight frames and more that are 18 dB below the voice's loud parts, without the
-    three frames next to speech. Found by loudness alone, apart from whatever a checkpoint goes by.
+    `samples` (m,) float in -1..1 at 16 kHz; beyond their end is silence. Silence is decided by the
+    level alone, smoothed over three frames (see SILENCE_DB), so that it does not depend on the
+    voice activity detection that a checkpoint uses.
     """
     hop = SAMPLE_RATE // FPS
     power = np.zeros(frames)
-    heard = samples[: frames * hop].astype(np.float64) ** 2
-    whole = len(heard) // hop
-    power[:whole] = heard[: whole * hop].reshape(whole, hop).mean(1)
+    squares = samples[: frames * hop].astype(np.float64) ** 2
+    whole = len(squares) // hop
+    power[:whole] = squares[: whole * hop].reshape(whole, hop).mean(1)
     level = 10 * np.log10(uniform_filter1d(power, 3, mode="nearest").clip(1e-12))
-    quiet = level < max(np.percentile(level, 95) - SILENT_DB, FLOOR_DB)
+    quiet = level < max(np.percentile(level, 95) - SILENCE_DB, AUDIBLE_DB)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], quiet, [0])).astype(int)))
     for start, stop in edges.reshape(-1, 2):
-        if stop - start < SILENT_FRAMES:
+        if stop - start < MIN_SILENT_FRAMES:
             quiet[start:stop] = False
-    reach = np.ones(2 * EASE_FRAMES + 1, bool)
+    reach = np.ones(2 * GUARD_FRAMES + 1, bool)
     return binary_erosion(quiet, reach, border_value=1)

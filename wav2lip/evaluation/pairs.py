@@ -1,4 +1,4 @@
-"""Who is to speak what: lists of clips, from a folder, a table, or the paper's file lists."""
+"""Which clips are evaluated, with which other voices: from a folder, a table or a list."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,10 @@ class Pair:
 
 
 def from_table(table: Path, folder: Path) -> list[tuple[Path, str]]:
-    """The held-out clips with a voice of a clips.csv (file, person, held_out) and who is on them.
+    """The clips of a clips.csv that have a voice and are held out, each with its person.
 
-    Without any held-out clip all of them. Raises NamedError as `clip_table.read` does.
+    If none is held out, all that have a voice. Files are in `folder`. Raises NamedError as
+    `clip_table.read` does.
     """
     rows = clip_table.read(table)
     if (rows.held_out == "yes").any():
@@ -36,7 +37,10 @@ def from_table(table: Path, folder: Path) -> list[tuple[Path, str]]:
 
 
 def from_folder(folder: Path) -> list[tuple[Path, str]]:
-    """Every video under `folder`; those of one subfolder show one person, as far as is known."""
+    """Every video under `folder`, each with its person: those of a subfolder are of one person.
+
+    Raises NamedError `bad-list` if there is none.
+    """
     videos = videos_in(folder)
     if not videos:
         raise _bad_list(folder, "there is no video in it")
@@ -49,10 +53,11 @@ def from_folder(folder: Path) -> list[tuple[Path, str]]:
 def from_list(path: Path, folder: Path) -> list[Pair]:
     """The pairs of a list in the layouts of the paper's evaluation (Prajwal et al. 2020).
 
-    A line holds a video and a voice (random pairs, TTS pairs: `face.mp4 voice.wav`), or one dubbed
-    video, or, without suffixes, the voice's clip before the video's as the lists for LRS2, LRS3 and
-    LRW do; a number after them is the second of the voice to begin with. Paths start at `folder`.
-    Raises NamedError `bad-list` for anything else, and for files that are not there.
+    A line holds a video and a voice (`face.mp4 voice.wav`: random pairs, TTS pairs), or one dubbed
+    video, or, as in the lists for LRS2, LRS3 and LRW, two clips without suffix, that of the voice
+    first. A number after them is the second of the voice at which it begins. Paths are relative to
+    `folder`; each video counts as a person. Raises NamedError `bad-list` for any other line, and
+    for files that do not exist.
     """
     pairs = []
     for number, line in enumerate(_lines(path), start=1):
@@ -75,10 +80,10 @@ def from_list(path: Path, folder: Path) -> list[Pair]:
 
 
 def with_other_voices(clips: list[tuple[Path, str]]) -> list[Pair]:
-    """Each clip with a voice of somebody else: the person's before, clip by clip.
+    """Each clip paired with a voice of another person: of the one before in alphabetical order.
 
-    With a single person another of the person's clips; a single clip keeps its own voice, which the
-    takes then hear half its length later.
+    `clips` are files and persons. A single person's clips get the voice of another clip; a single
+    clip gets its own voice, which the conditions then start at the middle.
     """
     persons: dict[str, list[Path]] = {}
     for path, person in clips:
@@ -99,22 +104,23 @@ def _has_sound(clip: Path) -> bool:
     try:
         return probe(clip).has_audio
     except MediaError:
-        return False  # it is left out with this error when it is watched
+        return False  # footage.track_speaker raises this error again, and the clip is left out
 
 
-def enough(pairs: list[Pair], seconds: float) -> list[Pair]:
-    """The first clips of each person that together last so many seconds, each with all its voices.
+def limit_seconds(pairs: list[Pair], seconds: float) -> list[Pair]:
+    """The pairs of the first clips of each person that together last at least `seconds`.
 
-    What has no sound, or cannot be read, does not count: it is chosen, and left out when watched.
+    Clips without sound, or that cannot be read, are included and do not count: they are left out
+    with the reason later.
     """
-    lasted: dict[str, float] = {}
+    total: dict[str, float] = {}
     chosen: dict[Path, bool] = {}
     for pair in pairs:
         if pair.face not in chosen:
-            so_far = lasted.get(pair.person, 0.0)
+            so_far = total.get(pair.person, 0.0)
             chosen[pair.face] = so_far < seconds
             if chosen[pair.face]:
-                lasted[pair.person] = so_far + _seconds(pair.face)
+                total[pair.person] = so_far + _seconds(pair.face)
     return [pair for pair in pairs if chosen[pair.face]]
 
 

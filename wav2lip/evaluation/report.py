@@ -1,15 +1,15 @@
-"""An evaluation as a page to look at: one file of HTML, and the players beside it."""
+"""An evaluation as a page: one file of HTML, with the players and the reel next to it."""
 
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
 from wav2lip.evaluation.bootstrap import Estimate
-from wav2lip.evaluation.conditions import TAKES
+from wav2lip.evaluation.conditions import CONDITIONS
 from wav2lip.evaluation.evaluate import Evaluation
-from wav2lip.evaluation.metrics import JUDGED, MADE, PICTURES, Figure
-from wav2lip.evaluation.sheets import Sheet
-from wav2lip.evaluation.table import cells
+from wav2lip.evaluation.metrics import HEARD, RECONSTRUCTED, RENDERED, Metric
+from wav2lip.evaluation.sheets import ContactSheet
+from wav2lip.evaluation.table import estimates
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -23,25 +23,28 @@ small { display: block; opacity: .75; white-space: nowrap; }
 figure { margin: 1.5rem 0; }
 figure img { display: block; max-width: 100%; }
 figure video { max-width: 100%; }
-.sure { font-weight: bold; }
+.significant { font-weight: bold; }
 """
 
 _HOW_TO_READ = """
-<p>Each figure is the mean over persons; below it is its 95&nbsp;% bootstrap interval, for which
-persons and their clips were drawn again. Every column is compared with the clip's own speaker, also
-the columns of another voice: a figure is worth as much as it is better there than with another
-voice. <em>Video</em> columns start from the real frames, whose mouths can leak into the result;
-<em>still</em> columns start from one frame with a closed mouth and cannot.</p>
+<p>Each value is the mean over persons; below it is its 95&nbsp;% bootstrap interval, for which
+persons and their clips are resampled. Every column is compared with the clip's own speaker, also
+the columns of another voice: what counts is how much better a value is with the own voice than with
+another one. <em>Video</em> columns start from the real frames, whose mouths can leak into the
+result; <em>still</em> columns start from one frame with a closed mouth, and cannot.</p>
 """
 
 
 def write(path: Path, mine: Evaluation, against: Evaluation | None = None) -> None:
-    """Write the report to `path`; players are linked relative to its folder."""
+    """Write the report to `path`, with the differences to `against`, another checkpoint, if given.
+
+    Players and the reel are linked relative to its folder.
+    """
     path.write_text("\n".join(_page(path.parent, mine, against)), encoding="utf-8")
 
 
 def _page(folder: Path, mine: Evaluation, against: Evaluation | None) -> Iterator[str]:
-    title = f"How well {escape(mine.checkpoint)} speaks"
+    title = f"Evaluation of {escape(mine.checkpoint)}"
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>"
@@ -49,14 +52,14 @@ def _page(folder: Path, mine: Evaluation, against: Evaluation | None) -> Iterato
     yield f"<p>{clips} clips of {len(mine.persons)} persons, at 25 frames a second."
     yield f"{_judges(mine)}</p>"
     yield _HOW_TO_READ
-    yield f"<h2>Speaking</h2>{_table(mine, JUDGED)}"
-    yield f"<h2>Drawing</h2>{_table(mine, PICTURES)}"
+    yield f"<h2>Animation</h2>{_table(mine, HEARD)}"
+    yield f"<h2>Reconstruction</h2>{_table(mine, RECONSTRUCTED)}"
     if against is not None:
         yield f"<h2>More than {escape(against.checkpoint)}</h2>"
         yield "<p>Differences on the same clips; those whose interval leaves out 0 are bold.</p>"
-        yield _table(mine, (*MADE, "video_given", "redrawn"), against)
+        yield _table(mine, (*RENDERED, "video_given", "redrawn"), against)
     yield f"<h2>Person by person</h2>{_by_person(mine)}"
-    yield "<h2>To look at</h2><p>Six instants, the real mouth from closed to widest open."
+    yield "<h2>Examples</h2><p>Six frames of each clip, the real mouth from closed to widest open."
     yield "Everything but the real video is synthetic.</p>"
     for person, sheet in mine.sheets.items():
         yield _figure(person, sheet, folder)
@@ -69,53 +72,54 @@ def _page(folder: Path, mine: Evaluation, against: Evaluation | None) -> Iterato
 
 def _judges(mine: Evaluation) -> str:
     if not mine.experts:
-        return "No sync expert was asked: LSE-D and LSE-C need one."
+        return "Without a sync expert there are no LSE-D and LSE-C."
     return f"Sync experts: {escape(', '.join(mine.experts))}."
 
 
-def _table(mine: Evaluation, takes: tuple[str, ...], against: Evaluation | None = None) -> str:
+def _table(mine: Evaluation, columns: tuple[str, ...], against: Evaluation | None = None) -> str:
     rows = []
-    for figure in mine.table:
-        found = dict(_estimates(mine, figure, against))
-        if found.keys() & set(takes):
-            shown = "".join(_cell(found.get(take), figure, against is not None) for take in takes)
-            rows.append(f"<tr><th scope=row>{escape(figure.title)}</th>{shown}</tr>")
-    return _framed([TAKES[take] for take in takes], rows)
+    for metric in mine.metrics:
+        found = dict(_estimates(mine, metric, against))
+        if found.keys() & set(columns):
+            cells = [_cell(found.get(each), metric, against is not None) for each in columns]
+            rows.append(f"<tr><th scope=row>{escape(metric.title)}</th>{''.join(cells)}</tr>")
+    return _framed([CONDITIONS[condition] for condition in columns], rows)
 
 
 def _estimates(
-    mine: Evaluation, figure: Figure, against: Evaluation | None
+    mine: Evaluation, metric: Metric, against: Evaluation | None
 ) -> Iterator[tuple[str, Estimate]]:
     if against is None:
-        yield from cells(mine, figure)
+        yield from estimates(mine, metric)
         return
-    for take in figure.takes:
-        gain = mine.gain(against, figure, take)
+    for condition in metric.conditions:
+        gain = mine.gain(against, metric, condition)
         if gain is not None:
-            yield take, gain
+            yield condition, gain
 
 
-def _cell(estimate: Estimate | None, figure: Figure, marked: bool) -> str:
+def _cell(estimate: Estimate | None, metric: Metric, bold_if_significant: bool) -> str:
     if estimate is None or estimate.mean != estimate.mean:
         return "<td></td>"
-    mean = f"{estimate.mean:.{figure.decimals}f}"
+    mean = f"{estimate.mean:.{metric.decimals}f}"
     if estimate.low is None or estimate.high is None:
         return f"<td>{mean}</td>"
-    sure = " class=sure" if marked and (estimate.low > 0 or estimate.high < 0) else ""
-    low, high = (f"{end:.{figure.decimals}f}" for end in (estimate.low, estimate.high))
-    return f"<td><span{sure}>{mean}</span><small>{low} to {high}</small></td>"
+    significant = bold_if_significant and (estimate.low > 0 or estimate.high < 0)
+    style = " class=significant" if significant else ""
+    low, high = (f"{end:.{metric.decimals}f}" for end in (estimate.low, estimate.high))
+    return f"<td><span{style}>{mean}</span><small>{low} to {high}</small></td>"
 
 
 def _by_person(mine: Evaluation) -> str:
-    figure = mine.table[0]
-    found = dict(cells(mine, figure))
-    takes = [take for take in found if take != "real"]
+    metric = mine.metrics[0]
+    found = dict(estimates(mine, metric))
+    columns = [condition for condition in found if condition != "real"]
     rows = []
     for person, clips in mine.persons.items():
-        values = [found[take].persons.get(person) for take in takes]
+        values = [found[condition].persons.get(person) for condition in columns]
         shown = "".join(f"<td>{'' if v is None else f'{v:.2f}'}</td>" for v in values)
         rows.append(f"<tr><th scope=row>{escape(person)}</th><td>{clips}</td>{shown}</tr>")
-    heads = ["clips", *(f"{figure.title}: {TAKES[take]}" for take in takes)]
+    heads = ["clips", *(f"{metric.title}: {CONDITIONS[condition]}" for condition in columns)]
     return _framed(heads, rows)
 
 
@@ -128,16 +132,16 @@ def _framed(heads: list[str], rows: list[str]) -> str:
     )
 
 
-def _figure(person: str, sheet: Sheet, folder: Path) -> str:
-    instants = ", ".join(f"{second:.2f}" for second in sheet.seconds)
-    rows = "".join(
-        f"<div>{escape(TAKES[take])}<img alt='{escape(TAKES[take])}: six instants' "
-        f"src='data:image/jpeg;base64,{picture}'></div>"
-        for take, picture in sheet.rows.items()
-    )
+def _figure(person: str, sheet: ContactSheet, folder: Path) -> str:
+    times = ", ".join(f"{second:.2f}" for second in sheet.seconds)
+    rows = ""
+    for condition, jpeg in sheet.rows.items():
+        title = escape(CONDITIONS[condition])
+        image = f"<img alt='{title}: six frames' src='data:image/jpeg;base64,{jpeg}'>"
+        rows += f"<div>{title}{image}</div>"
     player = escape(sheet.player.relative_to(folder).as_posix())
     return (
-        f"<figure><figcaption><h3>{escape(person)}</h3>At {instants} s; in the player, from left "
+        f"<figure><figcaption><h3>{escape(person)}</h3>At {times} s; in the player, from left "
         f"to right: real video, still, video, each with the true voice.</figcaption>"
         f"<video controls preload=metadata src='{player}'></video>{rows}</figure>"
     )

@@ -1,4 +1,4 @@
-"""What it looks like: a contact sheet and a small player of a clip, for eyes to judge."""
+"""A contact sheet and a player of a clip: what a person looks at."""
 
 import io
 import json
@@ -19,68 +19,82 @@ from media.video_writer import VideoWriter
 from wav2lip.audio import SAMPLE_RATE
 from wav2lip.compact import crop, mouth_shape
 from wav2lip.engine import Engine
-from wav2lip.evaluation.conditions import takes_of
+from wav2lip.evaluation.conditions import conditions_of
 from wav2lip.evaluation.footage import FPS, Face, Footage
 
-FACE, MARGIN = 192, 24  # pixels of the player: the face box, and room around it
-SHOWN = 160  # pixels of a face on the sheet
+# Pixels of a panel of the player: the square over the face box, and a margin on each side.
+FACE, MARGIN = 192, 24
+PANEL = FACE + 2 * MARGIN
+THUMBNAIL = 160  # pixels of a face on the sheet
 COLUMNS = 6
-PLAYED = ("real", "still", "video")
+PLAYED = ("real", "still", "video")  # the player's panels, from left to right
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """The same six instants of each take, mouths of the real clip from closed to widest open."""
+class ContactSheet:
+    """Six frames in each condition: those in which the real mouth is from closed to widest open."""
 
-    rows: dict[str, str]  # a JPEG of six faces, in base64, by take
-    seconds: list[float]  # when those are, in the clip's stretch
-    player: Path  # a video of the real clip, its still and itself speaking, with the true voice
+    rows: dict[str, str]  # by condition: six faces as a JPEG in base64
+    seconds: list[float]  # times of these frames in the clip's interval
+    player: Path  # a video of the PLAYED conditions side by side, with the clip's own sound
 
 
-def drawn(
-    clip: Footage, other: np.ndarray, rest: np.ndarray, engine: Engine, player: Path
-) -> Sheet:
-    """The sheet of a clip, drawn at most once: it is kept beside `player`."""
-    kept = player.with_suffix(".json")
-    if not kept.exists():
-        content = _draw(clip, other, rest, engine, player)
-        with replacing(kept) as unfinished:
+def load_or_draw(
+    clip: Footage,
+    other_voice: np.ndarray,
+    closed_mouth: np.ndarray,
+    engine: Engine,
+    player: Path,
+) -> ContactSheet:
+    """The contact sheet of a clip, read from the JSON beside `player`, or drawn and written there.
+
+    `other_voice` and `closed_mouth` are as of `conditions.conditions_of`.
+    """
+    saved = player.with_suffix(".json")
+    if not saved.exists():
+        content = _draw(clip, other_voice, closed_mouth, engine, player)
+        with replacing(saved) as unfinished:
             unfinished.write_text(json.dumps(content))
-    return Sheet(**json.loads(kept.read_text()), player=player)
+    return ContactSheet(**json.loads(saved.read_text()), player=player)
 
 
 def _draw(
-    clip: Footage, other: np.ndarray, rest: np.ndarray, engine: Engine, player: Path
+    clip: Footage,
+    other_voice: np.ndarray,
+    closed_mouth: np.ndarray,
+    engine: Engine,
+    player: Path,
 ) -> dict[str, object]:
-    shown = {"real": [_shown(*each) for each in zip(clip.frames(), clip.faces, strict=True)]}
-    for take in takes_of(clip, other, rest, engine):
-        if take.name == "pause":
-            continue  # nothing happens in it
-        shown[take.name] = [_shown(result, face) for result, _, face in take.frames()]
-    opening = clip.raw[:, mouth_shape.OPENING]
+    panels = {"real": [_panel(*each) for each in zip(clip.frames(), clip.faces, strict=True)]}
+    for condition in conditions_of(clip, other_voice, closed_mouth, engine):
+        if condition.name == "pause":
+            continue  # it shows a mouth that does not move
+        panels[condition.name] = [_panel(frame, face) for frame, _, face in condition.frames()]
+    opening = clip.mouth_lengths[:, mouth_shape.OPENING]
     ranked = np.argsort(opening, kind="stable")
-    instants = ranked[np.linspace(0, len(ranked) - 1, COLUMNS).round().astype(int)].tolist()
-    _play([shown[name] for name in PLAYED], clip, player)
-    rows = {name: _jpeg([faces[n] for n in instants]) for name, faces in shown.items()}
-    return {"rows": rows, "seconds": [n / FPS for n in instants]}
+    shown = ranked[np.linspace(0, len(ranked) - 1, COLUMNS).round().astype(int)].tolist()
+    _write_player([panels[name] for name in PLAYED], clip, player)
+    rows = {name: _jpeg([faces[n] for n in shown]) for name, faces in panels.items()}
+    return {"rows": rows, "seconds": [n / FPS for n in shown]}
 
 
-def _shown(frame: np.ndarray, face: Face) -> np.ndarray:
+def _panel(frame: np.ndarray, face: Face) -> np.ndarray:
+    """The upright face with its margin, RGB uint8 (PANEL, PANEL, 3)."""
     return crop.crop(frame, face.box, FACE, MARGIN, face.roll)
 
 
 def _jpeg(faces: list[np.ndarray]) -> str:
-    small = [cv2.resize(face, (SHOWN, SHOWN), interpolation=cv2.INTER_AREA) for face in faces]
+    size = (THUMBNAIL, THUMBNAIL)
+    small = [cv2.resize(face, size, interpolation=cv2.INTER_AREA) for face in faces]
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(small, axis=1)).save(buffer, "JPEG", quality=88)
     return b64encode(buffer.getvalue()).decode()
 
 
-def _play(panels: list[list[np.ndarray]], clip: Footage, player: Path) -> None:
+def _write_player(panels: list[list[np.ndarray]], clip: Footage, player: Path) -> None:
     with TemporaryDirectory(dir=player.parent) as folder:
         silent, sound = Path(folder) / "silent.mp4", Path(folder) / "voice.wav"
-        side = FACE + 2 * MARGIN
-        with VideoWriter(silent, side * len(panels), side, Fraction(FPS)) as writer:
+        with VideoWriter(silent, PANEL * len(panels), PANEL, Fraction(FPS)) as writer:
             for faces in zip(*panels, strict=True):
                 writer.write(np.concatenate(faces, axis=1))
         with wave.open(str(sound), "wb") as file:

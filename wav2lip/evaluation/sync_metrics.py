@@ -1,29 +1,29 @@
-"""What a sync expert's distances say: LSE-D, LSE-C, and how well it tells in sync from off sync.
+"""Metrics of a sync expert's distances: LSE-D, LSE-C, and the accuracy of telling off-sync sound.
 
-An expert gives the distance of every window of five frames to the voice at 31 lags. LSE-D is the
-least mean distance over the lags, LSE-C the median minus that (Chung and Zisserman, "Out of time:
-automated lip sync in the wild", ACCV-W 2016; named so by Prajwal et al. 2020). A generator that was
-trained against an expert can outscore real video: read them beside real video and another voice.
+An expert embeds five frames of a mouth, and the 0.2 s of sound of each of 31 lags; the distance of
+the embeddings says how badly they fit. A generator that was trained against an expert can get
+better values than real video, so these metrics are compared with real video and another voice.
 """
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-VSHIFT = 15
-LAGS = np.arange(-VSHIFT, VSHIFT + 1)  # frames; at a positive one the voice is heard later
+VSHIFT = 15  # frames, named as in SyncNet's published code
+LAGS = np.arange(-VSHIFT, VSHIFT + 1)  # frames; at a positive lag the sound is taken from later on
 WINDOW = 5  # frames
-# A shift of one or two frames is seen by nobody: off sync begins beyond.
-LEAST_SHIFT = 3
-# Distances are averaged over so many windows in a row before they are judged (Tv).
-RUNS = (1, 3, 5)
-THRESHOLDS = 200
+# Viewers do not notice a lag of one or two frames: off-sync examples have at least this one.
+MIN_OFF_SYNC_LAG = 3
+# Distances are averaged over this many consecutive windows before the threshold (Tv).
+WINDOWS_AVERAGED = (1, 3, 5)
+THRESHOLD_CANDIDATES = 200
 
 
-def apart(mouths: np.ndarray, voices: np.ndarray, padded: bool = False) -> np.ndarray:
-    """Euclidean distances (n, 31) float32 of embeddings (n, k) at each lag.
+def lagged_distances(mouths: np.ndarray, voices: np.ndarray, padded: bool = False) -> np.ndarray:
+    """Euclidean distances (n, 31) float32 of mouth i to voice i + lag, for each of LAGS.
 
-    Where nothing is heard they are NaN, or, `padded`, taken to the origin as in published code.
+    `mouths` and `voices` are embeddings (n, k). Beyond the ends of the voice distances are NaN, or
+    with `padded` the distance to the origin, as in SyncNet's published code.
     """
     out = np.full((len(mouths), len(LAGS)), np.nan, np.float32)
     if padded:
@@ -36,46 +36,67 @@ def apart(mouths: np.ndarray, voices: np.ndarray, padded: bool = False) -> np.nd
 
 
 def lse(distances: np.ndarray) -> tuple[float, float]:
-    """LSE-D and LSE-C of one clip from its distances (n, 31)."""
+    """LSE-D and LSE-C of one clip from its distances (n, 31), both in units of the embedding.
+
+    LSE-D is the least of the 31 mean distances, LSE-C their median minus that least: Chung and
+    Zisserman, "Out of time: automated lip sync in the wild", ACCV-W 2016, named so by Prajwal et
+    al., ACM Multimedia 2020. A good result has a low LSE-D and a high LSE-C.
+    """
     heard = ~np.isnan(distances).all(axis=0)
     by_lag = np.nanmean(distances[:, heard], axis=0)
     return float(by_lag.min()), float(np.median(by_lag) - by_lag.min())
 
 
-def told(distances: np.ndarray, run: int, threshold: float) -> np.ndarray:
-    """How a clip's windows are judged: right in sync, in sync, right off sync, off sync, (4,).
+def decision_counts(distances: np.ndarray, run: int, threshold: float) -> np.ndarray:
+    """Decisions on one clip's distances (n, 31): four counts (4,), which may be added over clips.
 
-    The mean distance of `run` windows in a row is in sync below `threshold`.
+    They are in-sync examples decided rightly, all in-sync examples, off-sync examples decided
+    rightly, all off-sync examples. An example is `run` consecutive windows at one lag, and decided
+    as in sync if their mean distance is below `threshold`.
     """
-    true, shifted = _runs(distances, run)
-    return np.array(
-        [(true < threshold).sum(), len(true), (shifted >= threshold).sum(), len(shifted)], float
+    in_sync, off_sync = _examples(distances, run)
+    counts = (
+        (in_sync < threshold).sum(),
+        len(in_sync),
+        (off_sync >= threshold).sum(),
+        len(off_sync),
     )
+    return np.array(counts, float)
 
 
-def accuracy(counts: np.ndarray) -> np.ndarray:
-    """Share (...) judged rightly, in sync and off sync counting alike, from counts (..., 4)."""
-    shares = [
+def balanced_accuracy(counts: np.ndarray) -> np.ndarray:
+    """Mean of the accuracies on in-sync and on off-sync examples, (...) in 0..1.
+
+    `counts` (..., 4) are those of `decision_counts`; NaN where there are no examples of one kind.
+    """
+    in_sync, off_sync = (
         np.divide(right, of, out=np.full_like(right, np.nan), where=of > 0)
         for right, of in ((counts[..., 0], counts[..., 1]), (counts[..., 2], counts[..., 3]))
-    ]
-    return (shares[0] + shares[1]) / 2
+    )
+    return (in_sync + off_sync) / 2
 
 
 def best_threshold(clips: Iterable[np.ndarray], run: int) -> float:
-    """The threshold that tells most windows of some clips (n, 31) rightly."""
-    runs = [_runs(distances, run) for distances in clips]
-    true, shifted = (np.sort(np.concatenate(parts)) for parts in zip(*runs, strict=True))
-    tried = np.quantile(np.concatenate((true, shifted)), np.linspace(0, 1, THRESHOLDS))
-    kept = np.searchsorted(true, tried) / max(len(true), 1)
-    refused = 1 - np.searchsorted(shifted, tried) / max(len(shifted), 1)
-    return float(tried[np.argmax(kept + refused)])
+    """The threshold with the highest balanced accuracy on the distances (n, 31) of some clips.
+
+    Candidates are THRESHOLD_CANDIDATES quantiles of all mean distances of `run` windows.
+    """
+    examples = [_examples(distances, run) for distances in clips]
+    in_sync, off_sync = (np.sort(np.concatenate(each)) for each in zip(*examples, strict=True))
+    candidates = np.quantile(
+        np.concatenate((in_sync, off_sync)), np.linspace(0, 1, THRESHOLD_CANDIDATES)
+    )
+    accepted = np.searchsorted(in_sync, candidates) / max(len(in_sync), 1)
+    rejected = 1 - np.searchsorted(off_sync, candidates) / max(len(off_sync), 1)
+    return float(candidates[np.argmax(accepted + rejected)])
 
 
-def thresholds(persons: Sequence[str], clips: Sequence[np.ndarray], run: int) -> list[float]:
-    """For each clip the threshold that other persons ask for: nobody is judged by their own.
+def held_out_thresholds(
+    persons: Sequence[str], clips: Sequence[np.ndarray], run: int
+) -> list[float]:
+    """For each clip (its distances) the best threshold for the clips of all other persons.
 
-    With one person only, that of the person's other clips; with one clip, its own.
+    With one person only, that for the person's other clips; with one clip, for itself.
     """
     by_person: dict[str, float] = {}
     several = len(set(persons)) > 1
@@ -92,10 +113,10 @@ def thresholds(persons: Sequence[str], clips: Sequence[np.ndarray], run: int) ->
     return out
 
 
-def _runs(distances: np.ndarray, run: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean distances of runs of windows: in sync, and at every shift that is off sync."""
+def _examples(distances: np.ndarray, run: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean distances of each `run` consecutive windows: at lag 0, and at every off-sync lag."""
     if len(distances) < run:
         return np.zeros(0), np.zeros(0)
     means = np.lib.stride_tricks.sliding_window_view(distances, run, axis=0).mean(-1)
-    shifted = means[:, np.abs(LAGS) >= LEAST_SHIFT].ravel()
-    return means[:, VSHIFT], shifted[np.isfinite(shifted)]
+    off_sync = means[:, np.abs(LAGS) >= MIN_OFF_SYNC_LAG].ravel()
+    return means[:, VSHIFT], off_sync[np.isfinite(off_sync)]

@@ -1,14 +1,15 @@
-"""An evaluation as plain values, and as a table for a terminal."""
+"""An evaluation as JSON values, and as a table for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wav2lip.evaluation.bootstrap import Estimate
-from wav2lip.evaluation.conditions import TAKES
+from wav2lip.evaluation.conditions import CONDITIONS
 from wav2lip.evaluation.evaluate import Evaluation
-from wav2lip.evaluation.metrics import JUDGED, PICTURES, Figure
+from wav2lip.evaluation.metrics import HEARD, RECONSTRUCTED, Metric
 
-SHORT = {
+# Headings of columns.
+SHORT_TITLES = {
     "real": "real",
     "still": "still, own",
     "still_other": "other",
@@ -19,60 +20,71 @@ SHORT = {
     "copied": "copied",
     "redrawn": "redrawn",
 }
-_TITLE, _CELL = 36, 14
+_TITLE_WIDTH, _CELL_WIDTH = 36, 14
 
 
-def as_values(mine: Evaluation, against: Evaluation | None = None) -> dict[str, Any]:
-    """Everything that was measured, as JSON holds it: figures by key, takes, estimates."""
+def to_json(mine: Evaluation, against: Evaluation | None = None) -> dict[str, Any]:
+    """The values of evaluation.json: `figures` are metrics by key, `takes` conditions by name.
+
+    With the evaluation of another checkpoint each cell has that one's estimate (`against`) and the
+    difference to it (`gain`) too. An estimate is what `Estimate.to_dict` returns.
+    """
     values: dict[str, Any] = {
         "checkpoint": mine.checkpoint,
         "against": against and against.checkpoint,
         "experts": mine.experts,
-        "takes": TAKES,
+        "takes": CONDITIONS,
         "persons": mine.persons,
         "left_out": mine.left_out,
         "figures": {},
     }
-    for figure in mine.table:
-        row: dict[str, Any] = {"title": figure.title, "takes": {}}
-        for take, estimate in cells(mine, figure):
-            row["takes"][take] = estimate.to_dict()
+    for metric in mine.metrics:
+        row: dict[str, Any] = {"title": metric.title, "takes": {}}
+        for condition, estimate in estimates(mine, metric):
+            cell = row["takes"][condition] = estimate.to_dict()
             if against is not None:
-                theirs, gain = against.estimate(figure, take), mine.gain(against, figure, take)
-                row["takes"][take]["against"] = theirs and theirs.to_dict()
-                row["takes"][take]["gain"] = gain and gain.to_dict()
-        values["figures"][figure.key] = row
+                theirs = against.estimate(metric, condition)
+                gain = mine.gain(against, metric, condition)
+                cell["against"] = theirs and theirs.to_dict()
+                cell["gain"] = gain and gain.to_dict()
+        values["figures"][metric.key] = row
     return values
 
 
-def as_text(mine: Evaluation, against: Evaluation | None = None) -> str:
-    """Means, and half of their 95 % intervals; with another checkpoint what is gained on it."""
+def to_text(mine: Evaluation, against: Evaluation | None = None) -> str:
+    """A table of means, each with half of its 95 % interval, in lines of at most 134 characters.
+
+    With the evaluation of another checkpoint a line with the differences follows each line.
+    """
     lines = []
-    for takes in (JUDGED, PICTURES):
-        head = "".join(SHORT[take].rjust(_CELL) for take in takes)
-        lines += ["", f"{mine.checkpoint:<{_TITLE}.{_TITLE}}{head}"]
-        for figure in mine.table:
-            if set(figure.takes) & set(takes):
-                lines.append(_line(figure.title, takes, dict(cells(mine, figure)), figure))
+    for columns in (HEARD, RECONSTRUCTED):
+        head = "".join(SHORT_TITLES[condition].rjust(_CELL_WIDTH) for condition in columns)
+        lines += ["", f"{mine.checkpoint:<{_TITLE_WIDTH}.{_TITLE_WIDTH}}{head}"]
+        for metric in mine.metrics:
+            if set(metric.conditions) & set(columns):
+                found = dict(estimates(mine, metric))
+                lines.append(_line(metric.title, columns, found, metric))
                 if against is not None:
-                    gains = {take: mine.gain(against, figure, take) for take in takes}
-                    lines.append(_line(f"  more than {against.checkpoint}", takes, gains, figure))
+                    gains = {each: mine.gain(against, metric, each) for each in columns}
+                    title = f"  more than {against.checkpoint}"
+                    lines.append(_line(title, columns, gains, metric))
     return "\n".join(lines[1:])
 
 
-def cells(mine: Evaluation, figure: Figure) -> Iterator[tuple[str, Estimate]]:
-    """The takes that have a figure, and what it is."""
-    for take in figure.takes:
-        estimate = mine.estimate(figure, take)
+def estimates(mine: Evaluation, metric: Metric) -> Iterator[tuple[str, Estimate]]:
+    """The conditions in which a metric was measured, each with its estimate."""
+    for condition in metric.conditions:
+        estimate = mine.estimate(metric, condition)
         if estimate is not None:
-            yield take, estimate
+            yield condition, estimate
 
 
 def _line(
-    title: str, takes: tuple[str, ...], row: dict[str, Estimate | None], figure: Figure
+    title: str, columns: tuple[str, ...], row: Mapping[str, Estimate | None], metric: Metric
 ) -> str:
-    shown = "".join(_cell(row.get(take), figure.decimals).rjust(_CELL) for take in takes)
-    return f"{title:<{_TITLE}.{_TITLE}}{shown}".rstrip()
+    cells = [_cell(row.get(condition), metric.decimals) for condition in columns]
+    shown = "".join(cell.rjust(_CELL_WIDTH) for cell in cells)
+    return f"{title:<{_TITLE_WIDTH}.{_TITLE_WIDTH}}{shown}".rstrip()
 
 
 def _cell(estimate: Estimate | None, decimals: int) -> str:

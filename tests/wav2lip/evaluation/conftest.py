@@ -13,7 +13,7 @@ from face_detection import detect
 from media.assemble import concatenate
 from media.video_writer import VideoWriter
 from wav2lip.audio import SAMPLE_RATE
-from wav2lip.evaluation.footage import FPS, Footage, watch
+from wav2lip.evaluation.footage import FPS, Footage, track_speaker
 
 FRAMES = 50
 
@@ -67,4 +67,4 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def speech(clips: Path) -> Footage:
-    return watch(clips / "anna" / "speech.mp4", FRAMES)
+    return track_speaker(clips / "anna" / "speech.mp4", FRAMES)

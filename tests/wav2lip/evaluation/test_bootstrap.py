@@ -6,12 +6,12 @@ import pytest
 from wav2lip.evaluation.bootstrap import estimate
 
 
-def ratio(sums: np.ndarray) -> np.ndarray:
+def ratio(statistics: np.ndarray) -> np.ndarray:
     return np.divide(
-        sums[..., 0],
-        sums[..., 1],
-        out=np.full(np.shape(sums)[:-1], np.nan),
-        where=sums[..., 1] > 0,
+        statistics[..., 0],
+        statistics[..., 1],
+        out=np.full(np.shape(statistics)[:-1], np.nan),
+        where=statistics[..., 1] > 0,
     )
 
 
@@ -24,16 +24,16 @@ def people(seed: int = 0, count: int = 12) -> dict[str, np.ndarray]:
 
 
 def test_the_interval_holds_the_mean_and_is_as_wide_as_the_spread_asks_for() -> None:
-    sums = people()
-    found = estimate(sums, ratio)
-    error = np.std(list(found.persons.values()), ddof=1) / len(sums) ** 0.5
+    statistics = people()
+    found = estimate(statistics, ratio)
+    error = np.std(list(found.persons.values()), ddof=1) / len(statistics) ** 0.5
     assert found.low < found.mean < found.high
     assert 2 * error < found.high - found.low < 6 * error
 
 
 def test_a_person_counts_once_however_many_clips() -> None:
-    sums = {"much": np.tile([0.0, 1.0], (99, 1)), "little": np.array([[1.0, 1.0]])}
-    assert estimate(sums, ratio).mean == 0.5
+    statistics = {"much": np.tile([0.0, 1.0], (99, 1)), "little": np.array([[1.0, 1.0]])}
+    assert estimate(statistics, ratio).mean == 0.5
 
 
 def test_one_person_is_judged_by_the_clips() -> None:
@@ -48,21 +48,23 @@ def test_one_clip_has_no_interval() -> None:
 
 
 def test_who_has_no_value_is_left_out() -> None:
-    sums = people() | {"never silent": np.zeros((2, 2))}
-    assert estimate(sums, ratio).mean == pytest.approx(estimate(people(), ratio).mean)
+    statistics = people() | {"never silent": np.zeros((2, 2))}
+    assert estimate(statistics, ratio).mean == pytest.approx(estimate(people(), ratio).mean)
     assert np.isnan(estimate({"never silent": np.zeros((2, 2))}, ratio).mean)
 
 
 def test_the_same_small_gain_for_everybody_is_sure() -> None:
     before = people()
     after = {name: rows + np.array([0.01, 0]) for name, rows in before.items()}
-    gain = estimate(after, ratio, minus=before)
+    gain = estimate(after, ratio, baseline=before)
     alone = estimate(after, ratio)
     assert (gain.low, gain.mean, gain.high) == pytest.approx((0.01, 0.01, 0.01))
     assert alone.high - alone.low > 0.01
 
 
 def test_a_median_does_not_follow_one_stray_person() -> None:
-    sums = {f"{n}": np.array([[0.0, 1.0]]) for n in range(8)} | {"stray": np.array([[-9.0, 1.0]])}
-    assert estimate(sums, ratio, np.nanmedian).mean == 0
-    assert estimate(sums, ratio).mean == -1
+    statistics = {f"{n}": np.array([[0.0, 1.0]]) for n in range(8)} | {
+        "stray": np.array([[-9.0, 1.0]])
+    }
+    assert estimate(statistics, ratio, np.nanmedian).mean == 0
+    assert estimate(statistics, ratio).mean == -1

@@ -11,10 +11,10 @@ import wav2lip
 from wav2lip.compact import crop, mouth_shape
 from wav2lip.engine import Engine, Frame
 from wav2lip.evaluation import mouth_metrics
-from wav2lip.evaluation.conditions import PAUSE, ByShapes, Take, takes_of
-from wav2lip.evaluation.footage import FPS, Footage, recorded, watch
-from wav2lip.evaluation.meter import Score, measured, measured_real
-from wav2lip.evaluation.reconstruction import redrawn
+from wav2lip.evaluation.conditions import PAUSE_FRAMES, Condition, ShapeDriven, conditions_of
+from wav2lip.evaluation.footage import FPS, Footage, load_or_track, track_speaker
+from wav2lip.evaluation.measure import Measurements, measure_condition, measure_real
+from wav2lip.evaluation.reconstruction import measure_reconstruction
 
 from .conftest import FRAMES, loudness
 
@@ -41,11 +41,11 @@ class Unchanged:
         return [frame.copy() for frame in frames]
 
 
-def played(clip: Footage, engine: Engine, late: int = 0) -> Score:
+def played(clip: Footage, engine: Engine, late: int = 0) -> Measurements:
     """What is measured of a clip that is shown `late` frames later."""
     frames = list(clip.frames())
     order = np.clip(np.arange(len(clip)) - late, 0, None)
-    take = Take(
+    condition = Condition(
         "video",
         engine,
         np.zeros((len(clip), 1)),
@@ -53,31 +53,31 @@ def played(clip: Footage, engine: Engine, late: int = 0) -> Score:
         lambda: (frames[index] for index in order),
         0.0,
     )
-    return measured(take, clip, [], clip.samples) | measured_real(clip, [])
+    return measure_condition(condition, clip, [], clip.samples) | measure_real(clip, [])
 
 
-def peak(score: Score) -> tuple[int, float]:
-    by_lag = mouth_metrics.correlation(
-        mouth_metrics.moments(score["real opening"], score["video opening"])
+def peak(measured: Measurements) -> tuple[int, float]:
+    by_lag = mouth_metrics.pearson(
+        mouth_metrics.lagged_moments(measured["real opening"], measured["video opening"])
     )
     return int(mouth_metrics.LAGS[by_lag.argmax()]), float(by_lag.max())
 
 
-def test_the_speaker_is_found_and_the_mouth_follows_what_was_drawn(speech: Footage) -> None:
+def test_the_speaker_is_measuredand_the_mouth_follows_what_was_drawn(speech: Footage) -> None:
     assert len(speech) == FRAMES
-    opening = speech.raw[:, mouth_shape.OPENING]
+    opening = speech.mouth_lengths[:, mouth_shape.OPENING]
     assert np.corrcoef(opening, loudness(1))[0, 1] > 0.8
-    assert opening[speech.still] < np.percentile(opening, 25)
-    rests = mouth_metrics.silent(speech.samples, FRAMES)
+    assert opening[speech.closed_frame] < np.percentile(opening, 25)
+    rests = mouth_metrics.silent_frames(speech.samples, FRAMES)
     assert np.flatnonzero(rests).tolist() == list(range(24, 30))
 
 
 def test_a_perfect_copy_is_perfect(speech: Footage) -> None:
-    score = played(speech, Unchanged())
-    assert peak(score) == (0, pytest.approx(1))
-    assert score["video outside"].max() == 0
-    assert score["video identity"] == pytest.approx(0)
-    assert score["video sharpness"] == pytest.approx(score["real sharpness"])
+    measured = played(speech, Unchanged())
+    assert peak(measured) == (0, pytest.approx(1))
+    assert measured["video outside"].max() == 0
+    assert measured["video identity"] == pytest.approx(0)
+    assert measured["video sharpness"] == pytest.approx(measured["real sharpness"])
 
 
 def test_a_late_copy_is_late(speech: Footage) -> None:
@@ -87,22 +87,28 @@ def test_a_late_copy_is_late(speech: Footage) -> None:
 
 
 def test_nothing_is_gained_by_leaving_the_reference_as_it_is(speech: Footage) -> None:
-    found = redrawn(speech, mouth_shape.rest(speech.raw), Unchanged(), seed=0)
-    for name in ("full decibels", "full likeness", "sharpness"):
+    found = measure_reconstruction(
+        speech, mouth_shape.rest(speech.mouth_lengths), Unchanged(), seed=0
+    )
+    for name in ("full psnr", "full ssim", "sharpness"):
         assert found[f"redrawn {name}"] == pytest.approx(found[f"copied {name}"])
     # Brought into the frame and out again, it is no more than a little softer.
-    assert found["redrawn decibels"] == pytest.approx(found["copied decibels"], abs=1.5)
-    again = redrawn(speech, mouth_shape.rest(speech.raw), Unchanged(), seed=0)
-    assert again["copied decibels"] == pytest.approx(found["copied decibels"])
-    other = redrawn(speech, mouth_shape.rest(speech.raw), Unchanged(), seed=1)
-    assert other["copied decibels"] != pytest.approx(found["copied decibels"])
+    assert found["redrawn psnr"] == pytest.approx(found["copied psnr"], abs=1.5)
+    again = measure_reconstruction(
+        speech, mouth_shape.rest(speech.mouth_lengths), Unchanged(), seed=0
+    )
+    assert again["copied psnr"] == pytest.approx(found["copied psnr"])
+    other = measure_reconstruction(
+        speech, mouth_shape.rest(speech.mouth_lengths), Unchanged(), seed=1
+    )
+    assert other["copied psnr"] != pytest.approx(found["copied psnr"])
 
 
 def test_the_shipped_renderer_draws_a_face_in_the_pose_of_another(speech: Footage) -> None:
     engine = wav2lip.load("compact")
-    assert isinstance(engine, ByShapes)
-    frames = speech.frames_at([speech.still])
-    (crops,) = [np.stack([crop.crop(f, speech.boxes[speech.still]) for f in frames])]
+    assert isinstance(engine, ShapeDriven)
+    frames = speech.frames_at([speech.closed_frame])
+    (crops,) = [np.stack([crop.crop(f, speech.boxes[speech.closed_frame]) for f in frames])]
     mirrored = crops[:, :, ::-1]
     shapes = np.zeros((1, 8), np.float32)
     closed = engine.redraw(mirrored, crops, shapes)
@@ -113,31 +119,33 @@ def test_the_shipped_renderer_draws_a_face_in_the_pose_of_another(speech: Footag
     assert np.abs(wide[0].astype(int) - closed[0])[mouth].mean() > 5
 
 
-def test_a_clip_is_spoken_in_every_way(speech: Footage) -> None:
+def test_a_clip_is_animated_in_every_condition(speech: Footage) -> None:
     other = np.roll(speech.samples, 9000)
-    takes = list(takes_of(speech, other, mouth_shape.rest(speech.raw), Unchanged()))
-    lengths = {take.name: len(list(take.frames())) for take in takes}
+    conditions = list(
+        conditions_of(speech, other, mouth_shape.rest(speech.mouth_lengths), Unchanged())
+    )
+    lengths = {condition.name: len(list(condition.frames())) for condition in conditions}
     assert lengths == {
         "still": FRAMES,
-        "pause": PAUSE,
+        "pause": PAUSE_FRAMES,
         "still_other": FRAMES,
         "video": FRAMES,
         "video_other": FRAMES,
     }
 
 
-def test_footage_is_watched_once(speech: Footage, tmp_path: Path) -> None:
+def test_footage_is_tracked_once(speech: Footage, tmp_path: Path) -> None:
     target = tmp_path / "footage.npz"
-    first = recorded(speech.path, target, FRAMES)
+    first = load_or_track(speech.path, target, FRAMES)
     written = target.stat().st_mtime_ns
-    again = recorded(speech.path, target, FRAMES)
+    again = load_or_track(speech.path, target, FRAMES)
     assert target.stat().st_mtime_ns == written
-    for name in ("boxes", "rolls", "points", "samples"):
+    for name in ("boxes", "rolls", "landmarks", "samples"):
         assert (getattr(again, name) == getattr(speech, name)).all()
         assert (getattr(first, name) == getattr(speech, name)).all()
 
 
 def test_a_stretch_is_cut_where_it_is_asked_to_end(speech: Footage) -> None:
-    short = watch(speech.path, 30)
+    short = track_speaker(speech.path, 30)
     assert len(short) == 30
     assert len(short.samples) == 30 * 16000 // FPS

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 import cli
 from media.errors import NamedError
 from media.probe import probe
-from wav2lip.evaluation.measure import _other_voice
+from wav2lip.evaluation.cache import _other_voice
 from wav2lip.evaluation.pairs import Pair
 from wav2lip.expert import LightSyncNet
 

@@ -57,19 +57,23 @@ def test_nobody_gets_the_voice_of_a_broken_clip(folder: Path) -> None:
 
 def test_half_a_minute_is_enough_of_anybody(folder: Path) -> None:
     found = pairs.with_other_voices(pairs.from_folder(folder))
-    assert [pair.person for pair in pairs.enough(found, 0.4)] == ["anna", "berta"]
-    assert [pair.person for pair in pairs.enough(found, 0.6)] == ["anna", "anna", "berta"]
+    assert [pair.person for pair in pairs.limit_seconds(found, 0.4)] == ["anna", "berta"]
+    assert [pair.person for pair in pairs.limit_seconds(found, 0.6)] == ["anna", "anna", "berta"]
 
 
 def test_a_film_gets_all_the_voices_it_is_listed_with(folder: Path) -> None:
     found = listed(folder, "anna/1.mp4 voice.wav\nanna/1.mp4 berta/1.mp4\nanna/1.mp4 anna/2.mp4\n")
-    assert pairs.enough(found, 0.1) == found
+    assert pairs.limit_seconds(found, 0.1) == found
 
 
 def test_what_has_no_sound_does_not_count_as_enough(folder: Path) -> None:
     (folder / "anna/1.mp4").write_bytes(b"broken")
     found = pairs.with_other_voices(pairs.from_folder(folder))
-    assert [pair.face.name for pair in pairs.enough(found, 0.1)] == ["1.mp4", "2.mp4", "1.mp4"]
+    assert [pair.face.name for pair in pairs.limit_seconds(found, 0.1)] == [
+        "1.mp4",
+        "2.mp4",
+        "1.mp4",
+    ]
 
 
 def test_what_is_hidden_is_no_clip(folder: Path) -> None:
