@@ -2,6 +2,8 @@
 
 TORCH := torch==2.13.0
 VENV := .venv
+PYTHONS := python3.14 python3.13 python3.12 python3.11
+SUITABLE := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
 PIP := $(VENV)/bin/python -m pip -qq --disable-pip-version-check
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
@@ -46,16 +48,17 @@ clean:              ## forget the environment; var (jobs and their videos) stays
 # torch comes first and with its own dependencies: which ones those are depends on the machine
 # (CUDA libraries, for one). All else is locked, and --no-deps keeps pip from second thoughts.
 $(INSTALLED): requirements.txt pyproject.toml Makefile
-	@found=; \
-	for python in "$$PYTHON" python3.11 python3 python; do \
-	  if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then \
-	    found=$$python; break; fi; \
-	done; \
-	if [ -z "$$found" ]; then \
-	  echo "Python 3.11 was not found. Install it, or name it: make PYTHON=/path/to/python3.11" >&2; \
-	  exit 1; fi; \
-	echo "Preparing the environment in $(VENV): once, some minutes"; \
-	"$$found" -m venv $(VENV)
+	@if ! $(VENV)/bin/python -c 'import pip; $(SUITABLE)' 2>/dev/null; then \
+	  found=; \
+	  for python in "$$PYTHON" python3 $(PYTHONS) python; do \
+	    if "$$python" -c '$(SUITABLE)' 2>/dev/null; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "Python 3.11 to 3.14, with venv (apt install python3-venv), was not found." \
+	      "Install one, or name it: make PYTHON=/path/to/python3" >&2; \
+	    exit 1; fi; \
+	  "$$found" -m venv --clear $(VENV); fi
+	@echo "Preparing the environment in $(VENV): once, some minutes"
 	@echo "  1/2 $(TORCH)"
 	@$(PIP) install "$(TORCH)"
 	@echo "  2/2 everything else"

