@@ -46,10 +46,14 @@ _UNTRUSTED = "signingCredential.untrusted"
 
 @dataclass(frozen=True)
 class Ingredient:
-    """A file that went into a video: `role` is "source", or "voice 2" for the second one."""
+    """A file that went into a video: `role` is "source", or "voice 2" for the second one.
+
+    `sha256` is that of the file's bytes, in hex, where it is known already.
+    """
 
     role: str
     path: Path
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,10 @@ def sign(
     `rendering` are plain JSON values that tell how it was made. Raises ValueError for a file that
     is no MP4.
     """
-    made_from = [{"role": each.role, "sha256": content_hash(each.path)} for each in ingredients]
+    made_from = [
+        {"role": each.role, "sha256": each.sha256 or content_hash(each.path)}
+        for each in ingredients
+    ]
     with ExitStack() as stack:
         known = [(each, kind) for each in ingredients if (kind := _type(each.path))]
         actions: list[dict[str, Any]] = [

@@ -53,9 +53,9 @@ def probe(path: Path, limits: Limits, bounds: Bounds) -> MediaInfo:
 
 
 def voice_duration(path: Path, bounds: Bounds) -> Fraction:
-    """As `media.sound.sound_duration`, of a sound that `media.sound.check_voice` accepts.
+    """As `media.sound.check_voice`, in the sandbox.
 
-    Raises MediaError as these do, and `too-demanding` beyond the bounds.
+    Raises MediaError as that does, and `too-demanding` beyond the bounds.
     """
     return Fraction(_ask("voice", path, bounds))
 

@@ -25,7 +25,7 @@ import media.upright  # noqa: F401 - loaded once, here, not in every child
 from media.errors import NamedError, too_demanding, unreadable
 from media.inspection import inspect
 from media.probe import Limits
-from media.sound import check_voice, sound_duration
+from media.sound import check_voice
 
 _LARGEST_WRITE = 16 * 1024**2  # bytes of a file; tables for tone mapping are written, once each
 _OPEN_FILES = 64
@@ -94,8 +94,7 @@ def _probe(path: Path, limits: dict[str, Any]) -> dict[str, Any]:
 
 
 def _voice(path: Path) -> str:
-    check_voice(path)
-    return str(sound_duration(path))
+    return str(check_voice(path))
 
 
 _WORK: dict[str, Callable[..., Any]] = {"probe": _probe, "voice": _voice}

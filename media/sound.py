@@ -57,14 +57,21 @@ def sound_duration(path: str | Path) -> Fraction:
     )
 
 
-def check_voice(path: str | Path) -> None:
-    """Refuse what cannot drive a mouth.
+def check_voice(path: str | Path) -> Fraction:
+    """The length of a voice in seconds, as `sound_duration` of it; refuses what drives no mouth.
 
     Raises MediaError: voice-silent, voice-too-short (under 0.2 s, one mel window), and as
     `read_sound` does.
     """
-    rate, samples, loudest = 16000, 0, 0.0
-    for block in sound_blocks(path, rate):
+    rate, samples, loudest, duration = 16000, 0, 0.0, Fraction(0)
+
+    def timed() -> Iterator[av.AudioFrame]:
+        nonlocal duration
+        for frame in _sound_frames(path):
+            duration += Fraction(frame.samples, frame.sample_rate)
+            yield frame
+
+    for block in _resampled(timed(), rate):
         samples += block.shape[1]
         loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
     if samples < SHORTEST_VOICE * rate:
@@ -79,6 +86,7 @@ def check_voice(path: str | Path) -> None:
             "The voice is silent: there is nothing to hear in it.",
             "Choose another recording, or check that its microphone was on.",
         )
+    return duration
 
 
 def sound_channels(path: str | Path) -> int:
@@ -117,9 +125,16 @@ def sound_blocks(path: str | Path, rate: int, gaps: bool = False) -> Iterator[np
     lost, what follows comes at once; with `gaps` it comes at its time, after silence in blocks of
     a second. Raises MediaError as `read_sound` does.
     """
+    return _resampled(_sound_frames(path), rate, gaps)
+
+
+def _resampled(
+    decoded_frames: Iterator[av.AudioFrame], rate: int, gaps: bool = False
+) -> Iterator[np.ndarray]:
+    """See `sound_blocks`."""
     played: float | None = None  # up to when, in seconds of the track's clock
     # Some files change their sampling on the way: each stretch has a resampler of its own.
-    for (_, channels, _), frames in groupby(_sound_frames(path), _sampling):
+    for (_, channels, _), frames in groupby(decoded_frames, _sampling):
         layout = "mono" if channels == 1 else "stereo"
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
         for frame in chain(frames, [None]):
