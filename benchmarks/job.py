@@ -29,9 +29,11 @@ from face_detection.shots import signature
 from face_detection.stride import LONG_STRIDE, SURROUNDINGS, Strided
 from jobs import signing
 from jobs.settings import Settings
-from media.probe import content_hash
 from media.sound import sound_duration
-from rendering import models, pipeline
+from rendering import models
+from rendering.animate import animate
+from rendering.detect import detect_frames
+from rendering.link import link_persons
 from rendering.spec import RenderSpec, Source, VoiceTrack, frames_to_detect
 from wav2lip.engine import Engine
 
@@ -80,13 +82,12 @@ def run(
     """A job from the files to the finished video."""
     duration = sound_duration(voice)
     frames = frames_to_detect(source, [duration])
-    content, cache = content_hash(source.path), DetectionCache(str(settings.var_dir / "faces"))
-    seconds = settings.segment_seconds
-    found = pipeline.detect(source, content, frames, detector, cache, seconds)
-    persons = pipeline.link_persons(source, found, cache=cache, content=content)
+    cache, seconds = DetectionCache(str(settings.var_dir / "faces")), settings.segment_seconds
+    found = detect_frames(source, frames, detector, cache, seconds)
+    persons = link_persons(source, found, cache=cache)
     spec = RenderSpec(source, (VoiceTrack(voice, persons[0].id, duration),), tuple(persons))
     certificate = signing.certificate(settings)
-    pipeline.animate(spec, out, engine, settings.segment_seconds, certificate)
+    animate(spec, out, engine, seconds, certificate)
 
 
 @contextmanager

@@ -37,9 +37,11 @@ from media.sound import sound_duration
 from media.timeline import bounce
 from media.video import read_frames, read_frames_at
 from media.video_writer import VideoWriter
+from rendering.detect import detect_frames
+from rendering.link import link_persons
 from rendering.models import detector_for, engine_for
 from rendering.options import Options
-from rendering.pipeline import detect, link_persons, render_segment
+from rendering.render import render_segment
 from rendering.spec import RenderSpec, Source, VoiceTrack
 
 FPS = Fraction(25)
@@ -137,7 +139,7 @@ def watch(source: Source, detector: str) -> tuple[list[Person], list[int]]:
     with TemporaryDirectory() as kept:
         cache = DetectionCache(kept)
         searching = detector_for(source, detector)
-        seen = detect(source, "programme", source.frames, searching, cache, SEGMENT_SECONDS)
+        seen = detect_frames(source, source.frames, searching, cache, SEGMENT_SECONDS)
     return link_persons(source, seen), cuts(seen.signatures, source.fps)
 
 

@@ -1,5 +1,6 @@
 """`mouth animate`: a face and a voice to a video, without a server."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from commands.speaker import SpeakerType, Speech
 from commands.words import (
     FILE,
     VIDEO,
-    bar,
+    ProgressBar,
     changes_source,
     check_place,
     flag,
@@ -82,7 +83,9 @@ def animate(
     """
     from commands import local_job
     from jobs import signing
-    from rendering import models, pipeline, spec
+    from processes.openmp import thread_count, wait_passively
+    from rendering import models, spec
+    from rendering.animate import animate as render
     from rendering.visibility import not_animated
 
     speeches = [*([Speech(voice, person)] if voice else []), *speakers]
@@ -97,14 +100,16 @@ def animate(
     source = local_job.open_source(face, options, settings)
     durations = [local_job.voice_duration(each.voice, settings, each.start) for each in speeches]
     ends = [each.start + length for each, length in zip(speeches, durations, strict=True)]
-    engine = models.engine_for(source, precision or settings.precision)
+    wait_passively(os.environ)
+    threads = thread_count(os.environ)
+    engine = models.engine_for(source, precision or settings.precision, threads)
     frames = spec.frames_to_detect(source, ends)
     tell_notes(source.info)
     if frames < source.frames and not source.is_fixed and speeches[-1].person is not None:
         shown = f"{float(frames / source.fps):.6g}"
         click.echo(f"Only {shown} seconds are shown. {COUNTED.format(shown)}", err=True)
-    with bar(frames, "looking for faces") as advance:
-        persons = local_job.find_persons(source, frames, settings, advance)
+    with ProgressBar(frames, "looking for faces") as progress:
+        persons = local_job.find_persons(source, frames, settings, progress)
     voices = tuple(
         spec.VoiceTrack(
             each.voice,
@@ -115,11 +120,11 @@ def animate(
         )
         for each, length in zip(speeches, durations, strict=True)
     )
-    wanted = spec.RenderSpec(source, voices, tuple(persons))
+    render_spec = spec.RenderSpec(source, voices, tuple(persons))
     certificate = signing.certificate(settings)
-    with bar(wanted.frames, "moving the mouth") as advance:
-        pipeline.animate(wanted, output, engine, settings.segment_seconds, certificate, advance)
-    for each in not_animated(wanted):
+    with ProgressBar(render_spec.frames, "moving the mouth") as progress:
+        render(render_spec, output, engine, settings.segment_seconds, certificate, progress)
+    for each in not_animated(render_spec):
         span = f"from {each.start:g} to {each.stop:g} seconds"
         click.echo(f"person {each.person} is {each.reason} {span}: left as it is", err=True)
     click.echo(output)

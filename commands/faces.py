@@ -10,7 +10,7 @@ import click
 from commands.words import (
     FILE,
     VIDEO,
-    bar,
+    ProgressBar,
     changes_source,
     check_place,
     settings_now,
@@ -62,8 +62,8 @@ def faces(
     if ends:
         frames = spec.frames_to_detect(seen, ends)
     tell_notes(seen.info)
-    with bar(frames, "looking for faces") as advance:
-        persons = local_job.find_persons(seen, frames, settings, advance)
+    with ProgressBar(frames, "looking for faces") as progress:
+        persons = local_job.find_persons(seen, frames, settings, progress)
     rows = local_job.describe(seen, persons, frames)
     if sheet is not None:
         write_sheet(seen, persons, frames, sheet)

@@ -12,10 +12,13 @@ from face_detection.persons import Person
 from jobs.errors import no_such_person, result_too_long
 from jobs.settings import Settings
 from media.errors import NamedError, no_audio_track, not_a_face_file, not_a_voice
-from media.probe import Limits, content_hash, probe
-from media.sound import check_voice, sound_duration
-from rendering import models, pipeline
+from media.probe import Limits, probe
+from media.sound import check_voice
+from rendering.detect import SegmentDetections, detect_frames
+from rendering.link import link_persons
+from rendering.models import detector_for
 from rendering.options import Options
+from rendering.progress import Progress
 from rendering.spec import Source
 from rendering.thumbnails import box_in, picture_frame, shown_in
 from rendering.visibility import presence
@@ -48,28 +51,26 @@ def voice_duration(path: Path, settings: Settings, start: Fraction = Fraction(0)
         raise not_a_voice()
     if not info.has_audio:
         raise no_audio_track()
-    check_voice(path)
-    duration = sound_duration(path)
+    duration = check_voice(path)
     if start + duration > settings.max_seconds:
         raise result_too_long(settings.max_seconds)
     return duration
 
 
 def find_persons(
-    source: Source, frames: int, settings: Settings, progress: pipeline.Progress
+    source: Source, frames: int, settings: Settings, progress: Progress
 ) -> list[Person]:
     """Everybody in the first `frames` frames; what was found is kept in VAR_DIR for next time.
 
     Raises NamedError: no-face-found, face-too-small, bad-option.
     """
     cache = DetectionCache(str(settings.var_dir / "detections"))
-    content = content_hash(source.path)
-    seen = pipeline.Seen.joined([])
+    found = SegmentDetections.joined([])
     if frames:
-        detector = models.detector_for(source, settings.detector)
+        detector = detector_for(source, settings.detector)
         seconds = settings.segment_seconds
-        seen = pipeline.detect(source, content, frames, detector, cache, seconds, progress)
-    return pipeline.link_persons(source, seen, cache=cache, content=content)
+        found = detect_frames(source, frames, detector, cache, seconds, progress)
+    return link_persons(source, found, cache=cache)
 
 
 def choose_speaker(persons: Sequence[Person], number: int | None) -> int:

@@ -1,7 +1,6 @@
 """What several commands say and ask in the same words: options, progress, common refusals."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ import click
 
 from media.errors import NamedError
 from media.probe import NOTES, MediaInfo
+from rendering.progress import Progress
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
@@ -88,14 +88,19 @@ def settings_now() -> "Settings":
     return from_environment()
 
 
-@contextmanager
-def bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal's stderr; call it with how many more frames are done."""
-    from tqdm import tqdm
+class ProgressBar(Progress):
+    """A bar on a terminal's stderr; `what` is being done to `total` frames."""
 
-    with tqdm(total=total, desc=what, unit="frame", disable=None) as tqdm_bar:
+    def __init__(self, total: int, what: str) -> None:
+        from tqdm import tqdm
 
-        def advance(frames: int) -> None:
-            tqdm_bar.update(frames)
+        self._bar = tqdm(total=total, desc=what, unit="frame", disable=None)
 
-        yield advance
+    def advance(self, frames: int) -> None:
+        self._bar.update(frames)
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()

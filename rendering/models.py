@@ -7,17 +7,18 @@ from functools import lru_cache
 
 import wav2lip
 from face_detection.detectors import Detector, default_detector, load_detector
-from rendering import threads
 from rendering.spec import Source
+from rendering.threads import use_threads
 from wav2lip.engine import Engine
 
 
-def engine_for(source: Source, precision: str = "auto") -> Engine:
-    """The engine that the options ask for.
+def engine_for(source: Source, precision: str = "auto", threads: int | None = None) -> Engine:
+    """The engine that the options ask for, computing in `threads` (see `threads.use_threads`).
 
     Raises NamedError checkpoint-missing, -corrupt, and bad-option for an unknown precision.
     """
-    return _engine(source.options.checkpoint, source.options.wav2lip_batch_size, precision)
+    options = source.options
+    return _engine(options.checkpoint, options.wav2lip_batch_size, precision, threads)
 
 
 def detector_for(source: Source, name: str = "") -> Detector:
@@ -31,48 +32,49 @@ def detector_for(source: Source, name: str = "") -> Detector:
 
 
 def engine_loaded() -> bool:
-    """Whether this process has drawn something, or is about to."""
+    """Whether this process has loaded an engine, or is loading one."""
     return _engine.cache_info().currsize > 0
 
 
 @lru_cache(maxsize=2)
-def _engine(name: str, batch_size: int | None, precision: str) -> Engine:
-    threads.use_all()
-    _keep_opencv_to_one_thread()
-    _give_back_memory()
+def _engine(
+    name: str, batch_size: int | None, precision: str, threads: int | None = None
+) -> Engine:
+    use_threads(threads)
+    _use_one_opencv_thread()
+    _trim_heap()
     engine = wav2lip.load(name, batch_size=batch_size, precision=precision)
-    _give_back_memory()
-    _spare_the_garbage_collector()
+    _trim_heap()
+    _freeze_garbage_collector()
     return engine
 
 
 @lru_cache(maxsize=4)
 def _detector(name: str, still: bool, batch_size: int | None) -> Detector:
-    _keep_opencv_to_one_thread()
+    _use_one_opencv_thread()
     detector = load_detector(name, still=still, batch_size=batch_size)
-    _spare_the_garbage_collector()
+    _freeze_garbage_collector()
     return detector
 
 
-def _keep_opencv_to_one_thread() -> None:
-    """What it does to a face is too little to share: its threads cost more than they bring."""
+def _use_one_opencv_thread() -> None:
+    """OpenCV's work on one face is too little to split: more threads cost more than they save."""
     import cv2
 
     cv2.setNumThreads(1)
 
 
-def _give_back_memory() -> None:
-    """What was freed before: weights are read beside it, not into it, and made ready likewise."""
+def _trim_heap() -> None:
+    """Give freed memory back to the system: weights are not read into it but beside it."""
     # The allocator keeps all that is freed (see the Procfile); only GNU's can be asked for it.
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
 
 
-def _spare_the_garbage_collector() -> None:
-    """What is loaded stays: to look through it for garbage took an eighth of a second at a time.
+def _freeze_garbage_collector() -> None:
+    """Leave loaded networks out of garbage collections, each of which took an eighth of a second.
 
-    What is thrown away again for another checkpoint is freed all the same, as its last reference
-    goes.
+    A network that gives way to another checkpoint is freed all the same, with its last reference.
     """
     gc.collect()
     gc.freeze()

@@ -1,8 +1,7 @@
-"""Reading ahead, drawing beside, writing behind: the machine's cores work on several batches at the
-same time.
+"""Stages of a pipeline in threads: read the next batch, work on several, write the last one.
 
-Decoding, the networks and encoding are all outside Python, and so threads are enough. Each thread
-has one thing in hand, which bounds what is in memory.
+Decoding, the networks and encoding release Python's lock, so threads use all cores. Each thread
+holds one item, which bounds what is in memory.
 """
 
 from collections import deque
@@ -12,30 +11,33 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
-def ahead(items: Iterator[T]) -> Generator[T, None, None]:
+def prefetch(items: Iterator[T]) -> Generator[T, None, None]:
     """`items`, none of which may be None, each made while the one before it is worked on.
 
-    What they raise is raised in its place. Closed early, it waits for the one being made.
+    An exception of `items` is raised in its place. Closed early, it waits for the item being made.
     """
-    with ThreadPoolExecutor(1, "ahead") as reader:
+    with ThreadPoolExecutor(1, "prefetch") as reader:
         coming = reader.submit(next, items, None)
         while (item := coming.result()) is not None:
             coming = reader.submit(next, items, None)
             yield item
 
 
-def beside(
-    work: Callable[[T], Made], items: Iterable[T], threads: int, begin: Callable[[], None]
-) -> Iterator[Made]:
-    """What `work` makes of each item, in order, of so many at the same time.
+def parallel_map(
+    work: Callable[[T], Result],
+    items: Iterable[T],
+    threads: int,
+    initializer: Callable[[], None],
+) -> Generator[Result, None, None]:
+    """`work(item)` of each item, in order; as many at the same time as there are `threads`.
 
-    Every thread calls `begin` before anything else. What `work` raises is raised in its place.
+    Every thread calls `initializer` first. An exception of `work` is raised in its result's place.
     """
-    with ThreadPoolExecutor(threads, "beside", initializer=begin) as workers:
-        coming: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(threads, "worker", initializer=initializer) as workers:
+        coming: deque[Future[Result]] = deque()
         for item in items:
             coming.append(workers.submit(work, item))
             if len(coming) == threads:
@@ -45,20 +47,20 @@ def beside(
 
 
 @contextmanager
-def behind(work: Callable[[T], None]) -> Iterator[Callable[[T], None]]:
-    """A function that hands a thing over to `work`, which is done with one before it gets the next.
+def writer_thread(write: Callable[[T], None]) -> Iterator[Callable[[T], None]]:
+    """A function that lets a thread `write` an item; it first waits for the item before.
 
-    What `work` raises is raised by the next call, or at the end of the block.
+    An exception of `write` is raised by the next call, or at the end of the block.
     """
     done: Future[None] | None = None
 
-    def hand_over(item: T) -> None:
+    def submit(item: T) -> None:
         nonlocal done
         if done is not None:
             done.result()
-        done = writer.submit(work, item)
+        done = writer.submit(write, item)
 
-    with ThreadPoolExecutor(1, "behind") as writer:
-        yield hand_over
+    with ThreadPoolExecutor(1, "writer") as writer:
+        yield submit
         if done is not None:
             done.result()

@@ -1,4 +1,4 @@
-"""What is to be made: the source as the options see it, the voices, the persons, the frames."""
+"""The spec of a result: source, options, voices, persons; and which frames it shows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from face_detection.persons import Person
 from media.errors import NamedError
 from media.pictures import read_picture
 from media.planar import BT709, Colours, Planar
-from media.probe import MediaInfo
+from media.probe import MediaInfo, content_hash
 from media.timeline import frames_shown, result_frames, round_half_up, source_indices
 from media.transform import Transform
 from media.video import read_frames, read_frames_at, read_planar_at, stored_colours
@@ -27,7 +27,8 @@ STILL_FPS = Fraction(25)
 class VoiceTrack:
     """A sound, the number of its speaker, and where it lies in the result.
 
-    `start` and `duration` are seconds, `gain` decibels.
+    `start` and `duration` are seconds, `gain` decibels. `known_sha256` is that of the file's bytes
+    where it is known already.
     """
 
     path: Path
@@ -35,19 +36,29 @@ class VoiceTrack:
     duration: Fraction
     start: Fraction = Fraction(0)
     gain: float = 0.0
+    known_sha256: str = ""
 
     @property
     def end(self) -> Fraction:
         return self.start + self.duration
 
+    @cached_property
+    def sha256(self) -> str:
+        """The sha256 of the file's bytes, in hex."""
+        return self.known_sha256 or content_hash(self.path)
+
 
 @dataclass(frozen=True)
 class Source:
-    """A picture or video, changed by the options before anything looks at it."""
+    """A picture or video, changed by the options before anything looks at it.
+
+    `known_sha256` is that of the file's bytes where it is known already.
+    """
 
     path: Path
     info: MediaInfo
     options: Options
+    known_sha256: str = ""
 
     @property
     def is_one_frame(self) -> bool:
@@ -73,6 +84,16 @@ class Source:
     def transform(self) -> Transform:
         options = self.options
         return Transform(options.resize_factor, options.rotate, options.crop)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The sha256 of the file's bytes, in hex."""
+        return self.known_sha256 or content_hash(self.path)
+
+    @property
+    def frames_key(self) -> str:
+        """What the frames depend on besides the bytes: the options, and the rate of reading."""
+        return f"{self.transform.key()} {self.info.fps}"
 
     @property
     def size(self) -> tuple[int, int]:
@@ -145,13 +166,13 @@ class RenderSpec:
 
     def box(self, person: Person, frame: int) -> Box | None:
         """Where `person` is in the source's frame, None where out of sight."""
-        return person.box_at(self._looked_at(frame), smooth=self.source.options.smooth)
+        return person.box_at(self._detected_frame(frame), smooth=self.source.options.smooth)
 
     def roll(self, person: Person, frame: int) -> float:
         """By how many degrees that box is turned about its centre, see `face_detection.roll`."""
-        return person.roll_at(self._looked_at(frame), smooth=self.source.options.smooth)
+        return person.roll_at(self._detected_frame(frame), smooth=self.source.options.smooth)
 
-    def _looked_at(self, frame: int) -> int:
+    def _detected_frame(self, frame: int) -> int:
         return 0 if self.source.is_fixed else frame
 
 

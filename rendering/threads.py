@@ -5,23 +5,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-def use_all() -> None:
-    """One engine process has the machine to itself, unless OMP_NUM_THREADS says how much of it.
-
-    The cores it may use may be fewer than the machine's.
-    """
-    # torch's threads else spin while they wait for each other, on cores that decode and encode.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if "OMP_NUM_THREADS" in os.environ:
-        return
+def use_threads(count: int | None = None) -> None:
+    """Let networks compute in `count` threads; None: one for each core this process may use."""
     import torch
 
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(count or len(os.sched_getaffinity(0)))
 
 
 @contextmanager
-def halved(device: str) -> Iterator[tuple[int, Callable[[], None]]]:
-    """How many threads draw beside each other, and what each of them has to call first.
+def split_cores(device: str) -> Iterator[tuple[int, Callable[[], None]]]:
+    """How many threads render at the same time, and what each of them has to call first.
 
     On a processor two, each with half of the cores: threads that share a layer of a network wait
     for each other at its end, and each of them for everything else that runs.

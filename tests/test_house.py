@@ -45,6 +45,7 @@ ARROWS = {
         "face_detection",
         "rendering",
         "jobs",
+        "processes.openmp",
         "processes.supervisor",
     },
     "app": {"jobs", "media", "checkpoints", "rendering.options"},

@@ -69,11 +69,11 @@ def _live_with_the_worker(**_: Any) -> None:
 def _keep_the_clock(**_: Any) -> None:
     """In the one process that starts no others, and so may have threads."""
     if part() == BEAT:
-        from workers.dispatch import workshop
+        from workers.dispatch import open_jobs
         from workers.downloader import Fetcher
         from workers.scheduler import Clock
         from workers.webhook_sender import Messenger
 
-        Clock(workshop()).start()
-        Messenger(workshop()).start()
-        Fetcher(workshop().database).start()
+        Clock(open_jobs()).start()
+        Messenger(open_jobs()).start()
+        Fetcher(open_jobs().database).start()

@@ -11,14 +11,14 @@ from workers.application import app, settings
 
 
 @lru_cache(maxsize=1)
-def workshop() -> Jobs:
-    """The jobs, opened once in each process."""
+def open_jobs() -> Jobs:
+    """The jobs, opened once in each process and shared by its tasks."""
     return Jobs(settings)
 
 
 @app.task(name="workers.advance")
 def advance(job_id: str) -> None:
     try:
-        steps.advance(workshop(), job_id)
+        steps.advance(open_jobs(), job_id)
     except OperationalError as error:  # the next sweep comes soon
         logs.log("advance-later", job=job_id, error=error.orig)

@@ -15,6 +15,7 @@ from jobs import logs, metrics
 from jobs.records import FINAL, Job, Segment, new_id
 from jobs.service import Jobs
 from media.errors import NamedError
+from rendering.progress import Progress
 
 BEAT_SECONDS = 0.5  # how often progress is written, and how soon a cancelled job is noticed
 GRACE_SECONDS = 0.5  # for work that is not wanted any more to end by itself
@@ -23,8 +24,11 @@ MOST_ATTEMPTS = 3
 T = TypeVar("T")
 
 
-class Lease:
-    """A context manager: within it a thread renews the lease and writes down the progress."""
+class Lease(Progress):
+    """A context manager: within it a thread renews the lease and writes down the progress.
+
+    The work is cancelled when the job was, when it has failed, or when another run took over.
+    """
 
     def __init__(self, jobs: Jobs, segment: Segment) -> None:
         self.segment = segment
@@ -32,12 +36,12 @@ class Lease:
         self._frames = 0
         self._began = time.monotonic()
         self._lost = threading.Event()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._renew_regularly, name="lease", daemon=True)
 
     @classmethod
     def claim(cls, jobs: Jobs, segment_id: str) -> "Lease | None":
-        """Take a segment; None if it is done, taken, or no longer wanted."""
+        """Take a segment; None if it is done, taken, or its job is over."""
         with jobs.database.write() as session:
             segment = session.get(Segment, segment_id, with_for_update=True)
             if segment is None or segment.state not in ("waiting", "sent"):
@@ -56,12 +60,10 @@ class Lease:
         """The work itself begins now: what came before says nothing about its speed."""
         self._began = time.monotonic()
 
-    def progress(self, frames: int) -> None:
-        """So many more frames are done."""
+    def advance(self, frames: int) -> None:
         self._frames += frames
 
-    def is_lost(self) -> bool:
-        """Whether to stop: the job was cancelled or has failed, or another run has taken over."""
+    def is_cancelled(self) -> bool:
         return self._lost.is_set()
 
     def __enter__(self) -> "Lease":
@@ -69,7 +71,7 @@ class Lease:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
 
     def finish(
@@ -77,11 +79,11 @@ class Lease:
     ) -> bool:
         """Mark the segment as done, and `record` what it found in the same transaction.
 
-        Whoever is first counts: a run that lost its lease to another has made the same thing.
-        False if nobody wants it any more.
+        The first run counts: one that lost its lease to another has made the same thing. False
+        if the job is over meanwhile.
         """
-        self._over.set()
-        if not self._patiently(lambda session: self._mark_done(session, key, record)):
+        self._stopped.set()
+        if not self._write(lambda session: self._mark_done(session, key, record)):
             return False
         logs.log(
             "segment-done",
@@ -89,7 +91,7 @@ class Lease:
             step=self.segment.step,
             index=self.segment.index,
             frames=self.segment.stop - self.segment.start,
-            seconds=self._spent(),
+            seconds=self._seconds(),
         )
         return True
 
@@ -103,7 +105,7 @@ class Lease:
         if segment.state != "done":
             segment.state, segment.holder, segment.key = "done", None, key
             segment.done_frames = segment.stop - segment.start
-            segment.seconds = self._spent()
+            segment.seconds = self._seconds()
             metrics.count_step(session, segment.step, segment.seconds, segment.done_frames)
             if record:
                 record(session, job)
@@ -120,8 +122,8 @@ class Lease:
             if job and segment and segment.holder == self.segment.holder:
                 put_back(job, segment, failure)
 
-        self._over.set()
-        self._patiently(put)
+        self._stopped.set()
+        self._write(put)
 
     def fail(self, error: NamedError) -> None:
         """Let the job fail; the segment waits for a retry."""
@@ -133,12 +135,14 @@ class Lease:
                 put_back(job, segment, None)
                 fail(job, error)
 
-        self._over.set()
-        self._patiently(put)
+        self._stopped.set()
+        self._write(put)
 
-    def _patiently(self, act: Callable[[Session], T]) -> T:
-        """Do it in a transaction, as soon as the database lets us: what was worked for is not
-        thrown away because somebody holds it locked, or because its disk is full for a while.
+    def _write(self, act: Callable[[Session], T]) -> T:
+        """Do it in a transaction, tried again until the database takes it.
+
+        Finished work is not thrown away because the database is locked, or its disk full, for a
+        while.
         """
         while True:
             try:
@@ -148,23 +152,23 @@ class Lease:
                 logs.log("database-away", job=self.segment.job_id, error=error.orig)
                 time.sleep(BEAT_SECONDS)
 
-    def _beat(self) -> None:
-        while not self._over.wait(BEAT_SECONDS):
+    def _renew_regularly(self) -> None:
+        while not self._stopped.wait(BEAT_SECONDS):
             try:
                 if not self._renew():
                     self._lost.set()
-                    self._insist()
+                    self._end_process_if_stuck()
                     return
             except OperationalError as error:  # the next beat may find the database free
                 logs.log("lease-not-renewed", job=self.segment.job_id, error=error.orig)
 
-    def _insist(self) -> None:
+    def _end_process_if_stuck(self) -> None:
         """End this process if the work does not end by itself: the device is needed by others.
 
         Some of it cannot be interrupted, such as a detector in a large picture or the joining of
         a long film. The worker starts another process at once.
         """
-        if not self._over.wait(GRACE_SECONDS):
+        if not self._stopped.wait(GRACE_SECONDS):
             logs.log("process-let-go", job=self.segment.job_id, step=self.segment.step)
             end_process()
 
@@ -177,14 +181,14 @@ class Lease:
                 lease_until=time.time() + self._jobs.settings.lease_seconds,
                 suspect=False,
                 done_frames=self._frames,
-                seconds=self._spent(),
+                seconds=self._seconds(),
             )
             .execution_options(synchronize_session=False)
         )
         with self._jobs.database.write() as session:
             return session.connection().execute(renewal).rowcount == 1
 
-    def _spent(self) -> float:
+    def _seconds(self) -> float:
         return time.monotonic() - self._began
 
 

@@ -1,68 +1,58 @@
-"""Who is meant by a point at a face."""
+"""Who speaks each voice: the person that was named, pointed at, or is the only one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-from face_detection.persons import from_csv, person_at
+from face_detection.persons import Person, from_csv, person_at
 from jobs import errors
-from jobs.records import FINAL, Job
+from jobs.records import Job
 from jobs.service import Jobs
 from media.errors import NamedError
-from rendering.spec import Source, frames_to_detect
-from workers.job_spec import ends_of, source_of
-from workers.lease import fail
+from rendering.spec import Source
+from workers.job_spec import JobOutline, persons_key
 
 
-def resolve(jobs: Jobs, job_id: str) -> None:
-    """Let the persons at whom a job's voices point speak them, once the persons are found.
+def has_points(job: Job) -> bool:
+    """Whether a voice's speaker is still only a point at a face."""
+    return any(voice.person is None and voice.point for voice in job.voices)
 
-    The job fails by `no-such-person`, which can be answered anew, where nobody is.
+
+def load_persons(jobs: Jobs, job_id: str) -> list[Person]:
+    """The linked persons with all their boxes, which points are looked up in.
+
+    None where the file is gone: the job was cancelled in this very moment.
     """
-    with jobs.database.read() as session:
-        job = session.get(Job, job_id)
-        if job is None or job.state in FINAL or not job.persons:
-            return
-        points = {
-            voice.position: voice.point
-            for voice in job.voices
-            if voice.person is None and voice.point
-        }
-        source, ends = source_of(job, Path(job.source.key)), ends_of(job)
-    if not points:
-        return
     try:
-        with jobs.storage.local(f"jobs/{job_id}/persons.csv") as path:
-            persons = from_csv(path.read_text())
-    except FileNotFoundError:  # the job was cancelled in this very moment
-        return
-    meant = {
-        position: person_at(persons, frame_of(source, point), point["x"], point["y"])
-        for position, point in points.items()
-    }
-    with jobs.database.write() as session:
-        job = session.get(Job, job_id, with_for_update=True)
-        if job is None or job.state in FINAL:
-            return
-        for voice in job.voices:
-            # Somebody may have chosen otherwise in this very moment.
-            if voice.person is None and voice.point and voice.point == points.get(voice.position):
-                if (person := meant[voice.position]) is None:
-                    known = [person.number for person in job.persons]
-                    fail(job, missed(source, ends, voice.point, known))
-                    return
-                voice.person = person.id
+        with jobs.storage.local(persons_key(job_id)) as path:
+            return from_csv(path.read_text())
+    except FileNotFoundError:
+        return []
 
 
-def missed(
-    source: Source, ends: Sequence[Fraction], point: Mapping[str, Any], known: Iterable[int]
-) -> NamedError:
-    """Why nobody was found at a point. After what voices that end so show nobody was looked for."""
-    shown = frames_to_detect(source, ends)
-    if not source.is_fixed and frame_of(source, point) >= shown:
-        return errors.not_shown(float(shown / source.fps))
-    return errors.nobody_there(point["x"], point["y"], known)
+def assign_speakers(job: Job, outline: JobOutline, persons: Sequence[Person]) -> bool:
+    """Write down who speaks each voice of a job whose persons are linked; whether all are known.
+
+    Points are looked up in `persons`. Raises NamedError no-such-person for a point at nobody and
+    a number that nobody has; both can be answered anew.
+    """
+    numbers = [person.number for person in job.persons]
+    for voice in job.voices:
+        if voice.person is None and voice.point and persons:
+            voice.person = _person_at(voice.point, outline, persons, numbers)
+        if voice.person is None and len(numbers) == 1:
+            voice.person = numbers[0]
+        if voice.person is not None and voice.person not in numbers:
+            raise errors.no_such_person(voice.person, numbers)
+    return all(voice.person is not None for voice in job.voices)
+
+
+def not_found(outline: JobOutline, point: Mapping[str, Any], numbers: Iterable[int]) -> NamedError:
+    """Why nobody was found at a point: nobody is there, or that frame was not searched."""
+    source, searched = outline.source, outline.frames_to_detect
+    if not source.is_fixed and frame_of(source, point) >= searched:
+        return errors.not_shown(float(searched / source.fps))
+    return errors.nobody_there(point["x"], point["y"], numbers)
 
 
 def frame_of(source: Source, point: Mapping[str, Any]) -> int:
@@ -73,3 +63,15 @@ def frame_of(source: Source, point: Mapping[str, Any]) -> int:
     if frame is None:
         frame = int(Fraction(point["time"] or 0) * source.fps)
     return min(frame, source.frames - 1)
+
+
+def _person_at(
+    point: Mapping[str, Any],
+    outline: JobOutline,
+    persons: Sequence[Person],
+    numbers: Iterable[int],
+) -> int:
+    frame = frame_of(outline.source, point)
+    if person := person_at(persons, frame, point["x"], point["y"]):
+        return person.id
+    raise not_found(outline, point, numbers)

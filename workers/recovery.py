@@ -3,12 +3,13 @@
 from jobs import errors, logs
 from jobs.records import FINAL, Job, Segment
 from jobs.service import Jobs
+from workers.job_spec import persons_key
 
 
-def mend(jobs: Jobs, job_id: str) -> bool:
-    """Let what a job has lost be made again; False if nothing of it is missing.
+def recover_lost_files(jobs: Jobs, job_id: str) -> bool:
+    """Let the segments whose files are lost be made again; False if no file of the job is missing.
 
-    Raises NamedError `file-gone` for an upload, which nobody here can make again.
+    Raises NamedError `file-gone` for an upload, which cannot be made again here.
     """
     with jobs.database.write() as session:
         job = session.get(Job, job_id, with_for_update=True)
@@ -24,13 +25,8 @@ def mend(jobs: Jobs, job_id: str) -> bool:
     return bool(lost)
 
 
-def persons_key(job_id: str) -> str:
-    """Where the persons that were linked are kept."""
-    return f"jobs/{job_id}/persons.csv"
-
-
 def _is_lost(jobs: Jobs, segment: Segment) -> bool:
-    """Whether a segment is done and its file gone; `_link` looks after the detections itself."""
+    """Whether a segment is done and its file gone; linking looks after the detections itself."""
     if segment.state != "done" or segment.step not in ("link", "render"):
         return False
     key = persons_key(segment.job_id) if segment.step == "link" else str(segment.key)

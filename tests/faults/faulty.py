@@ -69,7 +69,7 @@ os.mkdir = _writing(os.mkdir)
 os.replace = _writing(os.replace, at=1)
 os.rename = _writing(os.rename, at=1)
 time.time = lambda: _real_time() + float(_faults().get("clock", 0.0))
-steps.limit = lambda *_: 6.0 if "hang" in _faults() else 300.0
+steps.time_limit = lambda *_: 6.0 if "hang" in _faults() else 300.0
 database.BUSY_MILLISECONDS = 500  # a test must not wait for half a minute
 
 if __name__ == "__main__":

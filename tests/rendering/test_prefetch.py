@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from rendering.prefetch import ahead, behind, beside
+from rendering.prefetch import parallel_map, prefetch, writer_thread
 
 
 def test_the_next_is_made_while_one_is_worked_on_and_no_more() -> None:
@@ -20,7 +20,7 @@ def test_the_next_is_made_while_one_is_worked_on_and_no_more() -> None:
                 second_made.set()
             yield number
 
-    coming = ahead(items())
+    coming = prefetch(items())
     assert next(coming) == 0
     assert second_made.wait(10)  # made by another thread, although nobody asked
     assert made == [0, 1]
@@ -32,7 +32,7 @@ def test_what_a_reader_raises_comes_where_its_item_would_have_come() -> None:
         yield 1
         raise OSError("the disk is gone")
 
-    coming = ahead(items())
+    coming = prefetch(items())
     assert next(coming) == 1
     with pytest.raises(OSError, match="the disk is gone"):
         next(coming)
@@ -40,7 +40,7 @@ def test_what_a_reader_raises_comes_where_its_item_would_have_come() -> None:
 
 def test_who_stops_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    with closing(ahead(iter(range(100)))) as coming:
+    with closing(prefetch(iter(range(100)))) as coming:
         assert next(coming) == 0
     assert threading.active_count() == before
 
@@ -62,7 +62,7 @@ def test_two_are_worked_on_at_the_same_time_and_come_in_order() -> None:
         both.wait()  # of one thread, this would be the end
         return 10 * number
 
-    done = beside(work, numbers(), 2, nothing)
+    done = parallel_map(work, numbers(), 2, nothing)
     assert next(done) == 0
     assert taken == [0, 1]
     assert list(done) == [10, 20, 30, 40, 50]
@@ -74,7 +74,7 @@ def test_every_thread_begins_as_it_is_told_to() -> None:
     def begin() -> None:
         here.ready = True
 
-    assert list(beside(lambda item: (item, here.ready), range(4), 2, begin)) == [
+    assert list(parallel_map(lambda item: (item, here.ready), range(4), 2, begin)) == [
         (item, True) for item in range(4)
     ]
 
@@ -85,7 +85,7 @@ def test_what_work_raises_comes_where_its_result_would_have_come() -> None:
             raise OSError("out of order")
         return number
 
-    done = beside(work, range(5), 2, nothing)
+    done = parallel_map(work, range(5), 2, nothing)
     assert next(done) == 0
     with pytest.raises(OSError, match="out of order"):
         next(done)
@@ -93,17 +93,17 @@ def test_what_work_raises_comes_where_its_result_would_have_come() -> None:
 
 def test_all_is_written_in_order_by_another_thread() -> None:
     written: list[tuple[int, int]] = []
-    with behind(lambda item: written.append((item, threading.get_ident()))) as hand_over:
+    with writer_thread(lambda item: written.append((item, threading.get_ident()))) as submit:
         for number in range(20):
-            hand_over(number)
+            submit(number)
     assert [number for number, _ in written] == list(range(20))
     assert threading.get_ident() not in {thread for _, thread in written}
 
 
 def written_behind(write: Callable[[int], None], numbers: range, handed: list[int]) -> None:
-    with behind(write) as hand_over:
+    with writer_thread(write) as submit:
         for number in numbers:
-            hand_over(number)
+            submit(number)
             handed.append(number)
 
 
@@ -128,8 +128,8 @@ def test_a_block_that_fails_waits_for_what_is_being_written() -> None:
     written: list[int] = []
 
     def cancelled() -> None:
-        with behind(written.append) as hand_over:
-            hand_over(1)
+        with writer_thread(written.append) as submit:
+            submit(1)
             raise ValueError("cancelled")
 
     with pytest.raises(ValueError, match="cancelled"):

@@ -17,17 +17,11 @@ def threads_as_before() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def test_all_cores_are_used_unless_the_environment_says_how_many(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_all_cores_are_used_unless_a_number_of_threads_is_asked_for() -> None:
     here = len(os.sched_getaffinity(0))
-    torch.set_num_threads(here + 1)
-    monkeypatch.setenv("OMP_NUM_THREADS", str(here + 1))
-    threads.use_all()
+    threads.use_threads(here + 1)
     assert torch.get_num_threads() == here + 1
-
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    threads.use_all()
+    threads.use_threads()
     assert torch.get_num_threads() == here
 
 
@@ -48,7 +42,7 @@ def threads_of_torch(begin: object = None) -> int:
 )
 def test_a_processor_is_halved(device: str, here: int, drawing: int, each: int) -> None:
     torch.set_num_threads(here)
-    with threads.halved(device) as (count, begin):
+    with threads.split_cores(device) as (count, begin):
         assert count == drawing
         assert threads_of_torch(begin) == each
     assert torch.get_num_threads() == here
@@ -58,7 +52,7 @@ def test_threads_that_begin_afterwards_have_all_cores_again() -> None:
     torch.set_num_threads(4)
 
     def failing() -> None:
-        with threads.halved("cpu") as (_, begin):
+        with threads.split_cores("cpu") as (_, begin):
             threads_of_torch(begin)
             raise ValueError("cancelled")
 

@@ -12,7 +12,7 @@ from media.certificate import local_certificate
 from media.probe import probe
 from media.sound import sound_duration
 from media.video import read_frames
-from rendering import pipeline
+from rendering.animate import animate
 from rendering.models import engine_for
 from rendering.options import Options
 from rendering.spec import RenderSpec, Source, VoiceTrack
@@ -35,7 +35,7 @@ def both(
     made = folder / "pieces.mp4", folder / "whole.mp4"
     for path, seconds in zip(made, (0.2, 60.0), strict=True):
         certificate = local_certificate(folder)
-        pipeline.animate(spec, path, engine_for(source), seconds, certificate)
+        animate(spec, path, engine_for(source), seconds, certificate)
     return made
 
 

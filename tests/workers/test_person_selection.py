@@ -9,7 +9,8 @@ import pytest
 from media.probe import MediaInfo
 from rendering.options import Options
 from rendering.spec import Source
-from workers.person_selection import missed
+from workers.job_spec import JobOutline
+from workers.person_selection import not_found
 
 TEN_SECONDS = MediaInfo("video", 640, 360, Fraction(25), 250, Fraction(10))
 
@@ -28,6 +29,6 @@ def test_nobody_is_looked_for_after_what_is_shown(
 ) -> None:
     source = Source(Path("film.mp4"), TEN_SECONDS, Options(**options))
     point = {"x": 30, "y": 40, "time": time, "frame": None}
-    error = missed(source, [Fraction(2)], point, [1])
+    error = not_found(JobOutline(source, (Fraction(2),)), point, [1])
     assert error.code == "no-such-person"
     assert said in error.message

@@ -172,12 +172,12 @@ def test_a_lease_is_renewed_while_work_goes_on_and_lost_with_the_job(
     assert lease
     until = lease.segment.lease_until
     with lease:
-        lease.progress(1)
+        lease.advance(1)
         wait_for(lambda: jobs.job(job_id).segments[0].lease_until > until)
         assert jobs.job(job_id).segments[0].done_frames == 1
-        assert not lease.is_lost()
+        assert not lease.is_cancelled()
         jobs.cancel(job_id)
-        wait_for(lease.is_lost)
+        wait_for(lease.is_cancelled)
     assert lease.finish() is False
 
 
@@ -244,8 +244,8 @@ def test_more_workers_get_more_of_a_job_at_once(jobs: Jobs, make: Make) -> None:
 def test_the_time_limit_grows_with_the_work() -> None:
     short = Segment(step="render", start=0, stop=10)
     long = Segment(step="render", start=0, stop=1000)
-    assert 300 < steps.limit(short, 300_000) < steps.limit(long, 300_000)
-    assert steps.limit(long, 300_000) < steps.limit(long, 3840 * 2160)
+    assert 300 < steps.time_limit(short, 300_000) < steps.time_limit(long, 300_000)
+    assert steps.time_limit(long, 300_000) < steps.time_limit(long, 3840 * 2160)
 
 
 def test_a_message_is_sent_again_only_when_it_must_be_lost(jobs: Jobs, make: Make) -> None:

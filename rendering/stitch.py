@@ -1,0 +1,51 @@
+"""Stitching of rendered segments into the finished video, with sound and Content Credentials."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import checkpoints
+from media import provenance
+from media.assemble import concatenate
+from media.certificate import Certificate
+from media.mixing import mix
+from rendering.spec import RenderSpec
+
+
+def stitch(
+    spec: RenderSpec, segments: Sequence[Path], out_path: Path, certificate: Certificate
+) -> None:
+    """Join the segments, in order, with the sound of the voices into the finished, signed video."""
+    options = spec.source.options
+    soundtrack = spec.source.path if options.overlay and spec.source.info.has_audio else None
+    with TemporaryDirectory(dir=out_path.parent) as folder:
+        sound = Path(folder) / "sound.wav"
+        mix(
+            [(voice.path, voice.start, voice.gain) for voice in spec.voices],
+            soundtrack,
+            Fraction(spec.frames) / spec.fps,
+            sound,
+            options.soundtrack_gain,
+        )
+        concatenate(segments, sound, out_path, spec.fps, spec.frames, {})
+    ingredients = [provenance.Ingredient("source", spec.source.path, spec.source.sha256)] + [
+        provenance.Ingredient(f"voice {number}", voice.path, voice.sha256)
+        for number, voice in enumerate(spec.voices, start=1)
+    ]
+    provenance.sign(out_path, ingredients, rendering_facts(spec), certificate)
+
+
+def rendering_facts(spec: RenderSpec) -> dict[str, Any]:
+    """How a spec is rendered, for its credentials: nothing that names a file or a person.
+
+    A checkpoint that is a file of the user's own is not named either.
+    """
+    checkpoint = spec.source.options.checkpoint
+    known = checkpoint in {each.name for each in checkpoints.all()}
+    voices = [
+        {"person": voice.person, "start": float(voice.start), "gain": voice.gain}
+        for voice in spec.voices
+    ]
+    return {"checkpoint": checkpoint if known else "another", "voices": voices}
