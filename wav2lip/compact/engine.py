@@ -15,11 +15,18 @@ from wav2lip import weights
 from wav2lip.compact import crop, mouth_closing, mouth_motion
 from wav2lip.compact.paste_back import paste
 from wav2lip.compact.renderer import ROWS, Drawing, Renderer, mouth_and_jaw_mask
+from wav2lip.compact.speech_encoder import SpeechEncoder
 from wav2lip.compact.voice_net import VoiceNet
 from wav2lip.engine import Precision
 from wav2lip.inference import best_device, channels_last, working_dtype
 
 BATCH = 16
+# The networks that a checkpoint may drive mouths with, by the name under which it says so; older
+# files say nothing and hold the first.
+VOICE_NETWORKS: dict[str, type[VoiceNet | SpeechEncoder]] = {
+    "voice_net": VoiceNet,
+    "speech_encoder": SpeechEncoder,
+}
 
 
 class CompactEngine:
@@ -171,7 +178,7 @@ def _networks(
     """The arguments of `CompactEngine` in a checkpoint, which stores them in half precision."""
     nets: list[nn.Module] = []
     for state in content["voice"]:
-        net = VoiceNet()
+        net = VOICE_NETWORKS[content.get("voice_network", "voice_net")]()
         net.load_state_dict(_as_float32(state))
         nets.append(net)
     renderer = Renderer()

@@ -5,6 +5,7 @@ interpolated at the instants of the frames, at any frame rate. A value of the gr
 place in the voice alone, so that a video rendered in segments moves exactly as one rendered whole.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -53,7 +54,7 @@ class Speaker:
 
 
 def drive(
-    nets: list[nn.Module],
+    nets: Sequence[nn.Module],
     speaker: Speaker,
     mel: np.ndarray,
     start: int,
@@ -62,7 +63,7 @@ def drive(
 ) -> np.ndarray:
     """Mouth shapes (stop - start, 8) float32, within ±3, of the result frames start..stop.
 
-    `nets` are an ensemble of `voice_net.VoiceNet`; `mel` (80, T) in -4..4 is the whole voice, in
+    `nets` are the ensemble of `voice_net.predict`; `mel` (80, T) in -4..4 is the whole voice, in
     which frame i is at i / fps seconds. In its silence, and before and after it, the mouth is at
     rest (`speaker.closed`).
     """

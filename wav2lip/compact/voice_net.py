@@ -1,5 +1,8 @@
 """The voice net: a regression from the mel spectrogram of a voice to mouth shapes."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -27,6 +30,8 @@ class VoiceNet(nn.Module):
     speaker. Dilated convolutions along time (van den Oord et al., WaveNet, 2016) have a receptive
     field of 0.35 s either way: long enough for a syllable, too short to learn sentences by heart.
     """
+
+    context = CONTEXT
 
     def __init__(
         self, widths: tuple[int, ...] = (16, 32, 48), width: int = 128, dropout: float = 0.2
@@ -80,11 +85,12 @@ class _DilatedBlock(nn.Module):
         return nn.functional.silu(x + self.near(self.drop(self.wide(x))))
 
 
-def predict(nets: list[nn.Module], mel: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+def predict(nets: Sequence[nn.Module], mel: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     """Mouth shapes (n, 8) float32 at the rising instants `seconds` (n,) of `mel` (80, T) in -4..4.
 
-    They are the mean of an ensemble of `VoiceNet` (whose docstring gives the unit) on the CPU,
-    linearly interpolated between its outputs. Before and after `mel` is silence. A value depends on
+    They are the mean of an ensemble of networks on the CPU, linearly interpolated between its
+    outputs: each `VoiceNet`, which gives the unit, or another that maps mel to mouth shapes as it
+    does and has a `context`. Before and after `mel` is silence. A value depends on
     its instant alone, not on which others are asked for.
     """
     at = np.asarray(seconds, np.float64) * OUTPUT_RATE
@@ -111,12 +117,14 @@ def padded_columns(mel: np.ndarray, begin: int, end: int) -> np.ndarray:
     return columns
 
 
-def _outputs(nets: list[nn.Module], mel: np.ndarray, first: int, last: int) -> np.ndarray:
+def _outputs(nets: Sequence[nn.Module], mel: np.ndarray, first: int, last: int) -> np.ndarray:
     """The outputs first..last, inclusive: (last - first + 1, 8)."""
-    columns = padded_columns(mel, first * STRIDE - CONTEXT, last * STRIDE + CONTEXT + 1)
-    edge = CONTEXT // STRIDE
-    bands = np.arange(N_MELS)
-    shifted = np.stack([columns[(bands + shift).clip(0, N_MELS - 1)] for shift in BAND_SHIFTS])
-    with torch.inference_mode():
-        outputs = [net(torch.from_numpy(shifted))[:, :, edge:-edge].mean(0) for net in nets]
+    bands, outputs = np.arange(N_MELS), []
+    for net in nets:
+        context = cast(int, net.context)
+        columns = padded_columns(mel, first * STRIDE - context, last * STRIDE + context + 1)
+        shifted = np.stack([columns[(bands + shift).clip(0, N_MELS - 1)] for shift in BAND_SHIFTS])
+        with torch.inference_mode():
+            shapes = net(torch.from_numpy(shifted))
+            outputs.append(shapes[:, :, context // STRIDE : -context // STRIDE].mean(0))
     return torch.stack(outputs).mean(0).T.numpy()
