@@ -1,5 +1,6 @@
 """Every failure as a name: problem+json to programs, a page to people."""
 
+import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, jsonify, render_template, request
@@ -12,39 +13,40 @@ from jobs.errors import not_found, of_storage
 from jobs.rate_limit import Wait
 from media.errors import NamedError
 
-# RFC 9110 status of each code; what is not here is a fault in what was asked for: 422.
-STATUS = {
-    "bad-request": 400,
-    "bad-key": 400,
-    "bad-token": 401,
-    "password-needed": 401,
-    "cross-site": 403,
-    "form-expired": 403,
-    "not-allowed": 403,
-    "not-found": 404,
-    "method-not-allowed": 405,
-    "not-now": 409,
-    "wrong-offset": 409,
-    "not-complete": 409,
-    "wrong-protocol": 412,
-    "too-large": 413,
-    "too-much-stored": 413,
-    "unsupported-type": 415,
-    "json-expected": 415,
-    "piece-expected": 415,
-    "bad-range": 416,
-    "too-often": 429,
-    "too-many-jobs": 429,
-    "internal-error": 500,
-    "busy": 503,
-    "storage-unavailable": 503,
-    "disk-full": 507,
+# The status (RFC 9110) of every code that a package of the web process can name; a test compares.
+_CODES = {
+    400: ("bad-request", "bad-key"),
+    401: ("bad-token", "password-needed"),
+    403: ("cross-site", "form-expired", "not-allowed"),
+    404: ("not-found",),
+    405: ("method-not-allowed",),
+    409: ("not-now", "wrong-offset", "not-complete"),
+    412: ("wrong-protocol",),
+    413: ("too-large", "too-much-stored"),
+    415: ("unsupported-type", "json-expected", "piece-expected"),
+    416: ("bad-range",),
+    422: (
+        *("bad-field", "bad-name", "bad-option", "bad-webhook", "webhook-not-allowed"),
+        *("checkpoint-missing", "consent-missing", "key-reused", "token-exists"),
+        *("no-such-person", "no-voice", "too-many-voices", "sample-missing"),
+        *("not-a-face-file", "not-a-voice", "no-audio-track", "voice-silent", "voice-too-short"),
+        *("unreadable-media", "too-demanding", "too-long"),
+    ),
+    429: ("too-often", "too-many-jobs"),
+    500: (
+        *("internal-error", "worker-crashed", "took-too-long", "file-gone", "result-gone"),
+        *("bad-setting", "socket-in-use", "already-running", "checkpoint-corrupt"),
+    ),
+    502: ("download-failed", "webhook-unreachable"),
+    503: ("busy", "storage-unavailable"),
+    507: ("disk-full",),
 }
+STATUS = {code: status for status, codes in _CODES.items() for code in codes}
 
 
 def problem(error: NamedError) -> Response:
     """An `application/problem+json` response (RFC 9457) with our code, message and remedy."""
-    status = STATUS.get(error.code, 422)
+    status = status_of(error)
     response = jsonify(
         type=f"urn:mouth-animation:error:{error.code}",
         title=error.message,
@@ -55,6 +57,13 @@ def problem(error: NamedError) -> Response:
     response.status_code = status
     response.content_type = "application/problem+json"
     return response
+
+
+def status_of(error: NamedError) -> int:
+    """The HTTP status of a failure; 500, and a line in the log, for a code without one."""
+    if error.code not in STATUS:
+        logs.log("code-without-status", level=logging.ERROR, code=error.code)
+    return STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def register(app: Flask) -> None:
@@ -70,7 +79,7 @@ def _answer(error: NamedError) -> Response:
         answer = problem(error)
     else:
         answer = current_app.make_response(render_template("error.html", error=error))
-        answer.status_code = STATUS.get(error.code, 422)
+        answer.status_code = status_of(error)
     if isinstance(error, Wait):
         answer.headers["Retry-After"] = str(error.seconds)
     if answer.status_code == 401:

@@ -2,32 +2,36 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from app.errors import STATUS
+from tests.test_house import ARROWS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
     "media", "checkpoints", "face_detection", "wav2lip", "rendering", "dataset", "jobs", "workers",
     "processes", "app", "commands",
 )  # fmt: skip
+WEB = {"app", *ARROWS["app"]}
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
 
-def named() -> Iterator[str]:
-    """The codes that the source hands to the classes of errors."""
+def named(within: Callable[[str], bool] = lambda path: True) -> Iterator[str]:
+    """The codes that the source hands to the classes of errors, of the files with such paths."""
     classes = {"NamedError"}
-    trees = [
-        ast.parse(path.read_text())
+    trees = {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text())
         for package in PACKAGES
         for path in (ROOT / package).rglob("*.py")
-    ]
+    }
     for _ in range(3):  # classes of classes
-        for tree in trees:
+        for tree in trees.values():
             for node in ast.walk(tree):
                 if isinstance(node, ast.ClassDef) and classes & {name(base) for base in node.bases}:
                     classes.add(node.name)
-    for tree in trees:
-        for node in ast.walk(tree):
+    for path, tree in trees.items():
+        for node in ast.walk(tree) if within(path) else ():
             if isinstance(node, ast.Call) and name(node.func) in classes and node.args:
                 first = node.args[0]
                 if isinstance(first, ast.Constant) and CODE.fullmatch(str(first.value)):
@@ -44,3 +48,11 @@ def test_every_code_is_explained_and_none_too_many() -> None:
     explained = [code for row in rows for code in re.findall(r"`([^`]+)`", row)]
     assert len(explained) == len(set(explained))
     assert set(explained) == set(named())
+
+
+def test_every_code_that_the_web_process_can_meet_has_a_status() -> None:
+    """And no other: what is missing is answered with 500, as a fault of the program."""
+    own = tuple(f"{each.replace('.', '/')}{'.py' if '.' in each else '/'}" for each in WEB)
+    assert "rendering/options.py" in own
+    met = set(named(lambda path: path.startswith(own)))
+    assert met == set(STATUS)
