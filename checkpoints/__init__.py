@@ -8,6 +8,7 @@ found in either case.
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -102,6 +103,22 @@ def find_file(name: str) -> Path | None:
     """A file of weights that no manifest lists: a path, or a name in the folder of checkpoints."""
     places = (Path(name), *(folder() / f"{name}{suffix}" for suffix in ("", ".pth", ".pt")))
     return next((path for path in places if path.is_file()), None)
+
+
+def names(architectures: Collection[str]) -> list[str]:
+    """The checkpoints of the manifest that have one of these architectures."""
+    return [each.name for each in all() if each.architecture in architectures]
+
+
+def may_be(name: str, architectures: Collection[str]) -> bool:
+    """Whether a name, or the path of a file, can stand for weights of one of these architectures.
+
+    A file that the manifest does not list is not opened: what is in it is seen when it is read.
+    """
+    listed = {each.name: each.architecture for each in all()}
+    if name in listed:
+        return listed[name] in architectures
+    return find_file(name) is not None
 
 
 def unknown(name: str) -> NamedError:

@@ -6,22 +6,26 @@ from typing import Any
 
 import click
 
+from commands.param_types import FrameRate, OutputFile
 from commands.speaker import SpeakerType, Speech
 from commands.words import (
     FILE,
-    VIDEO,
     ProgressBar,
     changes_source,
-    check_place,
+    check_overwrites_none,
     flag,
     four,
     settings_now,
     tell_notes,
     whole,
 )
+from jobs.settings import PRECISIONS
 from media.badge import PLACES
+from media.timeline import SYNC_MODES
+from rendering.options import LARGEST_SIDE
+from wav2lip.param_types import LIP_SYNC, FiniteRange
 
-SYNC_MODES = (
+SYNC_MODE_HELP = (
     "When the video is not as long as the voice: bounce (play it there and back, the default), "
     "loop, freeze (hold the last frame), remap (retime it), cut_off (end with the shorter), "
     "silence (show the whole video)."
@@ -31,11 +35,21 @@ SYNC_MODES = (
 COUNTED = "People are counted in them, as by `mouth faces --seconds {}`."
 
 
+def _check_box(
+    _: click.Context, param: click.Parameter, box: tuple[float, ...] | None
+) -> tuple[float, ...] | None:
+    if box is not None and (box[0] >= box[2] or box[1] >= box[3]):
+        raise click.BadParameter("X1 must be less than X2, and Y1 less than Y2.", param=param)
+    return box
+
+
 @click.command()
 @click.argument("face", type=FILE)
 @click.argument("voice", type=FILE, required=False)
-@click.option("-o", "--output", "--outfile", type=VIDEO, help="FACE-talking.mp4 if not given.")
-@whole("--person", "N", "Who speaks VOICE, as `mouth faces` counts.")
+@click.option(
+    "-o", "--output", "--outfile", type=OutputFile(), help="FACE-talking.mp4 if not given."
+)
+@whole("--person", 1, 10_000, "N", "Who speaks VOICE, as `mouth faces` counts.")
 @click.option(
     "--speaker",
     "speakers",
@@ -45,13 +59,36 @@ COUNTED = "People are counted in them, as by `mouth faces --seconds {}`."
     help="Person N speaks this as well, from so many seconds on, so much louder or softer; "
     "as often as needed: --speaker 1=hers.mp3 --speaker 2=his.mp3@3.2-2dB",
 )
-@click.option("--checkpoint", "--checkpoint-path", metavar="NAME", help="A name, or a file.")
-@click.option("--sync-mode", metavar="MODE", help=SYNC_MODES)
+@click.option(
+    "--checkpoint", "--checkpoint-path", type=LIP_SYNC, metavar="NAME", help="A name, or a file."
+)
+@click.option("--sync-mode", type=click.Choice(SYNC_MODES), metavar="MODE", help=SYNC_MODE_HELP)
 @flag("--overlay", "Keep the video's own sound under the voice.")
-@click.option("--soundtrack-gain", type=float, metavar="DB", help="How much louder that is (-6).")
-@four("--pads", int, "T B L R", "Widen the face box by so many pixels.")
-@four("--box", float, "X1 Y1 X2 Y2", "The face is here, in every frame.")
-@click.option("--fps", metavar="F", help="Frames a second of a video made of a still (25).")
+@click.option(
+    "--soundtrack-gain",
+    type=FiniteRange(-60, 60),
+    metavar="DB",
+    help="How much louder that is (-6).",
+)
+@four(
+    "--pads",
+    click.IntRange(-LARGEST_SIDE, LARGEST_SIDE),
+    "T B L R",
+    "Widen the face box by so many pixels.",
+)
+@four(
+    "--box",
+    FiniteRange(-LARGEST_SIDE, LARGEST_SIDE),
+    "X1 Y1 X2 Y2",
+    "The face is here, in every frame.",
+    callback=_check_box,
+)
+@click.option(
+    "--fps",
+    type=FrameRate(),
+    metavar="F",
+    help="Frames a second of a video made of a still (25).",
+)
 @click.option("--no-smooth", "--nosmooth", is_flag=True, help="Leave the face box unsteadied.")
 @click.option(
     "--badge",
@@ -59,9 +96,10 @@ COUNTED = "People are counted in them, as by `mouth faces --seconds {}`."
     help="Corner of the small mark that says that the video is made by a machine (bottom-right).",
 )
 @flag("--no-blend", "Let the drawing end hard at the edge of its box.")
-@whole("--wav2lip-batch-size", "N", "Faces moved at a time.")
+@whole("--wav2lip-batch-size", 1, 1024, "N", "Faces moved at a time.")
 @click.option(
     "--precision",
+    type=click.Choice(PRECISIONS),
     metavar="HOW",
     help="auto (as fast as it can, the default), half (within a level or two), fp32 (exact), int8.",
 )
@@ -95,7 +133,7 @@ def animate(
         raise click.UsageError("--person says who speaks VOICE, which is not there.")
     settings = settings_now()
     output = output or Path(f"{face.stem}-talking.mp4")
-    check_place(output, face, *(each.voice for each in speeches))
+    check_overwrites_none(output, face, *(each.voice for each in speeches))
     options |= {"smooth": not no_smooth, "blend": not no_blend}
     source = local_job.open_source(face, options, settings)
     durations = [local_job.voice_duration(each.voice, settings, each.start) for each in speeches]

@@ -10,9 +10,11 @@ from typing import Any
 import click
 
 from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER, flag
+from wav2lip.param_types import SYNC_EXPERT, FiniteRange
 
 SOURCE = click.Path(exists=True, path_type=Path)
-SECONDS = click.FloatRange(0, min_open=True)
+SECONDS = FiniteRange(0, min_open=True)
+TOLERANCE = FiniteRange(0, 2)  # the distance between two faces
 
 
 def processes(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,7 +54,13 @@ def dataset() -> None:
 @dataset.command()
 @click.argument("footage", type=SOURCE)
 @click.argument("clips", type=NEW_FOLDER)
-@click.option("--silence-db", default=-40.0, show_default=True, help="What is quieter is silence.")
+@click.option(
+    "--silence-db",
+    type=FiniteRange(-120, 0),
+    default=-40.0,
+    show_default=True,
+    help="What is quieter is silence.",
+)
 @click.option(
     "--silence-ms",
     type=click.IntRange(1),
@@ -80,7 +88,13 @@ def clips(footage: Path, clips: Path, processes: int, **cutting: Any) -> None:
 @dataset.command()
 @click.argument("clips", type=FOLDER)
 @click.argument("out", type=NEW_FOLDER)
-@click.option("--region", type=int, nargs=4, metavar="X Y W H", help="Left, top, width, height.")
+@click.option(
+    "--region",
+    type=click.IntRange(0),
+    nargs=4,
+    metavar="X Y W H",
+    help="Left, top, width, height.",
+)
 @click.option("--half", type=click.Choice(["left", "right", "top", "bottom"]))
 @processes
 def crop(
@@ -99,7 +113,7 @@ def crop(
 @click.argument("out", type=NEW_FOLDER)
 @photographs(required=True)
 @click.option(
-    "--tolerance", type=float, default=0.5, show_default=True, help="Smaller is stricter."
+    "--tolerance", type=TOLERANCE, default=0.5, show_default=True, help="Smaller is stricter."
 )
 @processes
 def keep(clips: Path, out: Path, persons: tuple[Path, ...], **how: Any) -> None:
@@ -114,11 +128,12 @@ def keep(clips: Path, out: Path, persons: tuple[Path, ...], **how: Any) -> None:
 @click.argument("out", type=NEW_FOLDER)
 @click.option(
     "--expert",
+    type=SYNC_EXPERT,
     metavar="CHECKPOINT",
     help="A sync expert that judges, a name or a file; else `compact` does.",
 )
-@click.option("--fit", type=float, help="How well a second of sound must fit the lips.")
-@click.option("--margin", type=float, help="How much worse it must fit at other lags.")
+@click.option("--fit", type=FiniteRange(), help="How well a second of sound must fit the lips.")
+@click.option("--margin", type=FiniteRange(), help="How much worse it must fit at other lags.")
 @flag("--by-folder", "All clips of a folder have one lag, as from one recording.")
 @processes
 def sync(clips: Path, out: Path, expert: str | None, **how: Any) -> None:
@@ -134,7 +149,9 @@ def sync(clips: Path, out: Path, expert: str | None, **how: Any) -> None:
 @click.argument("clips", type=FOLDER)
 @click.argument("prepared", type=NEW_FOLDER)
 @photographs(required=False)
-@click.option("--tolerance", default=0.5, show_default=True, help="Smaller is stricter.")
+@click.option(
+    "--tolerance", type=TOLERANCE, default=0.5, show_default=True, help="Smaller is stricter."
+)
 @click.option("--lists", type=FOLDER, help="Holds train.txt, val.txt, test.txt, as LRS2 does.")
 @click.option(
     "--device", "devices", type=DEVICE, multiple=True, help="cuda:0 and so on; one process each."
@@ -154,7 +171,7 @@ def prepare(clips: Path, prepared: Path, persons: tuple[Path, ...], **how: Any) 
 @click.argument("prepared", type=FOLDER)
 @click.option(
     "--shares",
-    type=float,
+    type=FiniteRange(0, 1),
     nargs=3,
     default=(0.9, 0.05, 0.05),
     show_default=True,

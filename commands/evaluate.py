@@ -7,18 +7,28 @@ from pathlib import Path
 import click
 
 from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER
+from jobs.settings import PRECISIONS
+from wav2lip.param_types import LIP_SYNC, SYNC_EXPERT
 
 
 @click.command()
 @click.argument("clips", type=FOLDER)
 @click.argument("report", type=NEW_FOLDER)
-@click.option("--checkpoint", default="compact", show_default=True, help="A name, or a file.")
-@click.option("--against", metavar="CHECKPOINT", help="Compare with these weights.")
+@click.option(
+    "--checkpoint",
+    type=LIP_SYNC,
+    metavar="CHECKPOINT",
+    default="compact",
+    show_default=True,
+    help="A name, or a file.",
+)
+@click.option("--against", type=LIP_SYNC, metavar="CHECKPOINT", help="Compare with these weights.")
 @click.option("--table", type=FILE, help="A clips.csv in CLIPS: file, person, held_out.")
 @click.option("--list", "listed", type=FILE, help="Pairs: a video and a voice a line.")
 @click.option(
     "--expert",
     "experts",
+    type=SYNC_EXPERT,
     multiple=True,
     metavar="CHECKPOINT",
     help="Sync experts for LSE-D and LSE-C; by default the published one and the program's own, "
@@ -35,7 +45,11 @@ from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--device", type=DEVICE, help="cpu or cuda; the best when not given.")
 @click.option(
-    "--precision", default="auto", show_default=True, help="As of `mouth animate`; fp32 is exact."
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    show_default=True,
+    help="As of `mouth animate`; fp32 is exact.",
 )
 def evaluate(
     clips: Path,

@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
+from commands.param_types import OutputFile
 from commands.words import (
     FILE,
-    VIDEO,
     ProgressBar,
     changes_source,
-    check_place,
+    check_overwrites_none,
     settings_now,
     tell_notes,
 )
+from wav2lip.param_types import FiniteRange
 
 
 @click.command()
@@ -23,12 +24,17 @@ from commands.words import (
 @click.option("--voice", type=FILE, help="Look only as far into a video as this voice lasts.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, 86400),
+    type=FiniteRange(0, 86400),
     metavar="S",
     help="Look only so far into a video, as for voices that end then.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--sheet", type=VIDEO, metavar="PNG", help="Draw a portrait of each to this file.")
+@click.option(
+    "--sheet",
+    type=OutputFile(picture=True),
+    metavar="PNG",
+    help="Draw a portrait of each to this file.",
+)
 @changes_source
 def faces(
     source: Path,
@@ -45,13 +51,11 @@ def faces(
     pixels of the frame they are given for; times are seconds.
     """
     from commands import local_job
-    from media.pictures import written_format
     from rendering import spec
     from rendering.contact_sheet import write_sheet
 
     if sheet is not None:
-        check_place(sheet, source)
-        written_format(sheet)
+        check_overwrites_none(sheet, source)
 
     settings = settings_now()
     seen = local_job.open_source(source, options, settings)

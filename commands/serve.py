@@ -5,10 +5,11 @@ import os
 import click
 
 from commands.words import settings_now
+from processes.serve import PROCFILE, processes
 
 
 @click.command()
-@click.argument("process", nargs=-1)
+@click.argument("process", nargs=-1, type=click.Choice(list(processes(PROCFILE))))
 def serve(process: tuple[str, ...]) -> None:
     """Start the page, the queue and the workers; Ctrl-C stops them all.
 

@@ -10,7 +10,7 @@ import click
 LOUDEST = 60.0  # decibels, up and down
 
 _GRAMMAR = re.compile(
-    r"(?P<person>\d+)=(?P<voice>.+?)(?:@(?P<start>\d+(?:\.\d+)?))?(?P<gain>[+-]\d+(?:\.\d+)?dB)?"
+    r"(?P<person>[1-9]\d{0,3})=(?P<voice>.+?)(?:@(?P<start>\d+(?:\.\d+)?))?(?P<gain>[+-]\d+(?:\.\d+)?dB)?"
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER, flag
+from wav2lip.param_types import LIP_SYNC, SYNC_EXPERT, FiniteRange
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -59,7 +60,7 @@ def loop_options(steps: int, look_every: int) -> Callable[..., Any]:
             click.option("--steps", type=click.IntRange(1), default=steps, show_default=True),
             click.option(
                 "--rate",
-                type=click.FloatRange(0),
+                type=FiniteRange(0),
                 default=0.0,
                 metavar="R",
                 help="Learning rate (0: the usual).",
@@ -105,7 +106,7 @@ def train() -> None:
 )
 @click.option(
     "--contrast",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.7,
     show_default=True,
     help="Share of the steps that add a contrastive loss (0: as in the paper).",
@@ -115,6 +116,7 @@ def train() -> None:
 )
 @click.option(
     "--start",
+    type=SYNC_EXPERT,
     metavar="CHECKPOINT",
     help="Fine-tune these weights: a name (`expert` comes along) or a file; a lower rate.",
 )
@@ -143,6 +145,7 @@ def expert(
 @click.option(
     "--expert",
     "judge",
+    type=SYNC_EXPERT,
     required=True,
     metavar="CHECKPOINT",
     help="The expert that teaches: a name (`expert` comes along) or a file.",
@@ -152,32 +155,33 @@ def expert(
 )
 @click.option(
     "--sync-weight",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.03,
     show_default=True,
     help="Of the expert's loss.",
 )
 @click.option(
     "--sync-below",
-    type=float,
+    type=FiniteRange(),
     default=0.75,
     show_default=True,
     help="The expert teaches once its loss on validation clips has been below this.",
 )
 @flag("--discriminator", "Add the visual quality discriminator.")
-@click.option(
-    "--discriminator-weight", type=click.FloatRange(0, 1), default=0.07, show_default=True
-)
+@click.option("--discriminator-weight", type=FiniteRange(0, 1), default=0.07, show_default=True)
 @click.option(
     "--lip-weight",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     default=1.0,
     show_default=True,
     metavar="A",
     help="The mouth counts A times in the L1 loss.",
 )
 @click.option(
-    "--start", metavar="CHECKPOINT", help="Fine-tune these weights: a name or a file; a lower rate."
+    "--start",
+    type=LIP_SYNC,
+    metavar="CHECKPOINT",
+    help="Fine-tune these weights: a name or a file; a lower rate.",
 )
 def generator(
     prepared: Path,
@@ -212,12 +216,13 @@ def own_steps(name: str, what: str) -> Callable[..., Any]:
 @flag("--everyone", "Learn from held-out persons too.")
 @click.option(
     "--start",
+    type=LIP_SYNC,
     metavar="CHECKPOINT",
     help="Fine-tune these weights, `compact` say; without a --table to everyone in CLIPS.",
 )
 @click.option(
     "--average",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=FiniteRange(0, 1, max_open=True),
     default=0.0,
     metavar="A",
     help="Draw with a running mean of the renderer's weights, of which A stays at each step.",

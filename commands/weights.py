@@ -2,12 +2,13 @@
 
 import click
 
+from commands.param_types import HttpUrl
 from commands.words import settings_now
 
 
 @click.command()
 @click.argument("name", default="s3fd")
-@click.option("--url", help="Download from here instead of the published address.")
+@click.option("--url", type=HttpUrl(), help="Download from here instead of the published address.")
 def fetch(name: str, url: str | None) -> None:
     """Download the weights NAME: those of the face detector, s3fd, if not given.
 

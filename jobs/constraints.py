@@ -219,20 +219,14 @@ class Weights(Constraint):
     """A checkpoint that moves mouths; whether its weights are whole is seen when they are read."""
 
     def read(self, text: str) -> str:
-        if text in self._listed():
-            return text
-        path = checkpoints.find_file(text)
-        if path is None or text in (each.name for each in checkpoints.all()):
+        if not checkpoints.may_be(text, checkpoints.GENERATORS):
             raise ValueError
-        return str(path.resolve()) if path == Path(text) else text
+        path = Path(text)
+        return str(path.resolve()) if path == checkpoints.find_file(text) else text
 
     def __str__(self) -> str:
-        return f"{', '.join(self._listed())}, or the name or path of a file of such weights"
-
-    def _listed(self) -> list[str]:
-        return [
-            each.name for each in checkpoints.all() if each.architecture in checkpoints.GENERATORS
-        ]
+        listed = ", ".join(checkpoints.names(checkpoints.GENERATORS))
+        return f"{listed}, or the name or path of a file of such weights"
 
 
 def _either(values: Sequence[str]) -> str:

@@ -30,6 +30,8 @@ from media.errors import NamedError
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_VAR_DIR = PROJECT / "var"
 AUDIENCES = ("local", "all", "off")
+DETECTORS = ("s3fd", "dlib")
+PRECISIONS = ("auto", "half", "fp32", "int8")  # as `wav2lip.engine` has them, which imports torch
 
 
 class Description(NamedTuple):
@@ -156,7 +158,7 @@ class Settings:
         10.0, FloatRange(0.1, 3600), "Time between two searches for lost work."
     )
     detector: str = _setting(
-        "", Choice(("s3fd", "dlib")), "Face detector; empty: s3fd once its weights are there."
+        "", Choice(DETECTORS), "Face detector; empty: s3fd once its weights are there."
     )
     checkpoint: str = _setting(
         "compact", Weights(), "Lip-sync checkpoint used when a job names none."
@@ -169,7 +171,7 @@ class Settings:
     signing_key: str = _setting("", File(), "The key of SIGNING_CERTIFICATE, a PEM file.")
     precision: str = _setting(
         "auto",
-        Choice(("auto", "half", "fp32", "int8")),
+        Choice(PRECISIONS),
         "auto: the fastest of the others; half: within a level or two; fp32: exact; int8: 8 bits.",
     )
     secret_key: str = _setting(

@@ -2,23 +2,29 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 import cli
+from media.errors import NamedError
 from media.pictures import read_picture, write_picture
 from media.probe import probe
 from media.video import read_frames
+from rendering.options import Options
 
 Mouth = Callable[..., Result]
 COMMANDS = [
@@ -232,7 +238,6 @@ def test_what_cannot_be_done_is_said_with_a_remedy(
     Path("text.mp4").write_text("This is no video.")
     Path("empty.png").touch()
     write_picture("grey.png", np.full((300, 300, 3), 128, np.uint8))
-    shutil.copy(astronaut_file, "me.png")
     asked = {
         "not what its name says": ["faces", "text.mp4"],
         "cannot be read": ["faces", "empty.png"],
@@ -241,11 +246,6 @@ def test_what_cannot_be_done_is_said_with_a_remedy(
         "A picture was given": ["animate", astronaut_file, astronaut_file],
         "A sound was given": ["animate", short_voice, short_voice],
         "Person 7": ["animate", astronaut_file, short_voice, "--person", 7],
-        "no checkpoint called": ["animate", astronaut_file, short_voice, "--checkpoint", "none"],
-        "'pads'": ["animate", astronaut_file, short_voice, "--pads", 1, 2, 3, 10**9],
-        "does not exist": ["animate", astronaut_file, short_voice, "-o", "nowhere/o.mp4"],
-        "would be lost": ["animate", "me.png", short_voice, "-o", "./me.png"],
-        "me.txt": ["faces", "me.png", "--sheet", "me.txt"],
     }
     for message, words in asked.items():
         answer = mouth(*words)
@@ -258,12 +258,110 @@ def test_what_cannot_be_done_is_said_with_a_remedy(
     assert list(Path().glob("**/*.mp4")) == [Path("text.mp4")]
 
 
-def test_numbers_and_devices_are_looked_at_before_anything_begins(mouth: Mouth) -> None:
-    Path("prepared").mkdir()
-    for words in (["--device", "warp"], ["--steps", 0], ["--seed", -1]):
-        answer = mouth("train", "expert", "prepared", "run", *words)
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["animate", "me.png", "a.wav", "--checkpoint", "none"], "Known are compact, wav2lip"),
+        (["animate", "me.png", "a.wav", "--checkpoint", "s3fd"], "Known are compact, wav2lip"),
+        (["animate", "me.png", "a.wav", "--pads", 1, 2, 3, 10**9], "-100000<=x<=100000"),
+        (["animate", "me.png", "a.wav", "--box", 9, 1, 8, 2], "X1 must be less than X2"),
+        (["animate", "me.png", "a.wav", "--fps", "1e9"], "a number of frames a second"),
+        (["animate", "me.png", "a.wav", "--sync-mode", "jump"], "'bounce', 'loop'"),
+        (["animate", "me.png", "a.wav", "-o", "nowhere/o.mp4"], "does not exist"),
+        (["animate", "me.png", "a.wav", "-o", "./me.png"], "would be lost"),
+        (["faces", "me.png", "--sheet", "me.png"], "would be lost"),
+        (["faces", "me.png", "--sheet", "me.txt"], "End its name in one of"),
+        (["serve", "nobody"], "'redis', 'web'"),
+        (["fetch", "--url", "ftp://host/file"], "does not begin with http://"),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_is_allowed(
+    mouth: Mouth, astronaut_file: Path, short_voice: Path, words: list[object], message: str
+) -> None:
+    shutil.copy(astronaut_file, "me.png")
+    shutil.copy(short_voice, "a.wav")
+    answer = mouth(*words)
+    assert answer.exit_code == 2
+    assert message in re.sub(r"\s+", " ", answer.stderr)
+    assert sorted(path.name for path in Path().iterdir()) == ["a.wav", "me.png"]
+
+
+def every_option() -> Iterator[tuple[list[str], click.Option]]:
+    """The options of all commands, with the words that call the command."""
+    groups: list[tuple[list[str], click.Command]] = [([], cli.main)]
+    while groups:
+        words, command = groups.pop()
+        for option in command.params:
+            if isinstance(option, click.Option):
+                yield words, option
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None
+                groups.append(([*words, name], inner))
+
+
+def wrong_values(kind: click.ParamType) -> list[str]:
+    """What an option of this type must refuse."""
+    match kind:
+        case click.IntRange() | click.FloatRange():
+            below = [] if kind.min is None else [str(kind.min - 1)]
+            above = [] if kind.max is None else [str(kind.max + 1)]
+            return ["many", "nan", *below, *above]
+        case click.Path(exists=True):
+            return ["nowhere"]
+        case click.Path(dir_okay=False):
+            return ["."]
+        case click.Path(file_okay=False):
+            return ["file"]
+    return ["nobody's", "-1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        pytest.param(words, option, id=" ".join([*words, option.opts[-1]]))
+        for words, option in every_option()
+    ],
+)
+def test_every_option_refuses_a_wrong_value(
+    mouth: Mouth, words: list[str], option: click.Option
+) -> None:
+    """Before anything is done: what else the command needs is not even given."""
+    Path("file").touch()
+    if option.is_flag:
+        answer = mouth(*words, f"{option.opts[-1]}=yes")
         assert answer.exit_code == 2
-        assert f"Invalid value for '{words[0]}'" in answer.stderr
+        assert "does not take a value" in answer.stderr
+        return
+    assert option.type.name != "text", "any text is taken"
+    for name in (each for each in option.opts if each.startswith("--")):
+        for wrong in wrong_values(option.type):
+            answer = mouth(*words, name, *[wrong] * option.nargs)
+            assert answer.exit_code == 2, wrong
+            assert isinstance(answer.exception, SystemExit)
+            assert "Invalid value for" in answer.stderr
+            assert option.opts[-1] in answer.stderr
+
+
+def test_the_command_line_takes_what_jobs_take_and_no_more() -> None:
+    for words, option in every_option():
+        if words == ["animate"] and isinstance(option.type, click.IntRange | click.FloatRange):
+            name = str(option.name)
+            if name not in {field.name for field in fields(Options)}:
+                assert name == "person"
+                continue
+            for limit, step in ((option.type.min, -1), (option.type.max, 1)):
+                assert limit is not None
+                inside: Any = limit if option.nargs == 1 else [limit] * option.nargs
+                beyond: Any = limit + step if option.nargs == 1 else [limit + step] * option.nargs
+                if name == "box":
+                    inside, beyond = sorted([limit, 0]) * 2, sorted([limit + step, 0]) * 2
+                    inside, beyond = [[a, a, b, b] for a, b, *_ in (inside, beyond)]
+                Options.from_dict({name: inside})
+                with pytest.raises(NamedError, match=name):
+                    Options.from_dict({name: beyond})
 
 
 def test_a_wrong_setting_is_named(mouth: Mouth, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,10 @@ CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
 def named(within: Callable[[str], bool] = lambda path: True) -> Iterator[str]:
     """The codes that the source hands to the classes of errors, of the files with such paths."""
     classes = {"NamedError"}
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     trees = {
         str(path.relative_to(ROOT)): ast.parse(path.read_text())
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
+        for path in [*files, ROOT / "cli.py"]
     }
     for _ in range(3):  # classes of classes
         for tree in trees.values():

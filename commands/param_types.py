@@ -1,0 +1,62 @@
+"""What options of commands may be, where neither click nor `wav2lip` has a type for it."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from media.errors import NamedError
+
+
+class FrameRate(click.ParamType):
+    """Frames a second, as jobs take them: 25, 29.97 or 30000/1001."""
+
+    name = "frame rate"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> Fraction | None:
+        from rendering.options import Options
+
+        try:
+            return Options.from_dict({"fps": str(value)}).fps
+        except NamedError as error:
+            self.fail(error.message, param, context)
+
+
+class OutputFile(click.Path):
+    """A file that is to be written, in a folder that is there; `suffixes` are those of pictures."""
+
+    def __init__(self, picture: bool = False) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+        self.picture = picture
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        path = Path(os.fsdecode(super().convert(value, param, context)))
+        if not path.absolute().parent.is_dir():
+            self.fail(f"the folder of {path} does not exist.", param, context)
+        if self.picture:
+            from media.pictures import written_format
+
+            try:
+                written_format(path)
+            except NamedError as error:
+                self.fail(str(error), param, context)
+        return path
+
+
+class HttpUrl(click.ParamType):
+    """An address that begins with http:// or https://."""
+
+    name = "url"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        if not value.startswith(("http://", "https://")):
+            self.fail(f"{value!r} does not begin with http:// or https://.", param, context)
+        return value
