@@ -157,6 +157,6 @@ def test_both_checkpoints_are_looked_at_before_anything_is_measured(
     clips: Path, tmp_path: Path
 ) -> None:
     answer = mouth("evaluate", clips, tmp_path / "report", "--against", "nobody")
-    assert answer.exit_code == 1
+    assert answer.exit_code == 2
     assert "nobody" in answer.stderr
     assert not (tmp_path / "report" / "footage").exists()
