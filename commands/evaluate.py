@@ -67,13 +67,13 @@ def evaluate(
 ) -> None:
     """Measure how well a checkpoint animates a mouth, on CLIPS, a folder of videos of speakers.
 
-    Everything goes into the folder REPORT: report.html, evaluation.json, and the measurements of
-    each clip, so that an interrupted run continues, and another checkpoint can be measured on the
-    same clips.
+    Everything goes into the folder REPORT: report.html, evaluation.json, the video reel.mp4, and
+    the measurements of each clip, so that an interrupted run continues, and another checkpoint can
+    be measured on the same clips.
     """
     import json
 
-    from wav2lip.evaluation import expert, pairs
+    from wav2lip.evaluation import expert, pairs, reel
     from wav2lip.evaluation import report as page
     from wav2lip.evaluation.config import Config
     from wav2lip.evaluation.evaluate import check, evaluate
@@ -109,6 +109,7 @@ def evaluate(
     (report / "evaluation.json").write_text(values, encoding="utf-8")
     page.write(report / "report.html", mine, other)
     click.echo(to_text(mine, other))
+    reel.write(report / page.REEL, mine, other)
     click.echo(report / "report.html")
 
 

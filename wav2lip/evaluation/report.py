@@ -11,6 +11,8 @@ from wav2lip.evaluation.metrics import HEARD, RECONSTRUCTED, RENDERED, Metric
 from wav2lip.evaluation.sheets import ContactSheet
 from wav2lip.evaluation.table import estimates
 
+REEL = "reel.mp4"  # beside the report, see `reel`
+
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
@@ -61,6 +63,9 @@ def _page(folder: Path, mine: Evaluation, against: Evaluation | None) -> Iterato
     yield f"<h2>Person by person</h2>{_by_person(mine)}"
     yield "<h2>Examples</h2><p>Six frames of each clip, the real mouth from closed to widest open."
     yield "Everything but the real video is synthetic.</p>"
+    if mine.sheets:
+        yield "<p>The reel: all persons, with labels, checkpoints side by side.</p>"
+        yield f"<video controls preload=metadata src='{REEL}'></video>"
     for person, sheet in mine.sheets.items():
         yield _figure(person, sheet, folder)
     if mine.left_out:

@@ -74,7 +74,7 @@ def test_every_figure_has_persons_and_an_interval(figures: dict[str, Any]) -> No
                 assert found["low"] <= found["mean"] <= found["high"]
 
 
-def test_the_expert_is_asked_about_every_take_and_named(
+def test_the_expert_judges_every_condition_and_is_named(
     report: Path, expert: Path, figures: Any
 ) -> None:
     assert json.loads((report / "evaluation.json").read_text())["experts"] == [str(expert)]
@@ -89,7 +89,7 @@ def test_nothing_is_gained_on_oneself(figures: dict[str, Any]) -> None:
     assert (gain["low"], gain["mean"], gain["high"]) == (0, 0, 0)
 
 
-def test_the_page_holds_figures_faces_and_players(report: Path, figures: dict[str, Any]) -> None:
+def test_the_page_holds_metrics_faces_and_players(report: Path, figures: dict[str, Any]) -> None:
     page = (report / "report.html").read_text()
     assert f"{figures['opening_r']['takes']['still']['mean']:.2f}" in page
     assert page.count("data:image/jpeg;base64,") == 12
@@ -99,6 +99,9 @@ def test_the_page_holds_figures_faces_and_players(report: Path, figures: dict[st
         info = probe(report / player)
         assert info.has_audio
         assert (info.width, info.height) == (720, 240)
+    assert "src='reel.mp4'" in page
+    reel = probe(report / "reel.mp4")
+    assert (reel.has_audio, reel.width, reel.frames) == (True, 1200, 2 * 42)
 
 
 def test_going_on_measures_only_what_is_new(clips: Path, report: Path, expert: Path) -> None:
