@@ -17,7 +17,7 @@ from face_detection.detection import Detection
 if TYPE_CHECKING:
     import numpy as np
 
-    from face_detection.detectors import Detector
+    from face_detection.detector import Detector
 
 __all__ = ["Detection", "detect"]
 

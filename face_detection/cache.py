@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from face_detection.detection import Detection
-from face_detection.detectors import Detector
+from face_detection.detector import Detector
 from face_detection.shots import SIDE
 
 if TYPE_CHECKING:

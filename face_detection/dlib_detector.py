@@ -13,7 +13,7 @@ import numpy as np
 
 from face_detection.box_refinement import each_once, fit, same_face
 from face_detection.detection import Box, Detection
-from face_detection.detectors import BOXES_VERSION, working_copy
+from face_detection.detector import BOXES_VERSION, working_copy
 from face_detection.landmarks import DLIB_SIDE, DLIB_TOP
 from face_detection.roll import turned
 

@@ -17,7 +17,7 @@ import torch
 import checkpoints
 from face_detection.box_refinement import fit
 from face_detection.detection import Detection
-from face_detection.detectors import BOXES_VERSION, working_copy
+from face_detection.detector import BOXES_VERSION, working_copy
 from media.errors import NamedError
 
 # It finds faces of some 16 pixels, so nothing needs enlarging; a megapixel takes about 760 MB.

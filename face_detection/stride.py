@@ -18,7 +18,7 @@ import numpy as np
 from face_detection import shots
 from face_detection.box_refinement import each_once, follow
 from face_detection.detection import Box, Detection, centre, iou
-from face_detection.detectors import Detector, working_copy
+from face_detection.detector import Detector, working_copy
 from face_detection.search_schedule import SearchSchedule
 
 # Frames between two searches: of a detector that is quick, and of one that takes most of a second.

@@ -19,8 +19,8 @@ from media.container import (
     video_stream,
 )
 from media.errors import MediaError, unreadable
+from media.media_info import Limits, MediaInfo
 from media.pictures import open_picture, read_picture
-from media.probe import Limits, MediaInfo
 from media.signature import read_signature
 from media.timeline import result_frames
 

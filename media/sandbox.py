@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from media.errors import MediaError, too_demanding
-from media.probe import Limits, MediaInfo
+from media.media_info import Limits, MediaInfo
 
 _GRACE = 5  # seconds that a child has beyond its limit to be gone by itself
 _LARGEST_ANSWER = 1 << 16  # bytes

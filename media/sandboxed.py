@@ -24,7 +24,7 @@ from PIL import Image
 import media.upright  # noqa: F401 - loaded once, here, not in every child
 from media.errors import NamedError, too_demanding, unreadable
 from media.inspection import inspect
-from media.probe import Limits
+from media.media_info import Limits
 from media.sound import check_voice
 
 _LARGEST_WRITE = 16 * 1024**2  # bytes of a file; tables for tone mapping are written, once each

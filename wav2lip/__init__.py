@@ -1,5 +1,6 @@
-"""The lip-sync engine: `wav2lip.load(name)` gives one, whatever network is behind it."""
+"""The lip-sync engines: `wav2lip.load(name)` gives one, whatever network is behind it."""
 
-from wav2lip.engine import Engine, load
+from wav2lip.engine import Engine
+from wav2lip.engines import load
 
 __all__ = ["Engine", "load"]

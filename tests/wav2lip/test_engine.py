@@ -7,6 +7,7 @@ import pytest
 
 import wav2lip
 from media.errors import NamedError
+from wav2lip import engines, weights
 
 
 def test_without_a_name_the_engine_that_ships_is_loaded() -> None:
@@ -24,6 +25,10 @@ def test_a_precision_that_there_is_not_is_a_named_error() -> None:
     with pytest.raises(NamedError, match="'fp64'") as error:
         wav2lip.load(precision="fp64")
     assert error.value.code == "bad-option"
+
+
+def test_every_architecture_that_is_recognised_can_be_loaded() -> None:
+    assert set(engines.LOADERS) == set(weights.ENGINES)
 
 
 def test_importing_the_package_loads_no_torch() -> None:

@@ -8,7 +8,7 @@ import checkpoints
 from benchmarks.material import SAMPLE_VOICE
 from media.sound import read_sound
 from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
-from wav2lip.compact import CompactEngine
+from wav2lip.compact.engine import CompactEngine
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from skimage import data
 
 from face_detection.landmarks import fit_box, landmarks, landmarks_in_fitted
 from media.errors import NamedError
-from wav2lip.compact import CompactEngine, mouth_shape
+from wav2lip.compact import mouth_shape
+from wav2lip.compact.engine import CompactEngine
 
 OPENINGS = (0.0, 1.0, 2.0, 3.0)
 

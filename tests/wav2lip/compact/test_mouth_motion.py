@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wav2lip.audio import MEL_RATE, SILENCE
-from wav2lip.compact import CompactEngine
+from wav2lip.compact.engine import CompactEngine
 from wav2lip.compact.mouth_motion import GRID_RATE, speech_gate
 
 FPS = Fraction(25)

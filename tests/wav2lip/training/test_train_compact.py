@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import checkpoints
 import cli
-from wav2lip.compact import CompactEngine
+from wav2lip.compact.engine import CompactEngine
 from wav2lip.training import av_offset
 
 

@@ -15,7 +15,7 @@ from skimage import data
 
 import checkpoints
 from media.errors import NamedError
-from wav2lip.compact import CompactEngine
+from wav2lip.compact.engine import CompactEngine
 from wav2lip.training import av_offset, export, faces, sequences, train_renderer, train_voice
 from wav2lip.training.loop import Training
 

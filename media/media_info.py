@@ -1,0 +1,85 @@
+"""The facts about a file of picture, video or sound, and the limits they are held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+Kind = Literal["image", "video", "audio"]
+
+NOTES = {
+    "hdr": "This video has a high dynamic range: it was tone-mapped to the standard one.",
+    "interlaced": "This video is interlaced: it was deinterlaced.",
+    "transparent": "This video has an alpha channel: what is transparent was laid on white.",
+}
+"""What is done to a video before anything else, in words for its owner, by code."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may measure at most; beyond, `probe` raises `too-large` or `too-long`.
+
+    `animated_pixels` are those of all frames of a GIF or WebP together: half a minute of
+    1920x1080. `metadata` counts the characters of all tags. `channels` and `sample_rate` (in
+    hertz) are those of a sound track.
+    """
+
+    bytes: int = 2 * 1024**3
+    pixels: int = 50_000_000
+    side: int = 16_384
+    duration: Fraction = Fraction(3600)
+    frames: int = 250_000
+    streams: int = 32
+    animated_pixels: int = 2_000_000_000
+    metadata: int = 1_000_000
+    channels: int = 32
+    sample_rate: int = 768_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """The facts about a file that everything else is planned by.
+
+    Sizes are pixels of the upright picture. `fps` is the constant rate at which
+    `media.video.read_frames` reads, and `frames` is the number of frames it yields;
+    both are None for pictures and sounds. `duration` is in seconds, None for pictures.
+    `notes` are keys of `NOTES`.
+    """
+
+    kind: Kind
+    width: int | None = None
+    height: int | None = None
+    fps: Fraction | None = None
+    frames: int | None = None
+    duration: Fraction | None = None
+    has_audio: bool = False
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; fractions are written like "30000/1001"."""
+        return {
+            "kind": self.kind,
+            "width": self.width,
+            "height": self.height,
+            "fps": None if self.fps is None else str(self.fps),
+            "frames": self.frames,
+            "duration": None if self.duration is None else str(self.duration),
+            "has_audio": self.has_audio,
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> MediaInfo:
+        """The inverse of `to_dict`; without `notes`, as older versions stored it, has none."""
+        return cls(
+            **{
+                **values,
+                "fps": None if values["fps"] is None else Fraction(values["fps"]),
+                "duration": None if values["duration"] is None else Fraction(values["duration"]),
+                "notes": tuple(values.get("notes", ())),
+            }
+        )
