@@ -1,4 +1,4 @@
-"""Where to look at a track to see whose face it shows, and where it changes its face."""
+"""Which sightings of a track to embed, and where a track changes from one face to another."""
 
 from __future__ import annotations
 
@@ -10,60 +10,61 @@ import numpy as np
 from face_detection.detection import iou
 from face_detection.tracks import Track
 
-# A look costs as much as finding the face in a frame: one for each second, within these bounds.
-LEAST_LOOKS, MOST_LOOKS = 3, 8
-# Neighbouring frames are much alike; a look at each of them says nothing new.
-LEAST_APART_SECONDS = 0.2
-# A face that moves a tenth of its height from frame to frame is blurred to half its worth.
+# Samples per track: one a second, within these bounds. An embedding costs as much as a detection.
+MIN_SAMPLES, MAX_SAMPLES = 3, 8
+# Neighbouring frames are much alike: samples closer together add nothing.
+MIN_SPACING_SECONDS = 0.2
+# A face that moves a tenth of its height from frame to frame is blurred to half its quality.
 BLURRING_SPEED = 0.1
-# Two looks at one track that differ by more may show two persons: they are told apart first and
-# joined again if all else says so.
-CHANGED_DISTANCE = 0.5
+# Two samples of one track whose embeddings are farther apart may show two persons: the track is
+# split, and clustering joins the parts again where all else agrees.
+SPLIT_DISTANCE = 0.5
 
 
-def looks_at(track: Track, fps: Fraction) -> list[int]:
-    """Which sightings of `track` show the face best: large, clear, still, and spread in time.
+def best_sightings(track: Track, fps: Fraction) -> list[int]:
+    """The sightings of `track` that show the face best: large, sharp, and spread in time.
 
-    Indices into its detections, at least one, rising.
+    Rising indices into its detections, MIN_SAMPLES to MAX_SAMPLES of them, fewer in a short track,
+    split least one.
     """
     seen = len(track.frames)
-    apart = max(int(LEAST_APART_SECONDS * fps), 1)
-    count = min(max(round(seen / fps), LEAST_LOOKS), MOST_LOOKS, -(-seen // apart))
-    worth = _worth(track)
-    return [int(part[np.argmax(worth[part])]) for part in np.array_split(np.arange(seen), count)]
+    spacing = max(int(MIN_SPACING_SECONDS * fps), 1)
+    count = min(max(round(seen / fps), MIN_SAMPLES), MAX_SAMPLES, -(-seen // spacing))
+    quality = _quality(track)
+    return [int(part[np.argmax(quality[part])]) for part in np.array_split(np.arange(seen), count)]
 
 
-def changed_at(
-    track: Track, looks: Sequence[int], embeddings: np.ndarray
+def split_by_face(
+    track: Track, samples: Sequence[int], embeddings: np.ndarray
 ) -> list[tuple[Track, np.ndarray]]:
-    """The stretches of `track` that show one face each, with their embeddings (n, 128).
+    """The parts of `track` that show one face each, with their embeddings (k, 128).
 
-    `looks` are the sightings that the `embeddings` are of. Between two looks that differ the face
-    is taken to change where the box jumps most.
+    `samples` (n,) are the sightings that the `embeddings` (n, 128) are of. Between two samples that
+    differ the track is split where the IoU of neighbouring boxes is least.
     """
-    if len(looks) < 2:
+    if len(samples) < 2:
         return [(track, embeddings)]
     gaps = [
         float(np.linalg.norm(embeddings[:k].mean(axis=0) - embeddings[k:].mean(axis=0)))
-        for k in range(1, len(looks))
+        for k in range(1, len(samples))
     ]
     k = int(np.argmax(gaps)) + 1
-    if gaps[k - 1] < CHANGED_DISTANCE:
+    if gaps[k - 1] < SPLIT_DISTANCE:
         return [(track, embeddings)]
-    steady = [
+    overlaps = [
         iou(track.detections[n - 1].box, track.detections[n].box)
-        for n in range(looks[k - 1] + 1, looks[k] + 1)
+        for n in range(samples[k - 1] + 1, samples[k] + 1)
     ]
-    at = looks[k - 1] + 1 + int(np.argmin(steady))
-    before = Track(track.frames[:at], track.detections[:at])
-    after = Track(track.frames[at:], track.detections[at:])
-    return changed_at(before, looks[:k], embeddings[:k]) + changed_at(
-        after, [n - at for n in looks[k:]], embeddings[k:]
+    split = samples[k - 1] + 1 + int(np.argmin(overlaps))
+    before = Track(track.frames[:split], track.detections[:split])
+    after = Track(track.frames[split:], track.detections[split:])
+    return split_by_face(before, samples[:k], embeddings[:k]) + split_by_face(
+        after, [n - split for n in samples[k:]], embeddings[k:]
     )
 
 
-def _worth(track: Track) -> np.ndarray:
-    """How well each sighting shows the face: its size times its score, less what motion blurs."""
+def _quality(track: Track) -> np.ndarray:
+    """How well each sighting shows the face, (n,): size times score, less for motion blur."""
     boxes = np.array([detection.box for detection in track.detections])
     scores = np.array([detection.score for detection in track.detections])
     widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]

@@ -1,7 +1,7 @@
-"""From what a detector found to the project's face box: brow to chin, ear to ear.
+"""From a detector's box to the project's face box: brow to chin, ear to ear.
 
-Each detector frames a face in its own way. Sixty-eight landmarks inside the found box say where
-the face is, so that a box means the same whichever detector found it.
+Each detector frames a face in its own way. Sixty-eight landmarks inside its box say where the face
+is, so that a box means the same whichever detector found it.
 """
 
 from collections.abc import Sequence
@@ -13,50 +13,52 @@ from face_detection.detection import Box, Detection, area, intersection, iou
 from face_detection.landmarks import fit_box, landmarks, landmarks_in_fitted
 from face_detection.roll import roll_of
 
-# A fitted box that shares less with the found one than this has lost the face.
-KEPT_IOU = 0.35
-# How far two looks at the same face may disagree, in heights of it. Measured: 99 % of 430 real
-# faces stay below 0.007, everything that only resembles a face is above 0.013.
-STEADY = 0.012
-# Landmarks are found on heads that lean by so many degrees more or less than was guessed. What is
-# surely a head but seems not to be upright is looked for leaning to both sides; a guess that
-# nothing speaks for is held to a third of the above, which real faces keep to and hardly any
-# other thing does.
-MOST_TURN, LEANS = 25.0, 35.0
-# Two boxes that share this much of the smaller one are the same face.
-SAME_FACE = 0.65
+# A fitted box whose IoU with the detector's is lower has lost the face.
+MIN_FIT_IOU = 0.35
+# How far two passes of the landmarks over one face may differ, in heights of it. Measured: 99 % of
+# 430 real faces stay below 0.007, everything that only resembles a face is above 0.013.
+MAX_JITTER = 0.012
+# Landmarks converge on heads whose roll differs from the guess by so many degrees. A box that is
+# surely a head, but on which they do not converge upright, is tried with both guesses below; such a
+# guess is held to a third of the jitter, which real faces keep to and hardly anything else does.
+MAX_ROLL_ERROR, ROLL_GUESS = 25.0, 35.0
+# Non-maximum suppression: boxes that overlap by this fraction of the smaller one are one face.
+SAME_FACE_OVERLAP = 0.65
 
 
 def fit(frame: np.ndarray, found: Sequence[Detection], trusted_score: float) -> list[Detection]:
-    """The face boxes of what was found in `frame`, best score first, each face once.
+    """The face boxes of a detector's boxes `found` in `frame`, best score first, each face once.
 
-    The roll of what was found is a first guess. Landmarks that will not settle mean a profile or no
-    face at all: such a box is kept as it was found, upright, when its score reaches
-    `trusted_score`, and dropped otherwise. Upright boxes end at the frame, and the centre of one
-    that leans lies within it.
+    `frame` is RGB uint8 (height, width, 3). The roll of a box is a first guess. Landmarks that do
+    not converge mean a profile or no face at all: such a box is kept as it is, upright, when its
+    score reaches `trusted_score`, and dropped otherwise. Upright boxes are clipped to the frame;
+    the centre of a rolled one lies within it.
     """
     fitted = []
     for detection in found:
         trusted = detection.score >= trusted_score
-        face = _settled(frame, detection, trusted)
+        face = _converged(frame, detection, trusted)
         if face is None and trusted:
             face = replace(detection, roll=0.0)
-        if face is not None and (inside := _within(frame, face)):
+        if face is not None and (inside := _clipped(frame, face)):
             fitted.append(inside)
-    return each_once(fitted)
+    return non_maximum_suppression(fitted)
 
 
 def follow(frame: np.ndarray, faces: Sequence[Detection]) -> list[Detection]:
-    """Fitted `faces` of a frame just before where they are in this one; those lost are left out.
+    """Where the fitted `faces` of a neighbouring frame are in this one; lost ones are left out.
 
     It is `fit` for boxes that are nearly right, and takes half the time.
     """
     followed = [inside for face in faces if (inside := _followed(frame, face))]
-    return each_once(followed)
+    return non_maximum_suppression(followed)
 
 
-def each_once(detections: Sequence[Detection]) -> list[Detection]:
-    """Without the boxes that show a face which a better box shows already; best score first."""
+def non_maximum_suppression(detections: Sequence[Detection]) -> list[Detection]:
+    """`detections` without those of a face that a better one shows already; best score first.
+
+    See `same_face`: the overlap is measured by the smaller box, not by the union.
+    """
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda d: d.score, reverse=True):
         if not any(same_face(detection.box, better.box) for better in kept):
@@ -64,29 +66,29 @@ def each_once(detections: Sequence[Detection]) -> list[Detection]:
     return kept
 
 
-def _settled(frame: np.ndarray, found: Detection, trusted: bool) -> Detection | None:
-    """What was found with the box and roll on which the landmarks agree, None if they do not."""
-    guesses = dict.fromkeys((found.roll, 0.0), STEADY)
+def _converged(frame: np.ndarray, found: Detection, trusted: bool) -> Detection | None:
+    """The detection with the box and roll on which the landmarks converge, None if they do not."""
+    guesses = dict.fromkeys((found.roll, 0.0), MAX_JITTER)
     if trusted:
-        guesses |= dict.fromkeys((LEANS, -LEANS), STEADY / 3)
-    for guess, steady in guesses.items():
-        face = _fitted(frame, replace(found, roll=guess), steady)
-        if face is not None and abs(face.roll - guess) <= MOST_TURN:
+        guesses |= dict.fromkeys((ROLL_GUESS, -ROLL_GUESS), MAX_JITTER / 3)
+    for guess, max_jitter in guesses.items():
+        face = _fitted(frame, replace(found, roll=guess), max_jitter)
+        if face is not None and abs(face.roll - guess) <= MAX_ROLL_ERROR:
             return face
     return None
 
 
-def _fitted(frame: np.ndarray, found: Detection, steady: float) -> Detection | None:
+def _fitted(frame: np.ndarray, found: Detection, max_jitter: float) -> Detection | None:
     first = landmarks(frame, found.box, found.roll)
     roll = roll_of(first)
     if roll != found.roll:
         first = landmarks_in_fitted(frame, fit_box(first, roll), roll)
         roll = roll_of(first)
     box = fit_box(first, roll)
-    if area(box) == 0 or iou(box, found.box) < KEPT_IOU:
+    if area(box) == 0 or iou(box, found.box) < MIN_FIT_IOU:
         return None
     second = landmarks_in_fitted(frame, box, roll)
-    return _of_both(first, second, found.score) if _agree(first, second, box, steady) else None
+    return _averaged(first, second, found.score) if _agree(first, second, box, max_jitter) else None
 
 
 def _followed(frame: np.ndarray, face: Detection) -> Detection | None:
@@ -94,32 +96,32 @@ def _followed(frame: np.ndarray, face: Detection) -> Detection | None:
     for _ in range(2):
         roll = roll_of(points)
         box = fit_box(points, roll)
-        if iou(box, face.box) < KEPT_IOU or abs(roll - face.roll) > MOST_TURN:
+        if iou(box, face.box) < MIN_FIT_IOU or abs(roll - face.roll) > MAX_ROLL_ERROR:
             return None
         before, points = points, landmarks_in_fitted(frame, box, roll)
-        if _agree(before, points, box, STEADY):
-            return _within(frame, _of_both(before, points, face.score))
+        if _agree(before, points, box, MAX_JITTER):
+            return _clipped(frame, _averaged(before, points, face.score))
     return None
 
 
-def _agree(first: np.ndarray, second: np.ndarray, box: Box, steady: float) -> bool:
-    return bool(np.abs(first - second).mean() <= steady * (box[3] - box[1]))
+def _agree(first: np.ndarray, second: np.ndarray, box: Box, max_jitter: float) -> bool:
+    return bool(np.abs(first - second).mean() <= max_jitter * (box[3] - box[1]))
 
 
-def _of_both(first: np.ndarray, second: np.ndarray, score: float) -> Detection:
-    """The face that two looks saw: together they are steadier than one."""
+def _averaged(first: np.ndarray, second: np.ndarray, score: float) -> Detection:
+    """The face of the mean of two passes of the landmarks, which jitters less than one."""
     both = (first + second) / 2
     roll = roll_of(both)
     return Detection(*fit_box(both, roll), score, roll)
 
 
 def same_face(a: Box, b: Box) -> bool:
-    """Whether two boxes of one frame show the same face."""
-    return intersection(a, b) > SAME_FACE * min(area(a), area(b))
+    """Whether two boxes of one frame show the same face, by their intersection over the smaller."""
+    return intersection(a, b) > SAME_FACE_OVERLAP * min(area(a), area(b))
 
 
-def _within(frame: np.ndarray, face: Detection) -> Detection | None:
-    """The part of an upright box in the frame; one that leans stays whole, about its centre."""
+def _clipped(frame: np.ndarray, face: Detection) -> Detection | None:
+    """An upright box clipped to the frame; a rolled one stays whole. None outside the frame."""
     height, width = frame.shape[:2]
     x1, y1, x2, y2 = face.box
     if face.roll:

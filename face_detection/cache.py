@@ -1,4 +1,4 @@
-"""What was found in a source, kept as CSV, so that no frame is searched twice."""
+"""The detection cache: what was found in a source, as CSV, so that no frame is searched twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from face_detection.detector import Detector
 from face_detection.shots import SIDE
 
 if TYPE_CHECKING:
-    from face_detection.identity import Identity, Look
+    from face_detection.identity import FaceSample, Identity
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,11 @@ COLUMNS = ["frame", "x1", "y1", "x2", "y2", "score", "roll"]
 
 
 def cache_key(content_hash: str, transform_key: str, detector: Detector) -> str:
-    """A name for the detections of these bytes, transformed so, by this detector, set so.
+    """The cache key of the detections of a source: "NAME-SHA256", by the name of the detector.
 
-    A source keeps its detections under another name, and another source cannot get them. It begins
-    with the name of the detector, so that one sees who found them.
+    It depends on the bytes (`content_hash`), on what was done to the frames (`transform_key`), and
+    on the detector's name and parameters, so that a renamed file keeps its detections and another
+    file cannot get them.
     """
     parts = [content_hash, transform_key, detector.name, detector.parameters]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -81,22 +82,22 @@ class DetectionCache:
         self._write(key, start, stop, "signatures", table)
 
     def remembering(self, key: str, identity: Identity) -> Identity:
-        """`identity`, which is not asked again about looks that it was asked about under `key`.
+        """`identity` with its embeddings cached under `key`, by the samples that it is asked for.
 
-        `key` says what is looked at: of which source, transformed how.
+        `key` says what the samples are taken from: which source, transformed how.
         """
 
-        def look(looks: Sequence[Look]) -> np.ndarray:
-            asked = hashlib.sha256(json.dumps([key, looks]).encode()).hexdigest()
-            body = self._read(asked, 0, len(looks), "embeddings")
+        def embed(samples: Sequence[FaceSample]) -> np.ndarray:
+            name = hashlib.sha256(json.dumps([key, samples]).encode()).hexdigest()
+            body = self._read(name, 0, len(samples), "embeddings")
             if body is not None:
-                return _values(body, np.float32).reshape(len(looks), -1)
-            embeddings = identity(looks)
-            table = _table([frame for frame, _, _ in looks], embeddings)
-            self._write(asked, 0, len(looks), "embeddings", table)
+                return _values(body, np.float32).reshape(len(samples), -1)
+            embeddings = identity(samples)
+            table = _table([frame for frame, _, _ in samples], embeddings)
+            self._write(name, 0, len(samples), "embeddings", table)
             return embeddings
 
-        return look
+        return embed
 
     def _read(self, key: str, start: int, stop: int, kind: str) -> bytes | None:
         path = self._path(key, start, stop, kind)
@@ -139,7 +140,7 @@ def _header(key: str, start: int, stop: int, body: bytes) -> bytes:
 
 
 def _table(frames: Sequence[int], arrays: np.ndarray) -> pd.DataFrame:
-    """A row an array, told to the last bit."""
+    """One row per array, its bytes in hex: nothing is rounded."""
     return pd.DataFrame({"frame": frames, "values": [each.tobytes().hex() for each in arrays]})
 
 

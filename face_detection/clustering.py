@@ -1,4 +1,4 @@
-"""Which tracks are one person: by how they move, where they were, and whose face they show."""
+"""Clustering of tracks into persons: by motion, place and face embeddings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face_detection.best_frames import changed_at, looks_at
+from face_detection.best_frames import best_sightings, split_by_face
 from face_detection.detection import iou
 from face_detection.tracks import Track, touching
 
 if TYPE_CHECKING:
-    from face_detection.identity import Identity, Look
+    from face_detection.identity import FaceSample, Identity
 
 # A face that turns up where a person was last seen is that person.
 SAME_PLACE_IOU = 0.3
@@ -25,36 +25,40 @@ HIDDEN_IOU = 0.2
 # Speed before and after a face is hidden, over more sightings than it takes to follow it: the last
 # ones are already half covered.
 HIDDEN_SIGHTINGS = 10
-# Embeddings of one person differ by less. Measured on 180 clips of 100 persons, averages of two to
-# four looks each: 95 % of the pairs of one person are below 0.44, 99 % of those of two above 0.55.
+# Embeddings of one person are closer. Measured on 180 clips of 100 persons, means of two to four
+# samples each: 95 % of the pairs of one person are below 0.44, 99 % of those of two above 0.55.
 SAME_FACE_DISTANCE = 0.46
-# What one motion, and one place, are worth in distance: the first decides between twins who cross,
-# the second only where nothing else does.
-MOTION_WORTH = 0.15
-PLACE_WORTH = 0.05
+# What a common motion, and a common place, take off the distance: the first decides between twins
+# who cross, the second only where nothing else does.
+MOTION_BONUS = 0.15
+PLACE_BONUS = 0.05
 
 
-def group(
+def group_tracks(
     tracks: Sequence[Track], cuts: Sequence[int], fps: Fraction, identity: Identity | None
 ) -> list[list[Track]]:
-    """The tracks, or pieces of them, that belong to each person, in order of time.
+    """The tracks, or parts of them, of each person, in order of time.
 
-    Without `identity` motion and place decide, and nobody is known again after a cut.
+    `cuts` are the first frames of shots. Without `identity` motion and place decide, and nobody is
+    recognised after a cut.
     """
     if not tracks:
         return []
     if identity is None:
-        whole = _continued(tracks, cuts, fps)
+        whole = _bridge_occlusions(tracks, cuts, fps)
         shots = groupby(whole, key=lambda track: _shot(track.start, cuts))
         return [person for _, shot in shots for person in by_place(list(shot))]
     return by_identity(tracks, cuts, fps, identity)
 
 
 def by_place(tracks: Sequence[Track]) -> list[list[Track]]:
-    """Joins a track to the one that ended where it starts, if no other person was seen there."""
+    """Persons by place: a track continues the person last seen where it starts, if it was only one.
+
+    Two places are the same from an IoU of SAME_PLACE_IOU on.
+    """
     persons: list[list[Track]] = []
     for track in sorted(tracks, key=lambda track: track.start):
-        here = [person for person in persons if _was_last_at(person, track)]
+        here = [person for person in persons if _last_seen_at(person, track)]
         if len(here) == 1 and here[0][-1].end < track.start:
             here[0].append(track)
         else:
@@ -65,10 +69,11 @@ def by_place(tracks: Sequence[Track]) -> list[list[Track]]:
 def by_motion(
     tracks: Sequence[Track], cuts: Sequence[int], fps: Fraction
 ) -> dict[int, tuple[int, float]]:
-    """Which track goes on as which: before -> after and the IoU of both where they are expected.
+    """Links of tracks across an occlusion: index before -> (index after, IoU in 0..1).
 
-    Each goes on as one other at most, the surest first, within a second and a shot. `tracks` are
-    in order of their first frame.
+    The IoU is the mean of the forward and the backward extrapolation. Links are chosen greedily,
+    highest IoU first, each track once on either side, within HIDDEN_SECONDS and one shot. `tracks`
+    are in order of their first frame.
     """
     pairs = []
     starts = [track.start for track in tracks]
@@ -76,15 +81,15 @@ def by_motion(
     for i, before in enumerate(tracks):
         soon = range(bisect_right(starts, before.end), bisect_right(starts, before.end + reach))
         pairs += [
-            (_carried_on(before, tracks[j]), i, j)
+            (_motion_iou(before, tracks[j]), i, j)
             for j in soon
             if _shot(before.end, cuts) == _shot(tracks[j].start, cuts)
         ]
     links: dict[int, tuple[int, float]] = {}
     reached: set[int] = set()
-    for likeness, i, j in sorted(pairs, reverse=True):
-        if likeness >= HIDDEN_IOU and i not in links and j not in reached:
-            links[i] = j, likeness
+    for overlap, i, j in sorted(pairs, reverse=True):
+        if overlap >= HIDDEN_IOU and i not in links and j not in reached:
+            links[i] = j, overlap
             reached.add(j)
     return links
 
@@ -92,44 +97,46 @@ def by_motion(
 def by_identity(
     tracks: Sequence[Track], cuts: Sequence[int], fps: Fraction, identity: Identity
 ) -> list[list[Track]]:
-    """Joins the tracks whose faces are alike, never two that were in sight at once.
+    """Persons by the embeddings of their faces, never two tracks that were in sight at once.
 
-    Motion weighs in where one track goes on as another, so that those who cross are told apart
-    even if they are twins. A track that changes its face, as in a dissolve, is cut in two.
+    A link by motion or place lowers the distance, so that twins who cross are told apart. A track
+    that changes its face, as in a dissolve, is split first.
     """
-    tracks, embeddings, weights = _known(tracks, fps, identity)
+    tracks, embeddings, weights = _embedded(tracks, fps, identity)
     distance = _distances(embeddings)
     starts = np.array([track.start for track in tracks])
     ends = np.array([track.end for track in tracks])
     at_once = (starts[:, None] <= ends) & (starts <= ends[:, None])
     distance[at_once] = np.inf
-    worth = PLACE_WORTH * _same_place(tracks)
-    for i, (j, likeness) in by_motion(tracks, cuts, fps).items():
-        worth[i, j] = worth[j, i] = MOTION_WORTH * likeness
-    clusters = average_link(distance, worth, weights, SAME_FACE_DISTANCE)
+    bonus = PLACE_BONUS * _place_iou(tracks)
+    for i, (j, overlap) in by_motion(tracks, cuts, fps).items():
+        bonus[i, j] = bonus[j, i] = MOTION_BONUS * overlap
+    clusters = average_linkage(distance, bonus, weights, SAME_FACE_DISTANCE)
     return [sorted((tracks[i] for i in c), key=lambda track: track.start) for c in clusters]
 
 
-def average_link(
-    distance: np.ndarray, worth: np.ndarray, weights: np.ndarray, most: float
+def average_linkage(
+    distance: np.ndarray, bonus: np.ndarray, weights: np.ndarray, most: float
 ) -> list[list[int]]:
-    """Clusters by joining the nearest two, again and again, until those are `most` apart.
+    """Agglomerative clustering with average linkage: the indices of each cluster.
 
-    `distance` (n, n) between clusters is averaged by `weights` (n,), and infinite for any two that
-    hold a pair at infinity. `worth` (n, n) is taken off it, that of the best pair counts.
+    The nearest two clusters are merged until they are farther apart than `most`. `distance` (n, n)
+    is averaged by `weights` (n,), so that a pair at infinity is never in one cluster (a cannot-link
+    constraint). `bonus` (n, n) is subtracted from it; that of the best pair counts. scipy's linkage
+    knows neither weights nor such constraints.
     """
     clusters = [[i] for i in range(len(distance))]
-    distance, worth, weights = distance.copy(), worth.copy(), weights.astype(float)
+    distance, bonus, weights = distance.copy(), bonus.copy(), weights.astype(float)
     np.fill_diagonal(distance, np.inf)
-    cost = distance - worth
+    cost = distance - bonus
     while len(cost):
         i, j = np.unravel_index(np.argmin(cost), cost.shape)
         if cost[i, j] > most:
             break
-        share = weights[j] / (weights[i] + weights[j])
-        distance[i] = distance[:, i] = (1 - share) * distance[i] + share * distance[j]
-        worth[i] = worth[:, i] = np.maximum(worth[i], worth[j])
-        cost[i] = cost[:, i] = distance[i] - worth[i]
+        weight = weights[j] / (weights[i] + weights[j])
+        distance[i] = distance[:, i] = (1 - weight) * distance[i] + weight * distance[j]
+        bonus[i] = bonus[:, i] = np.maximum(bonus[i], bonus[j])
+        cost[i] = cost[:, i] = distance[i] - bonus[i]
         cost[i, i] = cost[j] = cost[:, j] = distance[j] = distance[:, j] = np.inf
         weights[i] += weights[j]
         clusters[i] += clusters[j]
@@ -137,25 +144,25 @@ def average_link(
     return [cluster for cluster in clusters if cluster]
 
 
-def _known(
+def _embedded(
     tracks: Sequence[Track], fps: Fraction, identity: Identity
 ) -> tuple[list[Track], np.ndarray, np.ndarray]:
-    """Tracks of one face each, their mean embeddings (n, 128), and of how many looks those are."""
-    chosen = [looks_at(track, fps) for track in tracks]
-    looks: list[tuple[Look, int, int]] = sorted(
+    """Tracks of one face each, their mean embeddings (n, 128), and the number of samples (n,)."""
+    chosen = [best_sightings(track, fps) for track in tracks]
+    samples: list[tuple[FaceSample, int, int]] = sorted(
         ((track.frames[n], seen.box, seen.roll), i, k)
         for i, track in enumerate(tracks)
         for k, n in enumerate(chosen[i])
         for seen in [track.detections[n]]
     )
-    embeddings = identity([look for look, _, _ in looks])
+    embeddings = identity([sample for sample, _, _ in samples])
     of_track = [np.empty((len(picked), embeddings.shape[1]), np.float32) for picked in chosen]
-    for embedding, (_, i, k) in zip(embeddings, looks, strict=True):
+    for embedding, (_, i, k) in zip(embeddings, samples, strict=True):
         of_track[i][k] = embedding
     parts = [
         part
         for track, picked, faces in zip(tracks, chosen, of_track, strict=True)
-        for part in changed_at(track, picked, faces)
+        for part in split_by_face(track, picked, faces)
     ]
     parts.sort(key=lambda part: part[0].start)
     means = np.array([faces.mean(axis=0) for _, faces in parts])
@@ -168,8 +175,8 @@ def _distances(embeddings: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(apart, 0))
 
 
-def _same_place(tracks: Sequence[Track]) -> np.ndarray:
-    """The IoU of where each of the tracks in order ended and where each later one began, (n, n)."""
+def _place_iou(tracks: Sequence[Track]) -> np.ndarray:
+    """The IoU (n, n) of the last box of each track and the first box of each later one."""
     ended = np.array([track.detections[-1].box for track in tracks])
     begun = np.array([track.detections[0].box for track in tracks])
     corner = np.maximum(ended[:, None, :2], begun[:, :2])
@@ -180,12 +187,12 @@ def _same_place(tracks: Sequence[Track]) -> np.ndarray:
     return later + later.T
 
 
-def _continued(tracks: Sequence[Track], cuts: Sequence[int], fps: Fraction) -> list[Track]:
-    """The tracks, joined to one where a face goes on in spite of another that hid it."""
+def _bridge_occlusions(tracks: Sequence[Track], cuts: Sequence[int], fps: Fraction) -> list[Track]:
+    """The tracks, joined where a face reappears after another one has hidden it."""
     follower = {
         i: j
         for i, (j, _) in by_motion(tracks, cuts, fps).items()
-        if any(_beside(other, tracks[i]) for other in tracks if other is not tracks[j])
+        if any(_occludes(other, tracks[i]) for other in tracks if other is not tracks[j])
     }
     whole = []
     for i in sorted(set(range(len(tracks))) - set(follower.values())):
@@ -197,15 +204,15 @@ def _continued(tracks: Sequence[Track], cuts: Sequence[int], fps: Fraction) -> l
     return whole
 
 
-def _carried_on(before: Track, after: Track) -> float:
+def _motion_iou(before: Track, after: Track) -> float:
     forward = before.expected(after.start, HIDDEN_SIGHTINGS)
     back = after.expected(before.end, HIDDEN_SIGHTINGS)
     there = iou(forward, after.detections[0].box) + iou(back, before.detections[-1].box)
     return there / 2
 
 
-def _beside(other: Track, track: Track) -> bool:
-    """Whether `other` touches `track` where that ends, or begins there."""
+def _occludes(other: Track, track: Track) -> bool:
+    """Whether `other` touches `track` where and when that ends: it may have hidden the face."""
     after = track.end + 1
     if other is track or not other.start <= after <= other.end:
         return False
@@ -217,7 +224,7 @@ def _shot(frame: int, cuts: Sequence[int]) -> int:
     return bisect_right(cuts, frame)
 
 
-def _was_last_at(person: Sequence[Track], track: Track) -> bool:
+def _last_seen_at(person: Sequence[Track], track: Track) -> bool:
     before = [t for t in person if t.start < track.start]
     if not before:
         return False

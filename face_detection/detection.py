@@ -12,7 +12,7 @@ class Detection:
     """A face box in pixels of the upright frame (x2, y2 exclusive) and how sure the detector is.
 
     Scores compare within one detector only: S3FD's are probabilities, dlib's are margins from 0.
-    The box of a head that leans is turned by `roll` degrees about its centre (face_detection.roll).
+    The box is rotated by `roll` degrees, clockwise, about its centre (`face_detection.roll`).
     """
 
     x1: float
@@ -28,7 +28,7 @@ class Detection:
 
 
 def intersection(a: Box, b: Box) -> float:
-    """The area that two boxes share, in square pixels."""
+    """The area of the intersection of two boxes, in square pixels."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     return max(width, 0.0) * max(height, 0.0)
@@ -45,6 +45,6 @@ def centre(box: Box) -> np.ndarray:
 
 def iou(a: Box, b: Box) -> float:
     """Intersection over union: 0 for boxes apart, 1 for equal ones."""
-    shared = intersection(a, b)
-    union = area(a) + area(b) - shared
-    return shared / union if union > 0 else 0.0
+    overlap = intersection(a, b)
+    union = area(a) + area(b) - overlap
+    return overlap / union if union > 0 else 0.0

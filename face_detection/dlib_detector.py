@@ -11,37 +11,37 @@ import cv2
 import dlib
 import numpy as np
 
-from face_detection.box_refinement import each_once, fit, same_face
+from face_detection.box_refinement import fit, non_maximum_suppression, same_face
 from face_detection.detection import Box, Detection
 from face_detection.detector import BOXES_VERSION, working_copy
 from face_detection.landmarks import DLIB_SIDE, DLIB_TOP
-from face_detection.roll import turned
+from face_detection.roll import rotated
 
-# A still is looked at once: 12 megapixels take 0.7 s and hold faces of 20 pixels, enlarged. Heads
-# that lean take 0.2 s more beside large faces, and 1.5 s beside small ones or none.
+# A still is searched once: 12 megapixels take 0.7 s and hold faces of 20 pixels, enlarged. The
+# search for rolled heads takes 0.2 s more beside large faces, and 1.5 s beside small ones or none.
 STILL_PIXELS, STILL_SCALE = 12_000_000, 4.0
 # A video frame takes 40 ms: faces from an eighth of the height of a 720p frame on are found.
 VIDEO_PIXELS, VIDEO_SCALE = 800_000, 2.0
 # The side of its smallest filter, in pixels of the working copy.
-LEAST_SIDE = 80
-# Above this margin it has not been seen to take anything for a face that is none.
+SMALLEST_FILTER = 80
+# No false positive was seen with a larger margin.
 TRUSTED_SCORE = 0.5
 
-# How far faces lean that each of its five filters finds: three look ahead or aside, upright.
+# The roll of the faces that each of its five filters finds: three are for upright faces.
 FILTER_ROLLS = (0.0, 0.0, 0.0, -30.0, 28.0)
-# For heads that lean further a picture is turned by so much to either side, in a copy of so large a
-# share of its pixels; beside others, whoever leans is no smaller than this share of the smallest.
-# What is found there must be a clearer face.
-TURN = 40.0
-TURNED_SHARE = 0.5
-BESIDE_SHARE = 0.5
-TURNED_SCORE = 0.3
+# Strongly rolled heads are searched for in a copy rotated by so many degrees to either side, with
+# this fraction of the pixels. Where others were found, a rolled head may be as small as this
+# fraction of the smallest of them. A score there must be higher.
+ROTATION = 40.0
+ROTATED_PIXELS = 0.5
+ROTATED_MIN_SIZE = 0.5
+ROTATED_MIN_SCORE = 0.3
 
 
 class DlibDetector:
-    """Faces that look towards the camera, within some 45 degrees, and lean by no more.
+    """Faces within some 45 degrees of the camera's direction, and with a roll of up to 45.
 
-    What is not `thorough` finds heads that lean by up to some 40.
+    A search that is not `thorough` finds a roll of up to some 40.
     """
 
     name = "dlib"
@@ -65,7 +65,7 @@ class DlibDetector:
         for frame in frames:
             faces = self._upright(frame)
             if thorough:
-                faces = each_once([*faces, *self._leaning(frame, faces)])
+                faces = non_maximum_suppression([*faces, *self._rolled(frame, faces)])
             found.append(faces)
         return found
 
@@ -73,33 +73,33 @@ class DlibDetector:
         copy, scale = working_copy(frame, self.max_pixels, self.max_scale)
         found = [
             Detection(*_face_box(square, scale), score, FILTER_ROLLS[number])
-            for square, score, number in self._found(copy)
+            for square, score, number in self._search(copy)
         ]
         return fit(frame, found, TRUSTED_SCORE)
 
-    def _leaning(self, frame: np.ndarray, upright: Sequence[Detection]) -> list[Detection]:
-        """Heads that lean too far to be found `upright`, and are not among those."""
+    def _rolled(self, frame: np.ndarray, upright: Sequence[Detection]) -> list[Detection]:
+        """Heads with too much roll for the first search, which found `upright`."""
         widths = [face.x2 - face.x1 for face in upright]
-        most = LEAST_SIDE / (BESIDE_SHARE * min(widths)) if widths else self.max_scale
-        pixels = int(self.max_pixels * TURNED_SHARE)
+        most = SMALLEST_FILTER / (ROTATED_MIN_SIZE * min(widths)) if widths else self.max_scale
+        pixels = int(self.max_pixels * ROTATED_PIXELS)
         copy, scale = working_copy(frame, pixels, min(self.max_scale, most))
         found = []
-        for roll in (-TURN, TURN):
-            picture, shift = _levelled(copy, roll)
-            for square, score, number in self._found(picture):
-                if score >= TURNED_SCORE:
+        for roll in (-ROTATION, ROTATION):
+            picture, shift = _made_upright(copy, roll)
+            for square, score, number in self._search(picture):
+                if score >= ROTATED_MIN_SCORE:
                     x1, y1, x2, y2 = _face_box(square, 1.0)
                     level = np.array([(x1 + x2) / 2, (y1 + y2) / 2]) - shift
-                    x, y = turned(level, roll, _centre(copy)) / scale
+                    x, y = rotated(level, roll, _centre(copy)) / scale
                     half = (x2 - x1) / scale / 2, (y2 - y1) / scale / 2
                     box = x - half[0], y - half[1], x + half[0], y + half[1]
                     if not any(same_face(box, face.box) for face in upright):
                         found.append(Detection(*box, score, roll + FILTER_ROLLS[number]))
-        # Much resembles a face from aslant: nothing is kept without landmarks that settle.
+        # False positives are common in rotated pictures: landmarks must converge on all of them.
         return fit(frame, found, np.inf)
 
-    def _found(self, picture: np.ndarray) -> list[tuple[dlib.rectangle, float, int]]:
-        """Square, score and number of the filter of every face."""
+    def _search(self, picture: np.ndarray) -> list[tuple[dlib.rectangle, float, int]]:
+        """Square, score and number of the filter of every face in an RGB `picture`."""
         try:
             search = self._idle.pop()
         except IndexError:
@@ -113,8 +113,8 @@ def _centre(picture: np.ndarray) -> np.ndarray:
     return np.array(picture.shape[1::-1]) / 2
 
 
-def _levelled(picture: np.ndarray, roll: float) -> tuple[np.ndarray, np.ndarray]:
-    """All of the picture, turned so that faces of this roll are upright, and how far it shifted."""
+def _made_upright(picture: np.ndarray, roll: float) -> tuple[np.ndarray, np.ndarray]:
+    """The whole picture rotated until faces of this roll are upright, and its shift in pixels."""
     cosine, sine = np.cos(np.radians(roll)), abs(np.sin(np.radians(roll)))
     height, width = picture.shape[:2]
     size = int(width * cosine + height * sine), int(height * cosine + width * sine)
@@ -126,7 +126,7 @@ def _levelled(picture: np.ndarray, roll: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def _face_box(square: dlib.rectangle, scale: float) -> Box:
-    """The face box that usually belongs to dlib's square, which starts below the brows' margin."""
+    """The face box that usually goes with dlib's square, in pixels of the original."""
     side = square.width() / scale
     left, top = square.left() / scale, square.top() / scale
     height = side / DLIB_SIDE

@@ -1,4 +1,4 @@
-"""Who a face is: 128 numbers that lie close together for pictures of one person.
+"""Face embeddings: 128 numbers that lie close together for pictures of one person.
 
 The network is dlib's (a ResNet after He et al., 2016, trained by King, 2017, to bring the faces of
 one person within 0.6 of each other); its file ships in the `face_recognition_models` package.
@@ -19,22 +19,23 @@ import numpy as np
 from face_detection.detection import Box
 from face_detection.landmarks import landmarks_in_fitted
 
-# Raised whenever the same look starts to give another embedding.
+# Raised whenever the same sample starts to give another embedding.
 EMBEDDINGS_VERSION = 1
 # What the network was trained on: upright faces, eyes level, with a quarter of margin.
 CHIP_SIDE, CHIP_MARGIN = 150, 0.25
 
-# One look at one face: in which frame, where in it, and its roll.
-Look = tuple[int, Box, float]
-# Gives the embeddings (n, 128) float32 of n looks, whose frames never fall.
-Identity = Callable[[Sequence[Look]], np.ndarray]
+# One face in one frame: the index of the frame, the box, and the roll in degrees.
+FaceSample = tuple[int, Box, float]
+# Gives the embeddings (n, 128) float32 of n samples in the order of their frames.
+Identity = Callable[[Sequence[FaceSample]], np.ndarray]
 
 
 def embedding(frame: np.ndarray, box: Box, roll: float = 0.0) -> np.ndarray:
-    """The (128,) float32 embedding of the face in `box`, turned by `roll`, of a uint8 `frame`.
+    """The embedding (128,) float32 of the face in `box`, rotated by `roll` degrees.
 
-    The Euclidean distance of two embeddings is mostly below 0.45 for one person and mostly above
-    0.6 for two. Takes some 60 ms of one core, most of it in the network.
+    `frame` is RGB uint8 (height, width, 3). The Euclidean distance of two embeddings is mostly
+    below 0.45 for one person and mostly above 0.6 for two. Takes some 60 ms of one core, most of it
+    in the network.
     """
     points = landmarks_in_fitted(frame, box, roll)
     x1, y1, x2, y2 = (round(side) for side in box)
@@ -46,13 +47,14 @@ def embedding(frame: np.ndarray, box: Box, roll: float = 0.0) -> np.ndarray:
 
 
 def identity_from(read: Callable[[Sequence[int]], Iterable[np.ndarray]]) -> Identity:
-    """An `Identity` that looks into the frames which `read` gives.
+    """An `Identity` that embeds faces of the frames which `read` gives.
 
-    `read` is called once for all looks, with indices that rise, and gives those frames in order.
+    `read` is called once for all samples, with rising indices, and gives those frames, RGB uint8,
+    in order.
     """
 
-    def look(looks: Sequence[Look]) -> np.ndarray:
-        by_frame = [(frame, list(here)) for frame, here in groupby(looks, key=itemgetter(0))]
+    def embed(samples: Sequence[FaceSample]) -> np.ndarray:
+        by_frame = [(frame, list(here)) for frame, here in groupby(samples, key=itemgetter(0))]
         frames = read([frame for frame, _ in by_frame])
         found = [
             embedding(frame, box, roll)
@@ -61,7 +63,7 @@ def identity_from(read: Callable[[Sequence[int]], Iterable[np.ndarray]]) -> Iden
         ]
         return np.array(found, np.float32).reshape(-1, 128)
 
-    return look
+    return embed
 
 
 @lru_cache(maxsize=1)

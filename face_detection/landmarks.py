@@ -1,4 +1,4 @@
-"""Sixty-eight points on a face, and the one definition of a face box that everything else shares.
+"""Sixty-eight facial landmarks, and the definition of a face box that all packages use.
 
 The points are those of the iBUG 300-W scheme (Sagonas et al., 2013): jaw 0-16, brows 17-26, nose
 27-35, eyes 36-47, outer lips 48-59, inner lips 60-67. dlib's regression trees (Kazemi and Sullivan,
@@ -14,7 +14,7 @@ import dlib
 import numpy as np
 
 from face_detection.detection import Box, centre
-from face_detection.roll import turned
+from face_detection.roll import rotated
 
 # A face is measured at one scale, so that a large face and a small one get the same jitter.
 MEASURED_HEIGHT = 192
@@ -33,27 +33,28 @@ def landmarks(frame: np.ndarray, box: Box, roll: float = 0.0) -> np.ndarray:
     """The 68 points of the face in `box`, (68, 2) float32, x then y in pixels of `frame`.
 
     `frame` is RGB uint8 (height, width, 3); `box` is x1, y1, x2, y2 of any face detector, may reach
-    outside the frame and need not fit well: a first look gives the fitted box, a second look,
-    inside that, gives the points, so that two detectors agree on them. The points lean towards the
-    `roll` that is looked for, and are good within some 15 degrees of it.
+    outside the frame and need not fit well: a first pass gives the fitted box, a second pass inside
+    that gives the points, so that two detectors agree on them. `roll` is a guess in degrees; the
+    points are biased towards it, and good within some 15 degrees.
     """
     rough = _points_in_square(frame, _square_of(box), roll, centre(box))
     return landmarks_in_fitted(frame, fit_box(rough, roll), roll)
 
 
 def landmarks_in_fitted(frame: np.ndarray, box: Box, roll: float = 0.0) -> np.ndarray:
-    """Like `landmarks`, for a box that is already fitted: one look, half the time."""
+    """Like `landmarks`, for a box that is already fitted: one pass, half the time."""
     return _points_in_square(frame, _dlib_square(box), roll, centre(box))
 
 
 def fit_box(points: np.ndarray, roll: float = 0.0) -> Box:
-    """The face box x1, y1, x2, y2 of 68 points, whatever detector found the face.
+    """The face box x1, y1, x2, y2 of the landmarks `points` (68, 2), by whichever detector.
 
     Brow to chin is one unit: the box starts 0.18 above the brow line and ends 0.10 below the chin;
-    its sides are the ends of the jaw. That of a head that leans is turned by `roll`.
+    its sides are the ends of the jaw. It is that of the face made upright by `roll` degrees, about
+    its own centre.
     """
     about = points.mean(axis=0)
-    level = turned(points, -roll, about) if roll else points
+    level = rotated(points, -roll, about) if roll else points
     brow = float(level[17:27, 1].mean())
     chin = float(level[8, 1])
     unit = chin - brow
@@ -66,7 +67,7 @@ def fit_box(points: np.ndarray, roll: float = 0.0) -> Box:
     )
     if not roll:
         return box
-    dx, dy = (turned(centre(box), roll, about) - centre(box)).tolist()
+    dx, dy = (rotated(centre(box), roll, about) - centre(box)).tolist()
     return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
 
 
@@ -104,7 +105,7 @@ def _dlib_square(box: Box) -> tuple[float, float, float]:
 def _points_in_square(
     frame: np.ndarray, square: tuple[float, float, float], roll: float, about: np.ndarray
 ) -> np.ndarray:
-    """The points found in a square (left, top, side) that is turned by `roll` about a point."""
+    """The points found in a square (left, top, side) that is rotated by `roll` about a point."""
     measured = round(DLIB_SIDE * MEASURED_HEIGHT)
     margin = round(MARGIN * measured)
     patch, scale, x0, y0 = _patch(frame, square, measured, margin, roll, about)
@@ -113,7 +114,7 @@ def _points_in_square(
     )
     points = np.array([(p.x, p.y) for p in shape.parts()], np.float32)
     # dlib counts from the centre of a pixel; frames here count from its corner.
-    return turned((points + 0.5) / scale + (x0, y0), roll, about).astype(np.float32)
+    return rotated((points + 0.5) / scale + (x0, y0), roll, about).astype(np.float32)
 
 
 def _patch(
@@ -137,7 +138,7 @@ def _patch(
         # Warping alone would skip pixels; averaging first keeps large faces as steady as small.
         reach = width / scale
         corners = np.array([(x0, y0), (x0 + reach, y0), (x0, y0 + reach), (x0 + reach, y0 + reach)])
-        corners = turned(corners, roll, about)
+        corners = rotated(corners, roll, about)
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
         xa, ya = max(int(left), 0), max(int(top), 0)
         part = frame[ya : max(int(bottom) + 1, ya + 1), xa : max(int(right) + 1, xa + 1)]

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from face_detection.clustering import group
+from face_detection.clustering import group_tracks
 from face_detection.detection import Box, Detection
 from face_detection.errors import face_too_small, no_face_found
-from face_detection.smoothing import smoothed, steadied
+from face_detection.smoothing import smooth_boxes, smooth_rolls
 from face_detection.tracks import Track, follow
 
 if TYPE_CHECKING:
     from face_detection.identity import Identity
 
-# A face that is out of sight for less is taken to be still there.
+# A shorter gap between sightings is interpolated.
 BRIDGED_SECONDS = 0.3
-# A face with fewer sightings is a false alarm, if there are others.
+# A person with fewer sightings is a false positive, if there are others.
 FLEETING_SECONDS = 0.4
 # How far a head reaches from the centre of its face, in halves of the face box.
 HEAD_REACH = 2.0
@@ -63,21 +63,22 @@ class Person:
     def box_at(self, frame: int, smooth: bool = True) -> Box | None:
         """The person's box in `frame`, or None while they are out of sight.
 
-        Between sightings less than 0.3 s apart the box moves evenly. With `smooth` the jitter of
-        the detector is taken out, without lag and never across a cut or a longer absence.
+        x1, y1, x2, y2 in pixels. Between sightings less than 0.3 s apart it is interpolated
+        linearly. With `smooth` the jitter of the detector is removed, without lag and never across
+        a cut or a longer absence (`smoothing`).
         """
         at = self._seen_at(frame)
         if at is None:
             return None
-        x1, y1, x2, y2 = (self._visible.steady if smooth else self._visible.raw)[at, :4].tolist()
+        x1, y1, x2, y2 = (self._visible.smooth if smooth else self._visible.raw)[at, :4].tolist()
         return x1, y1, x2, y2
 
     def roll_at(self, frame: int, smooth: bool = True) -> float:
-        """By how many degrees the box in `frame` is turned; 0 while the person is out of sight."""
+        """The roll of the box in `frame`, in degrees; 0 while the person is out of sight."""
         at = self._seen_at(frame)
         if at is None:
             return 0.0
-        return float((self._visible.steady if smooth else self._visible.raw)[at, 4])
+        return float((self._visible.smooth if smooth else self._visible.raw)[at, 4])
 
     def _seen_at(self, frame: int) -> int | None:
         frames = self._visible.frames
@@ -101,8 +102,8 @@ class Person:
         """`intervals` in seconds: the first starts when the person is first seen, and so on."""
         return [(start / self.fps, stop / self.fps) for start, stop in self.intervals]
 
-    def share(self, frames: int) -> float:
-        """For how much of a source of so many `frames` the person is in sight, 0 to 1."""
+    def visible_fraction(self, frames: int) -> float:
+        """The fraction, 0..1, of a source of so many `frames` in which the person is in sight."""
         return len(self._visible.frames) / frames
 
     @cached_property
@@ -117,8 +118,8 @@ class Person:
             known = self.frames[seen]
             frames = np.arange(known[0], known[-1] + 1)
             raw = np.stack([np.interp(frames, known, side) for side in places[seen].T], axis=1)
-            boxes, lean = smoothed(raw[:, :4], self.fps), steadied(raw[:, 4], self.fps)
-            runs.append((frames, raw, np.column_stack([boxes, lean])))
+            boxes, roll = smooth_boxes(raw[:, :4], self.fps), smooth_rolls(raw[:, 4], self.fps)
+            runs.append((frames, raw, np.column_stack([boxes, roll])))
         return _Visible(*(np.concatenate(parts) for parts in zip(*runs, strict=True)))
 
 
@@ -127,7 +128,7 @@ class _Visible(NamedTuple):
 
     frames: np.ndarray
     raw: np.ndarray
-    steady: np.ndarray  # without jitter
+    smooth: np.ndarray
 
 
 def link(
@@ -140,19 +141,20 @@ def link(
 
     They are numbered from 1: in a still from left to right; in a video by their time in sight,
     to the second, then from left to right. Faces seen only for a moment are left out unless all
-    are. `cuts` are the first frames of shots, as `shots.cuts` finds them. `identity` knows faces
-    again across cuts and absences, and is called once; without it places decide, within a shot.
+    are. `cuts` are the first frames of shots, as `shots.cuts` finds them. `identity` gives the
+    embeddings (`identity.identity_from`) that recognise faces across cuts and absences, and is
+    called once; without it motion and place decide, within a shot.
     """
     cuts = sorted(cuts)
     tracks = follow(detections, bridged_frames(fps), cuts)
-    groups = _lasting(group(tracks, cuts, fps, identity), len(detections), fps)
+    groups = _lasting(group_tracks(tracks, cuts, fps, identity), len(detections), fps)
     persons = [_person(tracks, fps, cuts) for tracks in groups]
     persons.sort(key=_rank)
     return [replace(person, id=number) for number, person in enumerate(persons, start=1)]
 
 
 def person_at(persons: Sequence[Person], frame: int, x: float, y: float) -> Person | None:
-    """Whom a click at pixel x, y of `frame` means: the nearest one, if it is on the head at all.
+    """The person at pixel x, y of `frame`: the nearest one, or None where no head is.
 
     A head reaches half a face box beyond the box on each side.
     """
@@ -227,7 +229,7 @@ def bridged_frames(fps: Fraction) -> int:
 def _lasting(groups: list[list[Track]], frames: int, fps: Fraction) -> list[list[Track]]:
     # In a source of a few frames everything is brief: half of it is enough there.
     least = min(FLEETING_SECONDS * fps, frames / 2)
-    return [group for group in groups if sum(len(t.frames) for t in group) >= least] or groups
+    return [each for each in groups if sum(len(t.frames) for t in each) >= least] or groups
 
 
 def _person(tracks: Sequence[Track], fps: Fraction, cuts: Sequence[int]) -> Person:

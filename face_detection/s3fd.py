@@ -1,7 +1,7 @@
 """S3FD, the face detector of Wav2Lip (Zhang et al., ICCV 2017), by way of face-alignment.
 
-That package brings the network, the decoding of its maps and the suppression of duplicates; the
-weights are ours to give, so that nothing is ever downloaded behind a user's back.
+That package brings the network, the decoding of its maps and non-maximum suppression (NMS); the
+weights come from our checkpoints folder, so that nothing is downloaded behind a user's back.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ from media.errors import NamedError
 
 # It finds faces of some 16 pixels, so nothing needs enlarging; a megapixel takes about 760 MB.
 STILL_PIXELS, VIDEO_PIXELS = 2_000_000, 500_000
-# A search that is not thorough is of a picture of half the size. A face of 32 pixels, below which
+# A search that is not thorough is done at half the size. A face of 32 pixels, below which
 # there is no mouth to speak of (`persons.LEAST_HEIGHT`), has 16 there: the smallest anchor's side.
 BRIEF_SCALE = 0.5
 # Five poolings leave nothing of a smaller picture.
-LEAST_SIDE = 64
-# Landmarks may fail on a profile; what S3FD is sure of stays.
+MIN_SIDE = 64
+# Landmarks may not converge on a profile; a detection with this score is kept all the same.
 TRUSTED_SCORE = 0.8
 
 
@@ -54,7 +54,7 @@ class S3fdDetector:
         self.batch_size = batch_size or (16 if self.device.startswith("cuda") else 1)
         self.max_pixels = max_pixels or (STILL_PIXELS if still else VIDEO_PIXELS)
         path = weights or checkpoints.require("s3fd")
-        dtype = _quickest_dtype(self.device)
+        dtype = _fastest_dtype(self.device)
         # face-alignment's own detector, around the same network in a quicker precision.
         self.sfd = _load(path, self.device)
         self.sfd.face_detector = _InDtype(self.sfd.face_detector, dtype)
@@ -69,8 +69,8 @@ class S3fdDetector:
         }
 
     def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
-        """As every detector. Unless the search is `thorough`, faces below 32 pixels may be missed;
-        heads that lean are found either way.
+        """See `Detector.detect`. Unless the search is `thorough`, faces below 32 pixels may be
+        missed; rolled heads are found either way.
         """
         found = (
             faces
@@ -101,7 +101,7 @@ class S3fdDetector:
         copies, scales = zip(
             *(working_copy(frame, self.max_pixels, scale) for frame in frames), strict=True
         )
-        pixels = np.stack([_at_least(copy, LEAST_SIDE) for copy in copies])
+        pixels = np.stack([_padded(copy, MIN_SIDE) for copy in copies])
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         rows = self.sfd.detect_from_batch(batch.to(self.device))
         return [
@@ -114,7 +114,7 @@ class S3fdDetector:
 
 
 class _InDtype(torch.nn.Module):
-    """The network computed in another precision, its maps given back in float32."""
+    """The network in another precision, with float32 outputs."""
 
     def __init__(self, network: torch.nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ def _load(path: Path, device: str) -> Any:
         ) from error
 
 
-def _quickest_dtype(device: str) -> torch.dtype:
+def _fastest_dtype(device: str) -> torch.dtype:
     """bfloat16 where the device has it: probabilities move by up to 0.005, boxes by 0.4 pixels."""
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
@@ -163,7 +163,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     return full or isinstance(error, torch.OutOfMemoryError | MemoryError)
 
 
-def _at_least(picture: np.ndarray, side: int) -> np.ndarray:
+def _padded(picture: np.ndarray, side: int) -> np.ndarray:
     height, width = picture.shape[:2]
     below, right = max(side - height, 0), max(side - width, 0)
     if not below and not right:

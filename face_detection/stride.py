@@ -1,12 +1,12 @@
-"""Searching few frames of a video, and following the faces through those between.
+"""Detection with a stride: few frames of a video are searched, the faces tracked between them.
 
-Where the same faces are found in two frames a stride apart, each is taken up in the frames between
-by its landmarks, from where it was in the frame before: a look at the face itself instead of a
-search of the whole picture. Landmarks hold on to whatever is there, so now and then, and wherever
-they fail, the detector looks again, at no more than the surroundings of the face. Whatever is in
-doubt then (a face comes or goes, leaps, or the picture changes) is searched as if there was no
-stride. `search_schedule` says which searches are thorough and which can be left out; what one of
-them found of a head that leans is looked for in the frames before and after.
+Where the same faces are found in two frames a stride apart, each is tracked through the frames
+between by its landmarks, starting from its place in the frame before: one pass over the face
+instead of a search of the whole picture. Landmarks converge on anything, so at intervals, and
+wherever they fail, the detector verifies them in the surroundings of the face. Where that leaves a
+doubt (a face comes or goes, jumps, or the picture changes) the frames are searched without a
+stride. `search_schedule` says which searches are thorough and which are skipped; strongly rolled
+heads that a thorough search finds are looked for in the frames before and after it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,30 +16,30 @@ from itertools import islice, pairwise
 import numpy as np
 
 from face_detection import shots
-from face_detection.box_refinement import each_once, follow
+from face_detection.box_refinement import follow, non_maximum_suppression
 from face_detection.detection import Box, Detection, centre, iou
 from face_detection.detector import Detector, working_copy
 from face_detection.search_schedule import SearchSchedule
 
-# Frames between two searches: of a detector that is quick, and of one that takes most of a second.
-# Who comes and goes between two searches is not seen.
+# Frames from one search to the next: of a fast detector, and of one that takes most of a second. A
+# face that comes and goes between two searches is missed.
 STRIDE, LONG_STRIDE = 8, 25
-# So many frames after a search the detector looks at the faces that were followed since.
-LOOK_AGAIN = 9
-# A face that is somewhere else a stride later, or leans otherwise (degrees), may be another one.
+# The detector verifies tracked faces once in so many frames.
+VERIFY_EVERY = 9
+# With a lower IoU, or a larger change of roll (degrees), a stride later it may be another face.
 SAME_IOU, SAME_ROLL = 0.3, 15.0
-# What the landmarks, and the detector, find is not far from where the face must be.
+# The least IoU with the expected box, of the landmarks' box and of the detector's.
 FITTED_IOU, SEEN_IOU = 0.7, 0.5
-# A head that leans by so many degrees may be found by a thorough search only.
-FAR_LEAN = 20.0
-# The surroundings of a face, in sides of it, and the size in which they are looked at.
+# A head with so much roll, in degrees, may be found by a thorough search only.
+FAR_ROLL = 20.0
+# The surroundings of a face, in sides of its box, and the size at which they are searched.
 SURROUNDINGS, SURROUNDINGS_PIXELS = 2.0, 128 * 128
 
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """Frames that follow each other, and what was `found` in those at the `stops`, first and last
-    among them; `signatures` are of all, `changes` (frames - 1,) are between neighbours.
+    """Consecutive frames, and the faces `found` in those at the `stops`, which include the first
+    and the last. `signatures` (n, 24, 24) are of all frames, `changes` (n - 1,) between neighbours.
     """
 
     frames: Sequence[np.ndarray]
@@ -50,10 +50,10 @@ class Searched:
 
 
 class Strided:
-    """A detector (see `detectors.Detector`) of frames that follow each other in a video.
+    """A `Detector` of consecutive frames of a video, which searches one frame in a `stride`.
 
-    Of frames that have nothing to do with each other it searches every one. A frame that ended one
-    call and begins the next, as `overlapping` gives them, is searched once.
+    Unrelated frames are searched one by one. A frame that ends one call and begins the next, as
+    `overlapping` gives them, is searched once.
     """
 
     def __init__(self, detector: Detector, stride: int = STRIDE) -> None:
@@ -65,14 +65,14 @@ class Strided:
         self._schedule = SearchSchedule()
 
     def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
-        """As every detector, but it finds out for itself which frames to search thoroughly."""
+        """See `Detector.detect`; `thorough` is ignored, the schedule decides it frame by frame."""
         return self.follow(self.search(frames)) if frames else []
 
     def search(self, frames: Sequence[np.ndarray]) -> Searched:
-        """The first half of `detect`, for one frame or more.
+        """The first half of `detect`: searches the frames at the stops. At least one frame.
 
-        It may be at work on the next frames while `follow` is on these: most of the time is spent
-        outside Python.
+        It may run on the next frames in another thread while `follow` runs on these: most of the
+        time is spent outside Python.
         """
         signatures = np.array([shots.signature(frame) for frame in frames])
         changes = shots.change(signatures[:-1], signatures[1:])
@@ -88,12 +88,12 @@ class Strided:
             ends = last == stops[-1] and self._schedule.is_thorough_due(signatures[last])
             found[last] = self._search(frames[last], signatures[last], found[first], broken or ends)
         for first, last in reversed(list(pairwise(stops))):
-            found[first] = self._with_leaning(frames[first], found[first], found[last])
+            found[first] = self._with_rolled(frames[first], found[first], found[last])
         self._last = frames[-1], found[stops[-1]]
         return Searched(frames, signatures, changes, stops, found)
 
     def follow(self, searched: Searched) -> list[list[Detection]]:
-        """The second half of `detect`: what is in all frames."""
+        """The second half of `detect`: the faces of all frames, tracked between the stops."""
         found = dict(searched.found)
         for first, last in pairwise(searched.stops):
             self._fill(searched.frames, searched.changes, found, first, last)
@@ -106,29 +106,29 @@ class Strided:
         before: Sequence[Detection],
         thorough: bool,
     ) -> list[Detection]:
-        """What is in a frame, a stride after one in which there was what is `before`."""
-        known = not before and not thorough and self._schedule.is_known(signature)
-        self._schedule.note(signature, not known, thorough)
-        if known:
+        """The faces of a frame a stride after one with the faces `before`."""
+        unchanged = not before and not thorough and self._schedule.is_unchanged(signature)
+        self._schedule.record(signature, not unchanged, thorough)
+        if unchanged:
             return []
         (faces,) = self._detector.detect([frame], thorough)
-        faces = self._with_leaning(frame, faces, before)
+        faces = self._with_rolled(frame, faces, before)
         if not thorough and len(faces) < len(before):
-            # Who is not there any more may only be too small, or not to be seen at first sight.
+            # A lost face may only be too small, or too hard, for a search that is not thorough.
             (faces,) = self._detector.detect([frame])
         return faces
 
-    def _with_leaning(
+    def _with_rolled(
         self, frame: np.ndarray, faces: list[Detection], near: Sequence[Detection]
     ) -> list[Detection]:
-        """`faces`, and those still there that lean in a frame `near` this one.
+        """`faces`, and the strongly rolled heads of a `near` frame that are still there.
 
-        Only there are heads looked for that lean too far for a search that is not thorough.
+        A search that is not thorough misses these, so their surroundings are searched.
         """
         lost = [
             face
             for face in near
-            if abs(face.roll) >= FAR_LEAN
+            if abs(face.roll) >= FAR_ROLL
             and all(iou(face.box, other.box) < SAME_IOU for other in faces)
         ]
         again = [
@@ -136,7 +136,7 @@ class Strided:
             for face in self._around(frame, lost)
             if any(iou(face.box, other.box) >= SAME_IOU for other in lost)
         ]
-        return each_once([*faces, *again]) if again else faces
+        return non_maximum_suppression([*faces, *again]) if again else faces
 
     def _fill(
         self,
@@ -146,7 +146,7 @@ class Strided:
         first: int,
         last: int,
     ) -> None:
-        """Find what is in the frames between `first` and `last`."""
+        """Find the faces of the frames between `first` and `last`, recursively."""
         if last - first < 2:
             return
         pairs = _pairs(found[first], found[last])
@@ -157,9 +157,9 @@ class Strided:
             self._fill(frames, changes, found, middle, last)
             return
         for at in range(first + 1, last):
-            share = 1 / (last - at + 1)
-            expected = [_between(a, b, share) for a, b in pairs]
-            faces = self._followed(frames[at], expected, (at - first) % LOOK_AGAIN == 0)
+            step = 1 / (last - at + 1)
+            expected = [_interpolated(a, b, step) for a, b in pairs]
+            faces = self._followed(frames[at], expected, (at - first) % VERIFY_EVERY == 0)
             if faces is None:
                 found[at] = self._between_stops(frames[at], expected)
                 self._fill(frames, changes, found, at, last)
@@ -169,32 +169,34 @@ class Strided:
 
     def _between_stops(self, frame: np.ndarray, near: Sequence[Detection]) -> list[Detection]:
         (faces,) = self._detector.detect([frame], thorough=False)
-        return self._with_leaning(frame, faces, near)
+        return self._with_rolled(frame, faces, near)
 
     def _followed(
-        self, frame: np.ndarray, expected: Sequence[Detection], look: bool
+        self, frame: np.ndarray, expected: Sequence[Detection], verify: bool
     ) -> list[Detection] | None:
-        """The faces where they are in this frame, None if one is not where it is expected.
+        """The `expected` faces as they are in this frame, None if one is not there.
 
-        With `look` they must be faces for the detector as well.
+        With `verify` the detector must find them as well.
         """
         fitted = _nearest(follow(frame, expected), expected, FITTED_IOU)
-        # What landmarks have settled on is mostly plain to see.
-        if fitted is not None and (not look or self._seen(frame, expected, False) is not None):
+        # A quick search finds most faces on which landmarks converge.
+        if fitted is not None and (
+            not verify or self._detected(frame, expected, False) is not None
+        ):
             return fitted
-        seen = self._seen(frame, expected)
+        seen = self._detected(frame, expected)
         return fitted if fitted is not None and seen is not None else seen
 
-    def _seen(
+    def _detected(
         self, frame: np.ndarray, expected: Sequence[Detection], thorough: bool = True
     ) -> list[Detection] | None:
-        """The faces that the detector finds where they are expected, None unless it finds all."""
+        """The detector's faces where they are expected, None unless it finds all."""
         return _nearest(self._around(frame, expected, thorough), expected, SEEN_IOU)
 
     def _around(
         self, frame: np.ndarray, faces: Sequence[Detection], thorough: bool = True
     ) -> list[Detection]:
-        """What the detector finds at and around the faces."""
+        """The detector's faces in the surroundings of `faces`."""
         pictures, places = [], []
         for face in faces:
             left, top, right, bottom = _surroundings(frame, face.box)
@@ -232,7 +234,7 @@ def overlapping(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.nda
 def _pairs(
     before: Sequence[Detection], after: Sequence[Detection]
 ) -> list[tuple[Detection, Detection]] | None:
-    """Each face with itself a little later, None unless all are there in both."""
+    """Each face of `before` with the same face of `after`, None unless both hold all."""
     later = _nearest(after, before, SAME_IOU)
     if later is None or len(before) != len(after):
         return None
@@ -243,7 +245,7 @@ def _pairs(
 def _nearest(
     found: Sequence[Detection], expected: Sequence[Detection], least_iou: float
 ) -> list[Detection] | None:
-    """For each that is expected what was found there, each once; None if there is not enough."""
+    """The face found for each expected one, by IoU, each once; None if one is missing."""
     if len(found) < len(expected):
         return None
     nearest = [max(found, key=lambda other: iou(face.box, other.box)) for face in expected]
@@ -252,14 +254,14 @@ def _nearest(
 
 
 def _unbroken(changes: np.ndarray) -> bool:
-    """Whether none of the changes between neighbouring frames could be a cut or a flash."""
-    return bool((changes < shots.LEAST_CHANGE).all())
+    """Whether no change between neighbouring frames is large enough for a cut or a flash."""
+    return bool((changes < shots.MIN_CHANGE).all())
 
 
-def _between(a: Detection, b: Detection, share: float) -> Detection:
-    """Where a face must be that moves evenly from `a` to `b`, after this share of the way."""
+def _interpolated(a: Detection, b: Detection, step: float) -> Detection:
+    """A face on its way from `a` (`step` 0) to `b` (`step` 1), linearly."""
     ends = np.array([(*face.box, face.score, face.roll) for face in (a, b)])
-    return Detection(*((1 - share) * ends[0] + share * ends[1]).tolist())
+    return Detection(*((1 - step) * ends[0] + step * ends[1]).tolist())
 
 
 def _surroundings(frame: np.ndarray, box: Box) -> tuple[int, int, int, int]:

@@ -1,16 +1,16 @@
-"""Following faces from frame to frame by place and motion alone, as far as there is no doubt."""
+"""Tracking by detection: faces followed by IoU and motion as long as that is unambiguous."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from face_detection.detection import Box, Detection, centre, intersection, iou
 
-# What a face may share at least with where it was expected: at 25 frames a second it moves less
-# than a third of its width from one frame to the next.
-FOLLOWED_IOU = 0.2
-# Motion is measured over this many sightings, so that jitter is not taken for speed.
+# The least IoU of a face with its expected box: at 25 frames a second it moves less than a third
+# of its width from one frame to the next.
+MIN_IOU = 0.2
+# Velocity is measured over this many sightings, so that jitter is not taken for speed.
 MOTION_SIGHTINGS = 5
-# Faces with less than this share of their size between them may hide each other.
+# Faces with a gap below this fraction of their size may occlude each other.
 TOUCHING_MARGIN = 0.2
 
 
@@ -34,9 +34,9 @@ class Track:
         return self.frames[-1]
 
     def expected(self, frame: int, sightings: int = MOTION_SIGHTINGS) -> Box:
-        """Where the face should be in a frame after the last, or before the first, at its speed.
+        """The box extrapolated to a frame after the last or before the first, at constant velocity.
 
-        The speed is that over as many `sightings` next to the frame.
+        The velocity is that over the `sightings` next to the frame.
         """
         if frame > self.end:
             near, far = -1, -min(sightings + 1, len(self.frames))
@@ -55,9 +55,10 @@ def follow(
 ) -> list[Track]:
     """The tracks in `detections` (one list a frame), in order of their first frame.
 
-    A track goes on when its face is seen again at most `max_gap` frames after the last time and
+    A track continues when its face is found again at most `max_gap` frames after the last time and
     no cut lies between; `cuts` are the first frames of shots. Where one of two touching faces
-    vanishes or turns up, either may be the one that is left: all tracks there end, new ones begin.
+    vanishes or appears, either may be the one that remains: all tracks there end, new ones begin,
+    and `clustering` decides.
     """
     tracks: list[Track] = []
     in_sight: list[Track] = []
@@ -66,10 +67,10 @@ def follow(
             in_sight = []
         in_sight = [track for track in in_sight if frame - track.end <= max_gap]
         followed = _matched(frame, faces, in_sight)
-        doubtful = _doubtful(frame, faces, in_sight, followed)
-        in_sight = [track for track in in_sight if track not in doubtful]
+        ambiguous = _ambiguous(frame, faces, in_sight, followed)
+        in_sight = [track for track in in_sight if track not in ambiguous]
         for face, track in zip(faces, followed, strict=True):
-            if track is None or track in doubtful:
+            if track is None or track in ambiguous:
                 track = Track()
                 tracks.append(track)
                 in_sight.append(track)
@@ -78,35 +79,35 @@ def follow(
 
 
 def touching(a: Box, b: Box) -> bool:
-    """Whether two faces come so close that one may hide the other."""
+    """Whether two faces are so close that one may occlude the other."""
     return intersection(_grown(a), _grown(b)) > 0
 
 
 def _matched(frame: int, faces: Sequence[Detection], tracks: Sequence[Track]) -> list[Track | None]:
-    """For each face the track it continues, the surest pairs first; None for a new face."""
+    """For each face the track it continues, None for a new face; greedy by IoU."""
     pairs = sorted(
         (
-            (_likeness(track, frame, face), i, j)
+            (_overlap(track, frame, face), i, j)
             for i, face in enumerate(faces)
             for j, track in enumerate(tracks)
         ),
         reverse=True,
     )
     chosen: dict[int, int] = {}
-    for likeness, i, j in pairs:
-        if likeness >= FOLLOWED_IOU and i not in chosen and j not in chosen.values():
+    for overlap, i, j in pairs:
+        if overlap >= MIN_IOU and i not in chosen and j not in chosen.values():
             chosen[i] = j
     return [tracks[chosen[i]] if i in chosen else None for i in range(len(faces))]
 
 
-def _doubtful(
+def _ambiguous(
     frame: int,
     faces: Sequence[Detection],
     tracks: Sequence[Track],
     followed: Sequence[Track | None],
 ) -> list[Track]:
-    """The tracks that touch where a face is lost or a new one turns up beside another."""
-    doubtful = []
+    """The tracks of touching faces where one is lost or a new one appears."""
+    ambiguous = []
     lost = [track for track in tracks if track not in followed]
     new = [face for face, track in zip(faces, followed, strict=True) if track is None]
     for face, track in zip(faces, followed, strict=True):
@@ -114,11 +115,11 @@ def _doubtful(
             continue
         hidden = [each for each in lost if touching(each.expected(frame), face.box)]
         if hidden or any(touching(each.box, face.box) for each in new):
-            doubtful += [track, *hidden]
-    return doubtful
+            ambiguous += [track, *hidden]
+    return ambiguous
 
 
-def _likeness(track: Track, frame: int, face: Detection) -> float:
+def _overlap(track: Track, frame: int, face: Detection) -> float:
     # A face that stops abruptly is found where it was, one that moves on where it should be.
     return max(iou(track.expected(frame), face.box), iou(track.detections[-1].box, face.box))
 

@@ -55,7 +55,7 @@ def presence(source: Source, person: Person, frames: int) -> Presence:
         [_seconds(start, source.fps), _seconds(stop, source.fps)]
         for start, stop in person.intervals
     ]
-    return Presence(intervals, person.share(frames))
+    return Presence(intervals, person.visible_fraction(frames))
 
 
 def _in_sight(source: Source, person: Person) -> np.ndarray:

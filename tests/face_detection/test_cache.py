@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from face_detection.cache import DetectionCache, cache_key
 from face_detection.detection import Detection
 from face_detection.dlib_detector import DlibDetector
-from face_detection.identity import Look
+from face_detection.identity import FaceSample
 
 FOUND = [
     [Detection(1.5, 2.25, 30.1, 40.7, 0.3), Detection(100.0, 2.0, 130.0, 1 / 3, 0.1)],
@@ -51,7 +51,7 @@ def test_signatures_are_kept_beside_the_faces(tmp_path: Path) -> None:
 def test_a_face_is_looked_at_once(tmp_path: Path) -> None:
     asked = []
 
-    def identity(looks: Sequence[Look]) -> np.ndarray:
+    def identity(looks: Sequence[FaceSample]) -> np.ndarray:
         asked.append(looks)
         return np.random.default_rng(len(looks)).normal(size=(len(looks), 128)).astype(np.float32)
 

@@ -10,7 +10,7 @@ from face_detection.detection import Detection, iou
 from face_detection.dlib_detector import DlibDetector
 from face_detection.identity import embedding
 from face_detection.persons import from_csv, link, to_csv
-from face_detection.roll import roll_of, turned
+from face_detection.roll import roll_of, rotated
 
 NOSE = (226.0, 131.0)
 UPRIGHT_FACE = (180.0, 76.0, 272.0, 187.0)
@@ -35,7 +35,7 @@ def test_a_head_that_leans_is_found_with_the_box_it_has_upright(
     face = detector.detect([leaning(lean)])[0][0]
     assert face.roll == pytest.approx(lean + OWN, abs=2)
     # The box turns about its own centre, which is not the nose.
-    centre = turned(np.array([226.0, 131.5]), lean, np.array(NOSE))
+    centre = rotated(np.array([226.0, 131.5]), lean, np.array(NOSE))
     x, y = (face.x1 + face.x2) / 2, (face.y1 + face.y2) / 2
     assert (x, y) == pytest.approx(tuple(centre), abs=3)
     assert (face.x2 - face.x1, face.y2 - face.y1) == pytest.approx((92, 111), abs=4)
@@ -59,7 +59,7 @@ def test_the_roll_begins_without_a_jump() -> None:
     eyes = np.zeros((68, 2))
     eyes[36:42], eyes[42:48] = (-20, 0), (20, 0)
     leans = np.linspace(-15, 15, 301)
-    rolls = np.array([roll_of(turned(eyes, lean, np.zeros(2))) for lean in leans])
+    rolls = np.array([roll_of(rotated(eyes, lean, np.zeros(2))) for lean in leans])
     assert (rolls[np.abs(leans) < 3.9] == 0).all()
     assert np.allclose(rolls[np.abs(leans) > 12.1], leans[np.abs(leans) > 12.1])
     assert np.abs(np.diff(rolls)).max() < 0.3

@@ -81,7 +81,7 @@ def test_it_runs_offline_and_stays_within_the_frame(weights: Path, offline: None
     [faces] = detector.detect([np.ascontiguousarray(astronaut()[300:420, :160])])
     assert len(faces) > 2
     for face in faces:
-        # A box that leans is turned about its centre, and only that is held in the frame.
+        # A box that leans is rotated about its centre, and only that is held in the frame.
         width, height = (face.x2 - face.x1, face.y2 - face.y1) if face.roll else (0.0, 0.0)
         assert -width / 2 <= face.x1 < face.x2 <= 160 + width / 2
         assert -height / 2 <= face.y1 < face.y2 <= 120 + height / 2

@@ -124,7 +124,7 @@ def test_persons_are_known_again_after_cuts(programme) -> None:
     anna = programme.persons[cast["anna"] - 1]
     assert anna.intervals == [(0, 15), (30, 42), (57, 72)]
     assert anna.times[1] == (Fraction(30, 25), Fraction(42, 25))
-    assert anna.share(72) == pytest.approx(42 / 72)
+    assert anna.visible_fraction(72) == pytest.approx(42 / 72)
 
 
 def test_nothing_is_smoothed_across_a_cut(programme) -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from face_detection.roll import turned
+from face_detection.roll import rotated
 from wav2lip import rotated_box
 from wav2lip.compact import crop
 from wav2lip.evaluation.footage import Face, Rectangle
@@ -126,7 +126,7 @@ def _corners(part: np.ndarray, face: Face) -> np.ndarray:
     x1, y1, x2, y2 = part
     corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
     # OpenCV counts from the centre of a pixel.
-    return turned(corners, face.roll, rotated_box.centre(face.box)) - 0.5
+    return rotated(corners, face.roll, rotated_box.centre(face.box)) - 0.5
 
 
 def _clipped(low: float, high: float, length: int) -> slice:
