@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import material, networks
 from benchmarks.measure import Cost, Row, of_process
-from wav2lip.inference import best_device, in_eight_bits
+from wav2lip.inference import best_device, uses_int8
 
 PROCFILE = Path(__file__).resolve().parent.parent / "Procfile"
 
@@ -47,7 +47,7 @@ def _compared(folder: Path, seconds: float) -> Iterator[Row]:
 
 def _precisions() -> list[str]:
     """What there is without the extra, and what there is with it."""
-    return ["half", "int8"] if in_eight_bits(best_device(), "auto") else ["half"]
+    return ["half", "int8"] if uses_int8(best_device(), "auto") else ["half"]
 
 
 def _overhead(folder: Path) -> Iterator[Row]:

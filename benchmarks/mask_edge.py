@@ -66,14 +66,14 @@ def look(frame: np.ndarray, box: np.ndarray, roll: float, architecture: str) -> 
     width, height = (x2 - x1) * AROUND / LOOK, (y2 - y1) * AROUND / LOOK
     wide = np.array([x1 - width, y1 - height, x2 + width, y2 + height])
     # A box that leans by nearly nothing is seen through the same glass as any other.
-    return compositing.cut(frame, wide, SIDE, roll or 1e-9)
+    return compositing.crop_face(frame, wide, SIDE, roll or 1e-9)
 
 
 def mask(box: np.ndarray, architecture: str) -> np.ndarray:
     """How much of a drawing shows at each pixel of a look, (240, 240) in 0..1."""
     if architecture != "compact":
         shown = np.zeros((SIDE, SIDE))
-        lower = compositing.lower_mask(LOOK, LOOK)
+        lower = compositing.lower_half_mask(LOOK, LOOK)
         end = AROUND + LOOK
         shown[end - len(lower) : end, AROUND:end] = lower
         return shown

@@ -26,12 +26,12 @@ def device(precision: str) -> str:
 def _known(precision: str) -> str:
     import torch
 
-    from wav2lip.inference import best_device, in_eight_bits, working_dtype
+    from wav2lip.inference import best_device, uses_int8, working_dtype
 
     where = best_device()
     name = torch.cuda.get_device_name() if where == "cuda" else _cpu() if where == "cpu" else where
     numbers = str(working_dtype(where, precision)).removeprefix("torch.")
-    return f"{name}, {numbers}" + (", int8" if in_eight_bits(where, precision) else "")
+    return f"{name}, {numbers}" + (", int8" if uses_int8(where, precision) else "")
 
 
 def _cpu() -> str:

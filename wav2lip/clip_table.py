@@ -1,4 +1,4 @@
-"""Who is on which clip: a table (clips.csv) of file, person, and held_out where somebody is."""
+"""The table of clips (clips.csv): file, person, and whether the clip is held out."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from media.errors import NamedError
 
 
 def read(table: Path) -> pd.DataFrame:
-    """The rows of a table, all columns text. Where it has no held_out, nobody is ("no").
+    """The rows of a table as strings; a missing column held_out is filled with "no".
 
-    Raises NamedError `bad-list` for what is no such table.
+    Raises NamedError `bad-list` for a file that is no such table.
     """
     try:
         rows = pd.read_csv(table, dtype=str)

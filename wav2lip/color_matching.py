@@ -1,50 +1,55 @@
-"""Giving a drawn mouth the colours and the light of the face around it.
+"""Colour matching: a drawn mouth takes on the colours and the light of the face around it.
 
-What drawing and frame differ by where the two meet is spread over the drawing like a membrane held
-at its rim, so that nothing steps at the seam (after Perez, Gangnet and Blake, "Poisson Image
-Editing", SIGGRAPH 2003, whose membrane is found here by the pull-push of Gortler et al., "The
-Lumigraph", SIGGRAPH 1996). Only what is coarse is evened out: details are the drawing's own.
+The difference of drawing and frame along the seam is interpolated over the drawing like a membrane,
+so that there is no step at the seam (Perez, Gangnet and Blake, "Poisson Image Editing", SIGGRAPH
+2003; the membrane is found by the pull-push algorithm of Gortler et al., "The Lumigraph", SIGGRAPH
+1996). Only the low frequencies are corrected: details remain those of the drawing.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# The difference is looked at in a copy of so many pixels in width.
+# Width in pixels of the copies that are compared.
 COARSE = 24
-# The light is known where the drawing hides no more than two thirds of the frame.
-RIM = 3.0
-# What is darker, in levels, is mostly noise, of which no light is told.
+# The seam: where alpha is at most two thirds (weight 1) or more (falling to 0 at alpha 1).
+SEAM = 3.0
+# Levels added before the logarithm: darker pixels are mostly noise and tell nothing of the light.
 BLACK = np.float32(4)
-# Below this share of the seam a coarse pixel tells nothing of its own.
-LEAST_WEIGHT = 1e-3
+# With a lower weight a coarse pixel is unknown.
+MIN_WEIGHT = 1e-3
 
 Picture = NDArray[np.float32]  # (height, width, 3) in levels of 255
 
 
-def matched(drawn: Picture, seen: NDArray[np.uint8], mask: NDArray[np.float32]) -> Picture:
-    """`drawn` in the light of `seen`, of the same size, where `mask` (0..1) lets that show."""
-    height, width = mask.shape
+def match_colours(drawn: Picture, face: NDArray[np.uint8], alpha: NDArray[np.float32]) -> Picture:
+    """`drawn` in the light of `face`: float32 (height, width, 3), not clipped to 0..255.
+
+    `drawn` is float32 in levels of 255, `face` RGB uint8, `alpha` (height, width) in 0..1 says how
+    far the drawing will cover the face; all have the same height and width. The colours are
+    compared where alpha is low, and the ratio is interpolated over the rest.
+    """
+    height, width = alpha.shape
     size = min(COARSE, width), max(1, min(height, round(COARSE * height / width)))
-    want, have = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (seen, drawn))
-    # Light multiplies: the logarithm of its change is alike on what is bright and what is dark.
+    want, have = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (face, drawn))
+    # Light is a factor: its logarithm is the same on bright and on dark pixels.
     change = np.log((want + BLACK) / (have.clip(0, 255) + BLACK))
-    rim = cv2.resize((RIM * (1 - mask)).clip(0, 1), size, interpolation=cv2.INTER_AREA)
-    light = _spread(change * rim[..., None], rim)
-    grown = np.exp(cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR))
-    return (drawn + BLACK) * grown - BLACK
+    seam = cv2.resize((SEAM * (1 - alpha)).clip(0, 1), size, interpolation=cv2.INTER_AREA)
+    light = _pull_push(change * seam[..., None], seam)
+    gain = np.exp(cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR))
+    return (drawn + BLACK) * gain - BLACK
 
 
-def _spread(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Known values times their weights (0..1), continued smoothly to where nothing is known."""
+def _pull_push(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Values times their weights (0..1), interpolated smoothly where the weights are below 1."""
     height, width = weights.shape
     if height <= 2 or width <= 2:
-        mean = weighted.sum(axis=(0, 1)) / max(float(weights.sum()), LEAST_WEIGHT)
+        mean = weighted.sum(axis=(0, 1)) / max(float(weights.sum()), MIN_WEIGHT)
         return np.broadcast_to(mean, weighted.shape)
-    share = cv2.pyrDown(weights)
-    # Of four pixels one that is known is enough.
-    known = (4 * share).clip(0, 1)
-    values = cv2.pyrDown(weighted) / share.clip(LEAST_WEIGHT)[..., None]
-    coarse = _spread(values * known[..., None], known)
+    mean_weight = cv2.pyrDown(weights)
+    # One known pixel of four is enough.
+    known = (4 * mean_weight).clip(0, 1)
+    values = cv2.pyrDown(weighted) / mean_weight.clip(MIN_WEIGHT)[..., None]
+    coarse = _pull_push(values * known[..., None], known)
     around = cv2.pyrUp(np.ascontiguousarray(coarse, np.float32), dstsize=(width, height))
     return weighted + (1 - weights[..., None]) * around

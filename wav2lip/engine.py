@@ -24,10 +24,10 @@ class Engine(Protocol):
     def drive(
         self, mel: NDArray[np.float32], start: int, stop: int, fps: Fraction
     ) -> NDArray[np.float32]:
-        """What moves the mouth in result frames start..stop, as (stop - start, ...).
+        """The driving features of result frames start..stop: (stop - start, ...) float32.
 
-        `mel` is the whole voice as `audio.mel_spectrogram` gives it; a slice of frames gets the
-        same values whichever other frames are asked for, so that segments join without a seam.
+        `mel` (80, T) is the whole voice as `audio.mel_spectrogram` gives it. A frame gets the same
+        values whichever others are asked for with it, so that segments join without a seam.
         """
         ...
 
@@ -40,14 +40,14 @@ class Engine(Protocol):
         rolls: NDArray[np.float64] | None = None,
         moving: bool = False,
     ) -> list[Frame]:
-        """`frames` with the mouth inside `boxes` (n, 4) moved by `drive` (n, ...): new arrays.
+        """New frames, RGB uint8, with the mouth inside `boxes` (n, 4) animated by `drive` (n, ...).
 
-        `boxes` are grown by the pads already, and each is turned by its `rolls` (n,) in degrees,
-        clockwise, about its centre; without them all are upright. Without `blend` what is
-        drawn ends with a hard edge, as the original's does. `moving` says that the
-        mouth moves by itself in the frames, as in a video, so that engines take that out first.
+        `boxes` are x1, y1, x2, y2 with the pads added, each rotated by its `rolls` (n,) in degrees,
+        clockwise, about its centre; without `rolls` all are upright. Without `blend` the drawing
+        ends with a hard edge, as the original's does. `moving` says that the mouth moves by itself
+        in the frames, as in a video; an engine may close it first.
 
-        Two threads may call this at once. A frame may be a part of a picture, with the box in its
-        middle: an engine looks no farther from that than the longer of its sides.
+        Two threads may call this at once. A frame may be a crop of a picture with the box in its
+        middle: an engine reads no pixel farther from the box than the longer of its sides.
         """
         ...

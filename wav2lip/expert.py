@@ -17,7 +17,7 @@ _LIGHT_KEY = "mouth_encoder.1.conv_block.0.weight"
 
 
 class LightSyncNet(nn.Module):
-    """A tenth of the work and of the size of the paper's: half the resolution, fewer layers.
+    """The light expert, a tenth of the paper's work and size: half the resolution, fewer layers.
 
     `forward(mel, faces)`: mel (n, 1, 80, 16) and the lower halves of five frames, BGR in 0..1,
     stacked to (n, 15, 48, 96), give two (n, 192) of length 1 without negative numbers.

@@ -1,4 +1,8 @@
-"""Making a trained generator fast on the machine at hand, as long as it draws the same picture."""
+"""Inference: a trained generator made fast on this machine, as long as it draws the same picture.
+
+Batch norms are folded, weights prepacked or quantized, the precision lowered; every candidate is
+compared with the generator as it was trained.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -14,19 +18,19 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wav2lip.engine import Precision
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
-from wav2lip.onednn import Net, of_same_weights, packed
+from wav2lip.onednn import Net, packed, shared_weights_copy
 
 log = logging.getLogger(__name__)
 
-# How far, in levels of 255, a faster generator may be from the one that was trained: on average and
-# at most. In eight bits trained weights stayed within 0.3 and 4 with faces that they know how to
-# draw, and weights made by a rule, to which every step matters, within 0.5.
+# The largest mean and maximum difference, in levels of 255, of a faster generator from the trained
+# one. In int8 trained weights stayed within 0.3 and 4 with faces that they can draw, and weights
+# made by a rule, to which every quantization step matters, within 0.5.
 HALF_ERRORS, INT8_ERRORS = (0.3, 3.0), (0.5, 5.0)
 
 
-class Drawing(Protocol):
-    """What an engine needs of a generator. What it is given, and what it draws, is float32; what is
-    known of faces is its own affair. Tensors that are given are on the CPU.
+class GeneratorBackend(Protocol):
+    """What an engine needs of a generator. Inputs are float32 on the CPU, pictures float32 on any
+    device; the features of faces are in a form that only the backend knows.
     """
 
     @property
@@ -39,14 +43,14 @@ class Drawing(Protocol):
         """As `Wav2Lip.encode`."""
         ...
 
-    def draw(self, mel: Tensor, known: Sequence[Tensor], lower: bool = False) -> Tensor:
+    def draw(self, mel: Tensor, features: Sequence[Tensor], lower: bool = False) -> Tensor:
         """As `Wav2Lip.draw`."""
         ...
 
 
 @dataclass(frozen=True)
 class Generator:
-    """A generator with the device, the precision and the layout that its weights are in."""
+    """The `GeneratorBackend` of torch: a network, and the device and precision of its weights."""
 
     network: Wav2Lip
     device: str
@@ -57,42 +61,41 @@ class Generator:
         faces = faces.to(self.device, self.dtype, memory_format=torch.channels_last)
         return self.network.encode(faces)
 
-    def draw(self, mel: Tensor, known: Sequence[Tensor], lower: bool = False) -> Tensor:
+    def draw(self, mel: Tensor, features: Sequence[Tensor], lower: bool = False) -> Tensor:
         """As `Wav2Lip.draw`, of float32 mel on the CPU; the answer is float32 on the device."""
-        return self.network.draw(mel.to(self.device, self.dtype), known, lower).float()
+        return self.network.draw(mel.to(self.device, self.dtype), features, lower).float()
 
 
 def best_device() -> str:
-    """What multiplies fastest here, as torch calls it: "cuda", "mps" or "cpu"."""
+    """The fastest device here, as torch calls it: "cuda", "mps" or "cpu"."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> Drawing:
-    """A generator in eval mode made ready for `device`: batch norms folded, weights packed where
-    the processor's library can. "fp32" computes exactly, "half" in half the precision where that
-    is faster, "int8" in eight bits, on the processor, and "auto" as `in_eight_bits` and "half" say;
-    all of it only as long as the pictures stay within the errors above. The network itself stays
-    as it is.
+def fastest(network: Wav2Lip, device: str, precision: Precision = "auto") -> GeneratorBackend:
+    """The fastest backend of a generator for `device` whose pictures stay within the errors above.
 
-    Raises NamedError `openvino-missing` for "int8" without the extra.
+    `network` is in eval mode, float32, and remains as it is. `precision` is that of
+    `wav2lip.load`: "fp32", "half", "int8" (quantized, on the CPU), or "auto". The backend's batch
+    norms are folded, and on a CPU its weights prepacked where torch can. Raises NamedError
+    `openvino-missing` for "int8" without the extra.
     """
-    if in_eight_bits(device, precision) and (quantised := _quantised(network)):
-        return quantised
-    # Of the weights as they were read: loading must not take more memory than drawing does.
-    exact = _example_drawn(Generator(network, "cpu", torch.float32))
+    if uses_int8(device, precision) and (quantized := _quantized(network)):
+        return quantized
+    # With the weights as they were read: loading must not take more memory than drawing does.
+    exact = _drawn_test_input(Generator(network, "cpu", torch.float32))
     for dtype in dict.fromkeys((working_dtype(device, precision), torch.float32)):
-        plain = _plain(network, device, dtype)
+        plain = _folded(network, device, dtype)
         for candidate in (_with_packed_weights(plain), plain):
-            if candidate and _alike(_example_drawn(candidate), exact, HALF_ERRORS):
+            if candidate and _within(_drawn_test_input(candidate), exact, HALF_ERRORS):
                 return candidate
     return plain
 
 
-def in_eight_bits(device: str, precision: str) -> bool:
-    """Whether the paper's generator is to be tried in eight bits: where that is asked for, and
-    of itself on processors that multiply them quickest, with the extra installed.
+def uses_int8(device: str, precision: str) -> bool:
+    """Whether the paper's generator is to be quantized to int8: for the precision "int8", and for
+    "auto" on CPUs with instructions for int8 (VNNI, AMX) where the extra is installed.
     """
     if precision != "auto":
         return precision == "int8"
@@ -103,57 +106,57 @@ def in_eight_bits(device: str, precision: str) -> bool:
 
 
 def channels_last(network: Net, device: str) -> Net:
-    """The network itself, moved to `device`, its convolutions in the layout they are fastest in."""
+    """The network itself, moved to `device`, the weights of its convolutions in channels_last."""
     return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
 
 
-def _plain(network: Wav2Lip, device: str, dtype: torch.dtype) -> Generator:
-    """Its batch norms folded, in the layout and the precision that are asked for."""
-    folded = of_same_weights(network)
+def _folded(network: Wav2Lip, device: str, dtype: torch.dtype) -> Generator:
+    """The backend with folded batch norms, in channels_last and in `dtype`."""
+    folded = shared_weights_copy(network)
     fold_batch_norm(folded, dtype)
     return Generator(channels_last(folded.to(dtype), device), device, dtype)
 
 
-def _quantised(network: Wav2Lip) -> Drawing | None:
-    """None where it draws another picture."""
-    from wav2lip.openvino_generator import Quantised  # which not everybody has
-    from wav2lip.quantization import examples
+def _quantized(network: Wav2Lip) -> GeneratorBackend | None:
+    """The int8 backend, None where its pictures differ too much."""
+    from wav2lip.openvino_generator import OpenVinoGenerator  # an extra, and slow to import
+    from wav2lip.quantization import calibration_data
 
-    unseen = examples(4, seed=1)
-    plain = _plain(network, "cpu", torch.float32)
-    exact = _lower_drawn(plain, *unseen)
-    quantised = Quantised(plain.network)
-    if _alike(_lower_drawn(quantised, *unseen), exact, INT8_ERRORS):
-        return quantised
+    unseen = calibration_data(4, seed=1)
+    plain = _folded(network, "cpu", torch.float32)
+    exact = _drawn_lower(plain, *unseen)
+    quantized = OpenVinoGenerator(plain.network)
+    if _within(_drawn_lower(quantized, *unseen), exact, INT8_ERRORS):
+        return quantized
     log.warning("These weights draw another picture in int8: it is not used.")
     return None
 
 
 @torch.inference_mode()
-def _lower_drawn(generator: Drawing, mel: Tensor, faces: Tensor) -> Tensor:
+def _drawn_lower(generator: GeneratorBackend, mel: Tensor, faces: Tensor) -> Tensor:
     drawn = generator.draw(mel, generator.encode(faces), lower=True)
     return drawn[:, :, LOWER_EXACT - LOWER_TOP :]
 
 
 def _with_packed_weights(plain: Generator) -> Generator | None:
-    """None where this torch has no such kernels, or the device needs none."""
+    """The backend with prepacked weights, None on other devices and where torch has no kernels."""
     if plain.device != "cpu":
         return None
     try:
         candidate = replace(plain, network=packed(plain.network))
-        _example_drawn(candidate)
+        _drawn_test_input(candidate)
     except (AttributeError, RuntimeError):
         return None
     return candidate
 
 
 def working_dtype(device: str, precision: str) -> torch.dtype:
-    """What a network works in where `precision` is asked for, eight bits left aside."""
+    """The floating-point type of a network on `device` for a `precision` of `wav2lip.load`."""
     return torch.float32 if precision == "fp32" else fast_dtype(device)
 
 
 def fast_dtype(device: str) -> torch.dtype:
-    """The precision in which the device multiplies fastest."""
+    """The floating-point type in which the device multiplies fastest."""
     if not device.startswith("cpu"):
         return torch.float16
     capabilities = torch.cpu.get_capabilities()
@@ -162,7 +165,7 @@ def fast_dtype(device: str) -> torch.dtype:
 
 
 def fold_batch_norm(network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
-    """Make each convolution followed by a batch norm one convolution of `dtype`, in place."""
+    """Fold each batch norm into the convolution before it, which becomes `dtype`; in place."""
     for module in network.modules():
         match list(getattr(module, "conv_block", ())):
             case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm]:
@@ -174,26 +177,26 @@ def fold_batch_norm(network: nn.Module, dtype: torch.dtype = torch.float32) -> N
         module.conv_block = nn.Sequential(fused.to(dtype))
 
 
-def error(fast: Drawing, exact: Drawing) -> tuple[float, float]:
-    """Mean and largest difference between what two generators draw, in levels of 255."""
-    return _apart(_example_drawn(fast), _example_drawn(exact))
+def error(fast: GeneratorBackend, exact: GeneratorBackend) -> tuple[float, float]:
+    """Mean and maximum difference of the pictures of two generators, in levels of 255."""
+    return _difference(_drawn_test_input(fast), _drawn_test_input(exact))
 
 
-def _alike(fast: Tensor, exact: Tensor, errors: tuple[float, float]) -> bool:
-    mean, largest = _apart(fast, exact)
+def _within(fast: Tensor, exact: Tensor, errors: tuple[float, float]) -> bool:
+    mean, largest = _difference(fast, exact)
     return mean <= errors[0] and largest <= errors[1]
 
 
-def _apart(one: Tensor, other: Tensor) -> tuple[float, float]:
+def _difference(one: Tensor, other: Tensor) -> tuple[float, float]:
     difference = 255 * (one - other).abs()
-    # A difference that is no number must not pass for a small one.
+    # NaN must not pass for a small difference.
     difference = difference.nan_to_num(nan=255.0)
     return difference.mean().item(), difference.max().item()
 
 
 @torch.inference_mode()
-def _example_drawn(generator: Drawing) -> Tensor:
-    """What is drawn of two pictures and sounds, smooth as real ones are, always the same."""
+def _drawn_test_input(generator: GeneratorBackend) -> Tensor:
+    """The pictures of two smooth random faces and mel windows, always the same."""
     random = torch.Generator().manual_seed(0)
     faces = functional.interpolate(
         torch.rand(2, 6, 8, 8, generator=random), (96, 96), mode="bicubic"

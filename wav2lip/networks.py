@@ -13,9 +13,9 @@ from torch.nn import functional
 
 Size = int | tuple[int, int]
 
-# Of the maps between the decoder's stages, 1 to 96 pixels high, the first row that the lower part
-# of a face depends on. A stage doubles the rows, and its residual convolutions look one row further
-# up each: what they make of the missing row above is never read.
+# Of each feature map between the decoder's stages, 1 to 96 pixels high, the first row that the
+# lower part of a face depends on. A stage doubles the rows, and each of its residual convolutions
+# reads one row further up: what it computes from the missing row above is never read.
 LOWER_STARTS = (0, 0, 0, 3, 9, 20, 40)
 LOWER_TOP = LOWER_STARTS[-1]
 LOWER_EXACT = LOWER_TOP + 3  # from this row on the lower part is as in the whole
@@ -125,26 +125,27 @@ class Wav2Lip(nn.Module):
         return drawn.unflatten(0, (faces.shape[2], faces.shape[0])).permute(1, 2, 0, 3, 4)
 
     def encode(self, faces: Tensor) -> list[Tensor]:
-        """What is to be known of the faces (n, 6, 96, 96): seven maps, from 96 pixels down to 1.
+        """The feature maps of the faces (n, 6, 96, 96): seven, from 96 pixels down to 1.
 
-        They depend on nothing else, and so those of a still serve all its frames.
+        They depend on nothing else, so that those of a still serve all its frames.
         """
-        known = []
+        features = []
         for encode in self.face_encoder_blocks:
             faces = encode(faces)
-            known.append(faces)
-        return known
+            features.append(faces)
+        return features
 
-    def draw(self, mel: Tensor, known: Sequence[Tensor], lower: bool = False) -> Tensor:
-        """The faces that fit the sound, (n, 3, 96, 96), from what `encode` says of them.
+    def draw(self, mel: Tensor, features: Sequence[Tensor], lower: bool = False) -> Tensor:
+        """The faces redrawn to fit the mel windows: (n, 3, 96, 96) in 0..1.
 
-        Only the `lower` part of each is (n, 3, 56, 96): rows 40..96, of which 40..43 are not to be
-        used and all others as in the whole. It takes a quarter less work: a row above those that
-        the next convolutions look at is left out at every stage.
+        `mel` is (n, 1, 80, 16), `features` those of `encode`. With `lower` only the rows 40..96 are
+        drawn, (n, 3, 56, 96); of these 40..43 are wrong at the cut and must not be used, all others
+        equal those of the whole face. That takes a quarter less work: the rows that the next
+        convolutions do not read are left out at every stage.
         """
         x, first = self.audio_encoder(mel), 0
         starts = LOWER_STARTS if lower else (0,) * len(LOWER_STARTS)
-        stages = zip(self.face_decoder_blocks, reversed(known), starts, strict=True)
+        stages = zip(self.face_decoder_blocks, reversed(features), starts, strict=True)
         for decode, skip, start in stages:
             x = decode(x)
             x = torch.cat((x[:, :, start - 2 * first :], skip[:, :, start:]), dim=1)
@@ -153,7 +154,7 @@ class Wav2Lip(nn.Module):
 
 
 class SyncNet(nn.Module):
-    """The lip-sync expert: sound and mouth as unit vectors whose product says whether they fit.
+    """The lip-sync expert: embeddings of sound and mouth, compared by their cosine similarity.
 
     `forward(mel, faces)`: mel (n, 1, 80, 16) and the lower halves of five frames, stacked to
     (n, 15, 48, 96), give two (n, 512).

@@ -1,10 +1,10 @@
-"""Convolutions whose weights lie in memory as the processor's kernels read them.
+"""Convolutions with prepacked weights: laid out in memory as oneDNN's kernels read them.
 
-oneDNN, which multiplies for torch on a processor, otherwise brings the weights into that order at
-every call, and writes a picture once more for the sum and once more for the ReLU of each layer;
-here they are part of the multiplication. torch keeps these operators for its own compiler and names
+oneDNN, torch's backend for convolutions on a CPU, otherwise reorders the weights at every call, and
+writes a feature map once more for the residual sum and once more for the ReLU of each layer; here
+both are fused into the convolution. torch keeps these operators for its own compiler and names
 them with an underscore: `packed` raises AttributeError, or RuntimeError, where they are not as
-expected, and who calls it has the plain network to fall back on.
+expected, and its caller falls back on the plain network.
 """
 
 import copy
@@ -19,15 +19,16 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def packed(network: Any) -> Any:
-    """A copy of a network on the CPU, its batch norms folded already, of packed convolutions.
+    """A copy of a network whose convolutions are prepacked, for inference.
 
-    It is for inference, on inputs in channels_last.
+    `network` is on the CPU with its batch norms folded; inputs must be in channels_last. Raises
+    AttributeError or RuntimeError where this torch has no such kernels.
     """
-    return _packed(of_same_weights(network))
+    return _packed(shared_weights_copy(network))
 
 
-def of_same_weights(network: Net) -> Net:
-    """A copy for inference that takes no memory: its modules are its own, their numbers are not."""
+def shared_weights_copy(network: Net) -> Net:
+    """A copy for inference that takes no memory: new modules around the same tensors."""
     weights: dict[int, Any] = {
         id(each): nn.Parameter(each.detach(), requires_grad=False) for each in network.parameters()
     }
@@ -49,7 +50,7 @@ def _packed(module: nn.Module) -> nn.Module:
 
 
 class _PackedConv(nn.Module):
-    """Convolution, the sum with the input where it is `residual`, and the activation."""
+    """Convolution, the sum with the input where it is `residual`, and the activation, fused."""
 
     def __init__(self, convolution: nn.Conv2d, activation: str, residual: bool = False) -> None:
         super().__init__()
@@ -66,14 +67,14 @@ class _PackedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         convolve = torch.ops.mkldnn._convolution_pointwise
-        given = (self._weight, self._bias, *self._geometry)
+        arguments = (self._weight, self._bias, *self._geometry)
         if self._residual:
-            return convolve.binary(x, x, *given, "add", 1.0, self._activation, [], "")
-        return convolve(x, *given, self._activation, [], "")
+            return convolve.binary(x, x, *arguments, "add", 1.0, self._activation, [], "")
+        return convolve(x, *arguments, self._activation, [], "")
 
 
 class _PackedUpsample(nn.Module):
-    """Transposed convolution and ReLU."""
+    """Transposed convolution and ReLU, fused."""
 
     def __init__(self, convolution: nn.ConvTranspose2d) -> None:
         super().__init__()
@@ -84,8 +85,8 @@ class _PackedUpsample(nn.Module):
             list(convolution.dilation),
             convolution.groups,
         )
-        pack = torch.ops.mkldnn._reorder_convolution_transpose_weight
-        self._weight = pack(convolution.weight, *self._geometry)
+        reorder = torch.ops.mkldnn._reorder_convolution_transpose_weight
+        self._weight = reorder(convolution.weight, *self._geometry)
         self._bias = convolution.bias
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Processes that work for this one, and do not outlive it."""
+"""A process pool whose workers do not outlive this process."""
 
 import os
 import signal
@@ -15,12 +15,12 @@ from typing import Any
 def working(
     processes: int, begin: Callable[..., object] | None = None, *what: Any
 ) -> Iterator[ProcessPoolExecutor]:
-    """A pool of fresh processes, in each of which `begin(*what)` comes first.
+    """A pool of spawned `processes`, each initialised by `begin(*what)`.
 
-    Ctrl-C is left to this process: what is begun is finished, and the rest given up. When this
-    process is killed its workers end at once, where those of a usual pool would wait for ever.
+    Workers ignore Ctrl-C: the tasks that run are finished, the others cancelled. When this process
+    is killed its workers end at once; those of a usual pool would wait for ever.
     """
-    # A forked child would inherit locks of torch's threads, held for ever.
+    # A forked child would inherit locks held by torch's threads.
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (begin, what))
     try:
         yield pool

@@ -1,13 +1,15 @@
-"""The paper's generator in whole numbers of eight bits, so that little is lost.
+"""Int8 post-training quantization of the paper's generator.
 
-A convolution reads its input in 256 steps of one size, and its weights in 255 steps of a size for
-each channel that it makes (Krishnamoorthi, "Quantizing deep convolutional networks for efficient
-inference", 2018). How far an input reaches is looked up on examples: in half of them, with room to
-spare. What a single one reaches would make the steps coarse for all others. Two means
-of Nagel et al., "Data-free quantization through weight equalization and bias correction", 2019:
-a channel that reaches farther than its neighbours is made smaller by the layers that make it, and
-larger by those that read it, here by the root of its reach (in full, the weights would lose what
-the maps win); and what rounding moves a channel by on average is taken off again by its bias.
+Weights are quantized symmetrically to int8 with one scale per output channel, activations to 256
+steps of one size per tensor (Krishnamoorthi, "Quantizing deep convolutional networks for efficient
+inference", 2018). The range of an activation is calibrated on samples: the median of their maxima
+times a headroom, since the largest maximum alone would make the steps coarse for all others.
+
+Two methods of Nagel et al., "Data-free quantization through weight equalization and bias
+correction", ICCV 2019, keep the error small. Cross-layer equalization: a channel with a larger
+range than its neighbours is scaled down in the layers that produce it and up in those that consume
+it, here by the root of its range (in full, the weights would lose what the activations gain). Bias
+correction: the mean shift that quantization causes in a channel is subtracted from its bias.
 """
 
 from collections.abc import Iterator
@@ -26,193 +28,236 @@ from media.sound import read_sound
 from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.networks import Conv, Upsample, Wav2Lip
 
-EXAMPLES, AT_ONCE, CORRECTED = 24, 2, 4
-# A map may reach so many times as far as in half of the examples; a sound, and what is known of
-# a face in a single place, as far as in all: there, what leaves the steps shows all over.
-ROOM = 2.5
-LEAST = 0.01  # of the reach of a map's farthest channel: a channel counts as reaching so far
+# Samples of the calibration, how many of them are run at a time, and of the bias correction.
+CALIBRATION_SAMPLES, BATCH_SIZE, CORRECTION_SAMPLES = 24, 2, 4
+# The calibrated range is so many times the median of the samples' maxima. For the sound, and for
+# maps of 1 x 1 pixel, it is that many times the largest of them: a value that saturates there
+# shows all over the picture.
+HEADROOM = 2.5
+# A channel's range counts as at least this fraction of the largest of its tensor.
+MIN_RANGE = 0.01
 VOICE = Path(__file__).resolve().parent.parent / "static" / "sample" / "voice.mp3"
-FACE = (180, 76, 272, 197)  # in the photograph, a chin's length longer than its box
+FACE_BOX = (180, 76, 272, 197)  # of the photograph, grown by the engine's pads below the chin
 
 Layer = Conv | Upsample
-Reach = dict[nn.Module, Tensor]
-Ends = tuple[float, float]
+ByLayer = dict[nn.Module, Tensor]
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Rounded:
-    """A layer in whole numbers: its weights are `weight * step`."""
+class QuantizedLayer:
+    """A layer whose weights are `weight * scale`."""
 
     weight: NDArray[np.int8]  # in torch's order
-    step: NDArray[np.float32]  # of each channel that it makes, to be multiplied with `weight`
+    scale: NDArray[np.float32]  # one per output channel, broadcastable to `weight`
     bias: NDArray[np.float32]  # (1, channels, 1, 1)
-    ends: Ends  # from where to where its input reaches, in 256 steps
+    input_range: Range  # least and largest input, quantized to 256 levels
 
 
 @torch.inference_mode()
-def rounded(network: Wav2Lip) -> dict[nn.Module, Rounded]:
-    """The layers of a generator on the CPU, in float32, its batch norms folded.
+def quantize(network: Wav2Lip) -> dict[nn.Module, QuantizedLayer]:
+    """The quantized layers of a generator, by its `Conv` and `Upsample` modules.
 
-    The network is used up: only its geometry stays.
+    `network` is on the CPU, float32, in eval mode, its batch norms folded
+    (`inference.fold_batch_norm`). It is consumed: only the geometry of its layers remains.
     """
-    mel, faces = examples(EXAMPLES)
-    reach = _reach(network, mel, faces)
-    ends: dict[nn.Module, Ends] = {
-        _stretches(network.face_encoder_blocks[0])[0][0]: (0.0, 1.0),
+    mel, faces = calibration_data(CALIBRATION_SAMPLES)
+    maxima = _calibrated_maxima(network, mel, faces)
+    input_ranges: dict[nn.Module, Range] = {
+        _residual_groups(network.face_encoder_blocks[0])[0][0]: (0.0, 1.0),
         network.audio_encoder[0]: (-4.0, 4.0),
     }
-    for makers, readers in _maps(network):
-        scale = _balance(makers, readers, reach)
-        for layer, map_ in _inputs(makers, readers):
-            least, largest = ends.get(layer, (0.0, 0.0))
-            ends[layer] = (least, max(largest, (reach[map_] / scale).max().item()))
-    mel, faces = mel[:CORRECTED], faces[:CORRECTED]
-    exact = _means(network, mel, faces)
-    steps = {layer: _round(layer) for layer in ends}
-    _correct(network, ends, exact, mel, faces)
-    return {layer: _taken(layer, steps[layer], end) for layer, end in ends.items()}
+    for producers, consumers in _activations(network):
+        scale = _equalize(producers, consumers, maxima)
+        for layer, producer in _inputs(producers, consumers):
+            least, largest = input_ranges.get(layer, (0.0, 0.0))
+            largest = max(largest, (maxima[producer] / scale).max().item())
+            input_ranges[layer] = (least, largest)
+    mel, faces = mel[:CORRECTION_SAMPLES], faces[:CORRECTION_SAMPLES]
+    exact = _channel_means(network, mel, faces)
+    scales = {layer: _round_weights(layer) for layer in input_ranges}
+    _correct_biases(network, input_ranges, exact, mel, faces)
+    return {layer: _extract(layer, scales[layer], each) for layer, each in input_ranges.items()}
 
 
-def _reach(network: Wav2Lip, mel: Tensor, faces: Tensor) -> Reach:
-    """How far what each layer makes may reach, by channels."""
+def calibration_data(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """`count` mel windows (n, 1, 80, 16) in -4..4 and faces (n, 6, 96, 96), BGR in 0..1.
+
+    They are float32, as `Wav2Lip.forward` takes them: windows of the sample voice, and a photograph
+    augmented by shift, mirroring and light. The same `seed` gives the same data.
+    """
+    from skimage.data import astronaut
+
+    random = np.random.default_rng(seed)
+    mel = mel_spectrogram(read_sound(VOICE, SAMPLE_RATE))
+    starts = random.integers(0, mel.shape[1] - 16, count)
+    windows = np.stack([mel[:, start : start + 16] for start in starts])
+    faces = np.stack([_augmented(astronaut(), random) for _ in range(count)])
+    whole = torch.from_numpy(faces).permute(0, 3, 1, 2).flip(1) / 255
+    masked = whole.clone()
+    masked[:, :, 48:] = 0
+    return torch.from_numpy(windows)[:, None], torch.cat((masked, whole), dim=1)
+
+
+def _augmented(photograph: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.float32]:
+    """The face, shifted, mirrored or not, in some light: (96, 96, 3) in 0..255."""
+    x1, y1, x2, y2 = (side + random.integers(-8, 9) for side in FACE_BOX)
+    face = cv2.resize(photograph[y1:y2, x1:x2], (96, 96), interpolation=cv2.INTER_AREA)
+    if random.random() < 0.5:
+        face = face[:, ::-1]
+    light = random.uniform(0.5, 1.3) * random.uniform(0.85, 1.15, 3)
+    return (face * light + random.uniform(-20, 20)).clip(0, 255).astype(np.float32)
+
+
+def _calibrated_maxima(network: Wav2Lip, mel: Tensor, faces: Tensor) -> ByLayer:
+    """The calibrated maximum of each output channel of each layer."""
     layers = _layers(network)
-    # Made at once, or what is kept of a batch lies between the memory of one and of the next.
-    seen = {each: torch.empty(len(mel), _convolution(each).out_channels) for each in layers}
-    by_all = set(network.audio_encoder)
+    # Allocated at once: otherwise the results of a batch would fragment the memory of the next.
+    maxima = {each: torch.empty(len(mel), _convolution(each).out_channels) for each in layers}
+    by_largest = set(network.audio_encoder)
     now = slice(0, 0)
 
-    def look(layer: nn.Module, _given: Any, made: Tensor) -> None:
-        seen[layer][now] = made.amax((2, 3))
-        if made[0, 0].numel() == 1:
-            by_all.add(layer)
+    def observe(layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+        maxima[layer][now] = output.amax((2, 3))
+        if output[0, 0].numel() == 1:
+            by_largest.add(layer)
 
-    hooks = [layer.register_forward_hook(look) for layer in layers]
-    for first in range(0, len(mel), AT_ONCE):
-        now = slice(first, first + AT_ONCE)
+    hooks = [layer.register_forward_hook(observe) for layer in layers]
+    for first in range(0, len(mel), BATCH_SIZE):
+        now = slice(first, first + BATCH_SIZE)
         network(mel[now], faces[now])
     _remove(hooks)
     return {
-        layer: ROOM * (each.amax(0) if layer in by_all else each.median(0).values)
-        for layer, each in seen.items()
+        layer: HEADROOM * (each.amax(0) if layer in by_largest else each.median(0).values)
+        for layer, each in maxima.items()
     }
 
 
-Readers = list[tuple[nn.Module, int]]  # with the first of their channels that a map is read as
+Consumers = list[tuple[nn.Module, int]]  # with the input channel at which a tensor begins
 
 
-def _maps(network: Wav2Lip) -> Iterator[tuple[list[nn.Module], Readers]]:
-    """The layers that make a map, and those beyond that read it.
+def _activations(network: Wav2Lip) -> Iterator[tuple[list[nn.Module], Consumers]]:
+    """The activation tensors: the layers that produce each, and the later ones that consume it.
 
-    A layer that adds its input to what it makes goes on with the same map: both are scaled alike.
+    A residual layer adds its input to its output, so that both are one tensor with one scale.
     """
-    decoders = [_stretches(block) for block in network.face_decoder_blocks]
-    beyond = [decoder[0][0] for decoder in decoders[1:]] + [network.output_block[0]]
-    for decoder, reader in zip(decoders, beyond, strict=True):
-        yield from _linked(decoder, [(reader, 0)])
-    encoders = [_stretches(block) for block in network.face_encoder_blocks]
+    decoders = [_residual_groups(block) for block in network.face_decoder_blocks]
+    after = [decoder[0][0] for decoder in decoders[1:]] + [network.output_block[0]]
+    for decoder, consumer in zip(decoders, after, strict=True):
+        yield from _chained(decoder, [(consumer, 0)])
+    encoders = [_residual_groups(block) for block in network.face_encoder_blocks]
     for at, encoder in enumerate(encoders):
-        # A decoder's map and the encoder's of that size are read as one, in this order.
+        # A decoder's output and the skip connection of that size are concatenated in this order.
         decoder = decoders[-1 - at]
-        readers: Readers = [(beyond[-1 - at], _convolution(decoder[-1][0]).out_channels)]
+        consumers: Consumers = [(after[-1 - at], _convolution(decoder[-1][0]).out_channels)]
         if at + 1 < len(encoders):
-            readers.append((encoders[at + 1][0][0], 0))
-        yield from _linked(encoder, readers)
-    yield from _linked(_stretches(network.audio_encoder), [(decoders[0][0][0], 0)])
+            consumers.append((encoders[at + 1][0][0], 0))
+        yield from _chained(encoder, consumers)
+    yield from _chained(_residual_groups(network.audio_encoder), [(decoders[0][0][0], 0)])
 
 
-def _stretches(layers: nn.Module) -> list[list[nn.Module]]:
-    stretches: list[list[nn.Module]] = []
+def _residual_groups(layers: nn.Module) -> list[list[nn.Module]]:
+    """The layers in order, each residual one in the group of the layer before it."""
+    groups: list[list[nn.Module]] = []
     for layer in layers.children():
         if isinstance(layer, Conv) and layer.residual:
-            stretches[-1].append(layer)
+            groups[-1].append(layer)
         else:
-            stretches.append([layer])
-    return stretches
+            groups.append([layer])
+    return groups
 
 
-def _linked(
-    stretches: list[list[nn.Module]], beyond: Readers
-) -> Iterator[tuple[list[nn.Module], Readers]]:
-    following: list[Readers] = [[(stretch[0], 0)] for stretch in stretches[1:]]
-    yield from zip(stretches, [*following, beyond], strict=True)
+def _chained(
+    groups: list[list[nn.Module]], last: Consumers
+) -> Iterator[tuple[list[nn.Module], Consumers]]:
+    """Each group with its consumers: the next group, or `last`."""
+    following: list[Consumers] = [[(group[0], 0)] for group in groups[1:]]
+    yield from zip(groups, [*following, last], strict=True)
 
 
-def _inputs(makers: list[nn.Module], readers: Readers) -> Iterator[tuple[nn.Module, nn.Module]]:
-    """Who reads what one of the makers makes: the next of them, or those beyond."""
-    yield from zip(makers[1:], makers[:-1], strict=True)
-    for reader, _ in readers:
-        yield reader, makers[-1]
+def _inputs(
+    producers: list[nn.Module], consumers: Consumers
+) -> Iterator[tuple[nn.Module, nn.Module]]:
+    """Each layer that reads the tensor, with the producer of what it reads."""
+    yield from zip(producers[1:], producers[:-1], strict=True)
+    for consumer, _ in consumers:
+        yield consumer, producers[-1]
 
 
-def _balance(makers: list[nn.Module], readers: Readers, reach: Reach) -> Tensor:
-    """What the channels of a map are divided by: in the makers' weights, and back in the readers'.
+def _equalize(producers: list[nn.Module], consumers: Consumers, maxima: ByLayer) -> Tensor:
+    """Divide the channels of a tensor by scales (channels,) and return these.
 
-    The farthest then reaches 1, so that maps which are read as one have steps of one size.
+    The producers' weights are divided, the consumers' multiplied. The largest channel then has the
+    maximum 1, so that concatenated tensors have quantization steps of one size.
     """
-    most = torch.stack([reach[layer] for layer in makers]).amax(0)
-    scale = (most.clamp(LEAST * most.max()) * most.max()).sqrt()
-    for layer in makers:
+    largest = torch.stack([maxima[layer] for layer in producers]).amax(0)
+    scale = (largest.clamp(MIN_RANGE * largest.max()) * largest.max()).sqrt()
+    for layer in producers:
         _convolution(layer).bias /= scale
-        _by_channels(layer, made=True).div_(scale)
-    for layer, first in readers:
-        _by_channels(layer, made=False)[..., first : first + len(scale)].mul_(scale)
-    for layer in makers[1:]:
-        _by_channels(layer, made=False).mul_(scale)
+        _output_channels_last(layer).div_(scale)
+    for layer, first in consumers:
+        _input_channels_last(layer)[..., first : first + len(scale)].mul_(scale)
+    for layer in producers[1:]:
+        _input_channels_last(layer).mul_(scale)
     return scale
 
 
-def _round(layer: nn.Module) -> Tensor:
-    """Make the weights whole numbers of steps, and say how large those are."""
+def _round_weights(layer: nn.Module) -> Tensor:
+    """Round the weights to multiples of one scale per output channel; returns the scales."""
     weight = _convolution(layer).weight
     channel = 1 if isinstance(layer, Upsample) else 0
-    most = weight.abs().amax([at for at in range(4) if at != channel], keepdim=True)
-    step = most.clamp(torch.finfo().tiny) / 127
-    weight.div_(step).round_().mul_(step)
-    return step
+    largest = weight.abs().amax([at for at in range(4) if at != channel], keepdim=True)
+    scale = largest.clamp(torch.finfo().tiny) / 127
+    weight.div_(scale).round_().mul_(scale)
+    return scale
 
 
-def _taken(layer: nn.Module, step: Tensor, ends: Ends) -> Rounded:
-    """What is to be known of a layer; its own numbers are let go, four times as large."""
+def _extract(layer: nn.Module, scale: Tensor, input_range: Range) -> QuantizedLayer:
+    """The quantized layer; the float32 weights, four times as large, are released."""
     convolution = _convolution(layer)
-    whole = (convolution.weight / step).round().to(torch.int8).numpy()
+    weight = (convolution.weight / scale).round().to(torch.int8).numpy()
     bias = convolution.bias[None, :, None, None].numpy().copy()
     convolution.to("meta")
-    return Rounded(whole, step.numpy(), bias, ends)
+    return QuantizedLayer(weight, scale.numpy(), bias, input_range)
 
 
-def _means(network: Wav2Lip, mel: Tensor, faces: Tensor) -> Reach:
-    """What each channel is on average before its activation: (examples, channels)."""
-    means: Reach = {}
+def _channel_means(network: Wav2Lip, mel: Tensor, faces: Tensor) -> ByLayer:
+    """The means of the channels before the activation, (samples, channels), by convolution."""
+    means: ByLayer = {}
 
-    def look(convolution: nn.Module, _given: Any, made: Tensor) -> None:
-        means[convolution] = made.mean((2, 3))
+    def observe(convolution: nn.Module, _inputs: Any, output: Tensor) -> None:
+        means[convolution] = output.mean((2, 3))
 
-    hooks = [_convolution(layer).register_forward_hook(look) for layer in _layers(network)]
+    hooks = [_convolution(layer).register_forward_hook(observe) for layer in _layers(network)]
     network(mel, faces)
     _remove(hooks)
     return means
 
 
-def _correct(
-    network: Wav2Lip, ends: dict[nn.Module, Ends], exact: Reach, mel: Tensor, faces: Tensor
+def _correct_biases(
+    network: Wav2Lip,
+    input_ranges: dict[nn.Module, Range],
+    exact: ByLayer,
+    mel: Tensor,
+    faces: Tensor,
 ) -> None:
-    """Give each layer the bias with which it makes on average what it made before rounding."""
+    """Add to each bias what the channel's mean is off from `exact`, layer after layer."""
 
-    def correct(convolution: Any, _given: Any, made: Tensor) -> Tensor:
-        # By the median: one example that leaves the steps must not move all others.
-        moved = (exact[convolution] - made.mean((2, 3))).median(0).values
-        convolution.bias += moved
-        return made + moved[:, None, None]
+    def correct(convolution: Any, _inputs: Any, output: Tensor) -> Tensor:
+        # The median: one sample that saturates must not shift all others.
+        error = (exact[convolution] - output.mean((2, 3))).median(0).values
+        convolution.bias += error
+        return output + error[:, None, None]
 
-    def rounding(least: float, largest: float) -> Any:
+    def fake_quantize(least: float, largest: float) -> Any:
         step = (largest - least) / 255
-        return lambda _, given: (((given[0].clamp(least, largest)) / step).round() * step,)
+        return lambda _, inputs: (((inputs[0].clamp(least, largest)) / step).round() * step,)
 
     hooks = []
-    for layer, (least, largest) in ends.items():
+    for layer, input_range in input_ranges.items():
         convolution = _convolution(layer)
         hooks += [
-            convolution.register_forward_pre_hook(rounding(least, largest)),
+            convolution.register_forward_pre_hook(fake_quantize(*input_range)),
             convolution.register_forward_hook(correct),
         ]
     network(mel, faces)
@@ -228,37 +273,18 @@ def _convolution(layer: nn.Module) -> Any:
     return convolution
 
 
-def _by_channels(layer: nn.Module, made: bool) -> Tensor:
-    """A layer's weights, the channels that it makes, or that it reads, last."""
+def _output_channels_last(layer: nn.Module) -> Tensor:
+    """A view of the layer's weights, the axis of its output channels last."""
     weight: Tensor = _convolution(layer).weight
-    return weight.movedim(0 if made != isinstance(layer, Upsample) else 1, -1)
+    return weight.movedim(1 if isinstance(layer, Upsample) else 0, -1)
+
+
+def _input_channels_last(layer: nn.Module) -> Tensor:
+    """A view of the layer's weights, the axis of its input channels last."""
+    weight: Tensor = _convolution(layer).weight
+    return weight.movedim(0 if isinstance(layer, Upsample) else 1, -1)
 
 
 def _remove(hooks: list[RemovableHandle]) -> None:
     for hook in hooks:
         hook.remove()
-
-
-def examples(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Sounds (count, 1, 80, 16) and faces (count, 6, 96, 96) as the generator gets them."""
-    from skimage.data import astronaut
-
-    random = np.random.default_rng(seed)
-    mel = mel_spectrogram(read_sound(VOICE, SAMPLE_RATE))
-    starts = random.integers(0, mel.shape[1] - 16, count)
-    sounds = np.stack([mel[:, start : start + 16] for start in starts])
-    faces = np.stack([_lit(astronaut(), random) for _ in range(count)])
-    whole = torch.from_numpy(faces).permute(0, 3, 1, 2).flip(1) / 255
-    masked = whole.clone()
-    masked[:, :, 48:] = 0
-    return torch.from_numpy(sounds)[:, None], torch.cat((masked, whole), dim=1)
-
-
-def _lit(photograph: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.float32]:
-    """The face, somewhat aside, as it is or mirrored, in some light: (96, 96, 3) in 0..255."""
-    x1, y1, x2, y2 = (side + random.integers(-8, 9) for side in FACE)
-    face = cv2.resize(photograph[y1:y2, x1:x2], (96, 96), interpolation=cv2.INTER_AREA)
-    if random.random() < 0.5:
-        face = face[:, ::-1]
-    light = random.uniform(0.5, 1.3) * random.uniform(0.85, 1.15, 3)
-    return (face * light + random.uniform(-20, 20)).clip(0, 255).astype(np.float32)

@@ -1,22 +1,26 @@
-"""Boxes of heads that lean: turned by a roll about their own centre.
+"""Geometry of rotated boxes: boxes of rolled heads, rotated about their own centre.
 
-A roll is in degrees, clockwise as one looks at the picture. Everything here is exact for a roll of
-0: upright faces are drawn as if there were no others, to the last bit.
+A roll is in degrees, clockwise in the picture. With a roll of 0 everything here is exact, to the
+last bit, as if there were no rotation.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]  # (2, 3), takes the centres of pixels, counted from 0
+Matrix = NDArray[np.float64]  # (2, 3) affine, for centres of pixels, which count from 0
 
 
 def grown(
     boxes: NDArray[np.float64], rolls: NDArray[np.float64], pads: tuple[int, int, int, int]
 ) -> NDArray[np.float64]:
-    """`boxes` (n, 4) with `pads` (top, bottom, left, right of the face, in pixels) around them."""
+    """`boxes` (n, 4), rotated by `rolls` (n,), grown by `pads`: (n, 4) float64.
+
+    `pads` are pixels at the top, bottom, left and right of the face, which lie in the directions of
+    the rotated box.
+    """
     top, bottom, left, right = pads
-    # Unequal pads move the centre in the direction of the face, not of the picture.
+    # Unequal pads move the centre in the directions of the face, not of the picture.
     x, y = (right - left) / 2, (bottom - top) / 2
     cosine, sine = np.cos(np.radians(rolls)), np.sin(np.radians(rolls))
     dx, dy = (cosine - 1) * x - sine * y, sine * x + (cosine - 1) * y
@@ -24,24 +28,28 @@ def grown(
 
 
 def centre(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The centre x, y of a box: (2,)."""
     return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
 
 
 def level(box: NDArray[np.float64], roll: float, left: float = 0.0, top: float = 0.0) -> Matrix:
-    """The turn that brings a box upright, in a picture that begins at `left`, `top` of a frame."""
+    """The rotation about the centre of `box` that makes it upright.
+
+    It is for pictures cut out of a frame at `left`, `top`, to be used with cv2.warpAffine.
+    """
     x, y = centre(box) - (left + 0.5, top + 0.5)
     return np.asarray(cv2.getRotationMatrix2D((x, y), roll, 1))
 
 
 def after(second: Matrix, first: Matrix) -> Matrix:
-    """Both changes of place in one."""
+    """The composition: `first`, then `second`."""
     return second @ np.vstack([first, (0, 0, 1)])
 
 
 def around(
     box: NDArray[np.float64], roll: float, pivot: NDArray[np.float64]
 ) -> tuple[float, float, float, float]:
-    """The upright box x1, y1, x2, y2 around an upright `box` that is turned about `pivot`."""
+    """The bounding box x1, y1, x2, y2 of `box` rotated by `roll` about `pivot` (2,)."""
     x1, y1, x2, y2 = (float(side) for side in box)
     if not roll:
         return x1, y1, x2, y2

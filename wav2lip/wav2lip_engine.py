@@ -16,14 +16,14 @@ from media.errors import NamedError
 from wav2lip import compositing, weights
 from wav2lip.audio import mel_windows
 from wav2lip.engine import Frame, Pads, Precision
-from wav2lip.inference import Drawing, best_device, fastest
+from wav2lip.inference import GeneratorBackend, best_device, fastest
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
 
-SIDE = 96  # of the square picture that the generator sees and draws
-# On a processor larger batches gain nothing.
+SIDE = 96  # of the square crop that the generator reads and draws
+# On a CPU larger batches gain nothing.
 BATCH_SIZE, DEVICE_BATCH_SIZE = 16, 64
-# Faces of stills, of which is remembered what the generator knows of them: 0.6 MB each.
-STILLS = 8
+# Faces whose encoder features are cached, for stills: 0.6 MB each.
+CACHED_FACES = 8
 
 
 class Wav2LipEngine:
@@ -33,14 +33,14 @@ class Wav2LipEngine:
     pads: Pads = (0, 10, 0, 0)  # the original's: its boxes end above the chin
 
     def __init__(
-        self, generator: Drawing, name: str = "wav2lip", batch_size: int | None = None
+        self, generator: GeneratorBackend, name: str = "wav2lip", batch_size: int | None = None
     ) -> None:
         self.name = name
         self.device = generator.device
         self._generator = generator
         self._batch_size = batch_size or (BATCH_SIZE if self.device == "cpu" else DEVICE_BATCH_SIZE)
-        self._stills: OrderedDict[bytes, list[Tensor]] = OrderedDict()
-        self._looking = Lock()
+        self._cache: OrderedDict[bytes, list[Tensor]] = OrderedDict()
+        self._cache_lock = Lock()
 
     @classmethod
     def from_checkpoint(
@@ -52,6 +52,7 @@ class Wav2LipEngine:
     ) -> Self:
         """The engine with the weights of a file, in any layout that `weights` reads.
 
+        The arguments are those of `wav2lip.load`.
         Raises NamedError `checkpoint-corrupt` for weights that are not a whole generator's, and
         `openvino-missing` for the precision "int8" without that extra.
         """
@@ -79,14 +80,14 @@ class Wav2LipEngine:
         rolls: NDArray[np.float64] | None = None,
         moving: bool = False,
     ) -> list[Frame]:
-        """`frames` with the lower half of each box drawn to fit the windows of `drive`.
+        """`frames` with the lower half of each box redrawn to fit the mel windows of `drive`.
 
-        A mouth that is `moving` is drawn as any other: the network can be asked for no closed one.
+        See `Engine.render`. `moving` is ignored: this network cannot be asked for a closed mouth.
         Raises NamedError `out-of-memory` when not even one face at a time can be drawn.
         """
-        leans = [0.0] * len(boxes) if rolls is None else rolls.tolist()
-        places = list(zip(frames, boxes, leans, strict=True))
-        crops = [compositing.cut(frame, box, SIDE, roll) for frame, box, roll in places]
+        angles = [0.0] * len(boxes) if rolls is None else rolls.tolist()
+        places = list(zip(frames, boxes, angles, strict=True))
+        crops = [compositing.crop_face(frame, box, SIDE, roll) for frame, box, roll in places]
         mouths = self._draw(crops, drive, lower=blend)
         return [
             compositing.paste(frame, mouth, box, blend, roll)
@@ -96,7 +97,7 @@ class Wav2LipEngine:
     def _draw(
         self, faces: Sequence[Frame], mel: NDArray[np.float32], lower: bool
     ) -> Iterator[Frame]:
-        """Drawn faces (96, 96, 3) one by one, made in batches that halve when memory runs out."""
+        """Drawn faces (96, 96, 3) one by one; the batch size is halved when memory runs out."""
         done = 0
         while done < len(faces):
             size = self._batch_size
@@ -117,8 +118,8 @@ class Wav2LipEngine:
     def _draw_batch(
         self, faces: Sequence[Frame], mel: NDArray[np.float32], lower: bool
     ) -> NDArray[np.uint8]:
-        known = self._encode(faces)
-        drawn = self._generator.draw(torch.from_numpy(mel)[:, None], known, lower)
+        features = self._encode(faces)
+        drawn = self._generator.draw(torch.from_numpy(mel)[:, None], features, lower)
         levels = (255 * drawn).round().clamp(0, 255).to(torch.uint8)
         pictures = levels.permute(0, 2, 3, 1).flip(-1).cpu().numpy()
         if not lower:
@@ -128,18 +129,18 @@ class Wav2LipEngine:
         return whole
 
     def _encode(self, faces: Sequence[Frame]) -> list[Tensor]:
-        """What the generator knows of the faces; of a still it is found out once."""
-        look = faces[0].tobytes()
-        if any(face.tobytes() != look for face in faces[1:]):
+        """The encoder's features of the faces; those of a still are cached."""
+        key = faces[0].tobytes()
+        if any(face.tobytes() != key for face in faces[1:]):
             return self._generator.encode(_inputs(faces))
-        with self._looking:
-            if look not in self._stills:
-                self._stills[look] = self._generator.encode(_inputs(faces[:1]))
-                if len(self._stills) > STILLS:
-                    self._stills.popitem(last=False)
-            self._stills.move_to_end(look)
-            known = self._stills[look]
-        return [each[[0] * len(faces)] for each in known]
+        with self._cache_lock:
+            if key not in self._cache:
+                self._cache[key] = self._generator.encode(_inputs(faces[:1]))
+                if len(self._cache) > CACHED_FACES:
+                    self._cache.popitem(last=False)
+            self._cache.move_to_end(key)
+            features = self._cache[key]
+        return [each[[0] * len(faces)] for each in features]
 
 
 def _inputs(faces: Sequence[Frame]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Reading files of weights, in every layout met in the wild, without running code from them.
+"""Reading checkpoints, in every layout met in the wild, without running code from them.
 
 Official files hold `{"state_dict": ...}`, fine-tunes often put `module.` before every key or save
 the bare state dict, and some are TorchScript archives, which plain `torch.load` refuses.

@@ -64,7 +64,7 @@ def test_the_rim_of_a_face_is_changed_far_less_than_by_a_faint_seam() -> None:
 
 
 def test_the_measure_sees_a_seam_that_nothing_hides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compositing, "matched", lambda drawn, seen, mask: drawn)
+    monkeypatch.setattr(compositing, "match_colours", lambda drawn, face, alpha: drawn)
     engine = Wav2LipEngine(AnotherLight())  # type: ignore[arg-type]
     face = Detection(180.0, 160, 300, 310, 1)
     drive = np.zeros((1, 80, 16), np.float32)

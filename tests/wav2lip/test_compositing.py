@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from wav2lip.compositing import cut, paste
+from wav2lip.compositing import crop_face, paste
 
 FACE = np.array([160.0, 60.0, 290.0, 200.0])
 WHITE = np.full((96, 96, 3), 255, np.uint8)
@@ -18,7 +18,7 @@ def frame() -> np.ndarray:
 
 def drawn_over(frame: np.ndarray) -> np.ndarray:
     """The face as a generator sees it, to be drawn on."""
-    return cut(frame, FACE, 96).copy()
+    return crop_face(frame, FACE, 96).copy()
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +46,7 @@ def test_a_face_drawn_in_another_light_shows_in_that_of_the_frame(
     frame: np.ndarray, roll: float
 ) -> None:
     light = np.linspace(0.6, 0.8, 96)[:, None, None] * (1.05, 0.95, 0.9)
-    darker = (cut(frame, FACE, 96, roll) * light).astype(np.uint8)
+    darker = (crop_face(frame, FACE, 96, roll) * light).astype(np.uint8)
     mouth = slice(140, 190), slice(185, 265)
     hard, soft = (
         cv2.GaussianBlur(paste(frame, darker, FACE, blend, roll).astype(float) - frame, (0, 0), 6)

@@ -18,8 +18,8 @@ import wav2lip
 from media.errors import NamedError
 from wav2lip import inference
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
-from wav2lip.openvino_generator import Quantised
-from wav2lip.quantization import examples
+from wav2lip.openvino_generator import OpenVinoGenerator
+from wav2lip.quantization import calibration_data
 from wav2lip.wav2lip_engine import Wav2LipEngine
 
 FACE = np.array([[180.0, 76.0, 272.0, 197.0]])
@@ -34,19 +34,19 @@ def network(new_generator: Callable[[], Wav2Lip]) -> Wav2Lip:
 
 
 @pytest.fixture(scope="module")
-def quantised(network: Wav2Lip) -> Quantised:
-    quantised = inference.fastest(network, "cpu", "int8")
-    assert isinstance(quantised, Quantised)
-    return quantised
+def quantized(network: Wav2Lip) -> OpenVinoGenerator:
+    quantized = inference.fastest(network, "cpu", "int8")
+    assert isinstance(quantized, OpenVinoGenerator)
+    return quantized
 
 
 @needs_openvino
 def test_unseen_faces_are_drawn_as_the_trained_network_draws_them(
-    network: Wav2Lip, quantised: Quantised
+    network: Wav2Lip, quantized: OpenVinoGenerator
 ) -> None:
-    mel, faces = examples(4, seed=2)
+    mel, faces = calibration_data(4, seed=2)
     exact = network(mel, faces)
-    drawn = quantised.draw(mel, quantised.encode(faces))
+    drawn = quantized.draw(mel, quantized.encode(faces))
     assert drawn.shape == (4, 3, 96, 96)
     # It is well below what tells one drawn face from another.
     apart = (exact[0] - exact[1]).abs().mean()
@@ -56,41 +56,41 @@ def test_unseen_faces_are_drawn_as_the_trained_network_draws_them(
 
 
 @needs_openvino
-def test_the_lower_part_and_a_still_are_drawn_as_the_whole(quantised: Quantised) -> None:
-    mel, faces = examples(3)
+def test_the_lower_part_and_a_still_are_drawn_as_the_whole(quantized: OpenVinoGenerator) -> None:
+    mel, faces = calibration_data(3)
     faces = faces[:1].expand(3, -1, -1, -1)
-    whole = quantised.draw(mel, quantised.encode(faces))
-    still = [each[[0] * 3] for each in quantised.encode(faces[:1])]
-    lower = quantised.draw(mel, still, lower=True)
+    whole = quantized.draw(mel, quantized.encode(faces))
+    still = [each[[0] * 3] for each in quantized.encode(faces[:1])]
+    lower = quantized.draw(mel, still, lower=True)
     difference = 255 * (lower[:, :, LOWER_EXACT - LOWER_TOP :] - whole[:, :, LOWER_EXACT:]).abs()
     # Where a number lies half way between two steps, the order of a sum decides.
     assert difference.mean() < 0.05
 
 
 @needs_openvino
-def test_what_one_call_gave_stays_when_the_next_is_made(quantised: Quantised) -> None:
-    _, faces = examples(2)
-    first = quantised.encode(faces[:1])
+def test_what_one_call_gave_stays_when_the_next_is_made(quantized: OpenVinoGenerator) -> None:
+    _, faces = calibration_data(2)
+    first = quantized.encode(faces[:1])
     before = [each.clone() for each in first]
-    quantised.encode(faces[1:])
+    quantized.encode(faces[1:])
     assert all(torch.equal(a, b) for a, b in zip(first, before, strict=True))
 
 
 @needs_openvino
-def test_two_threads_draw_as_one(quantised: Quantised) -> None:
-    mel, faces = examples(8)
-    known = quantised.encode(faces)
+def test_two_threads_draw_as_one(quantized: OpenVinoGenerator) -> None:
+    mel, faces = calibration_data(8)
+    known = quantized.encode(faces)
     halves = [(mel[at::2], [each[at::2] for each in known]) for at in (0, 1)] * 3
-    alone = [quantised.draw(*half, lower=True) for half in halves]
+    alone = [quantized.draw(*half, lower=True) for half in halves]
     with ThreadPoolExecutor(2) as threads:
-        beside = list(threads.map(lambda half: quantised.draw(*half, lower=True), halves))
+        beside = list(threads.map(lambda half: quantized.draw(*half, lower=True), halves))
     assert all(torch.equal(a, b) for a, b in zip(alone, beside, strict=True))
 
 
 @needs_openvino
 def test_it_is_used_where_it_is_quick_and_always_draws_the_same(
     filled: Callable[[str], dict[str, Tensor]],
-    quantised: Quantised,
+    quantized: OpenVinoGenerator,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -101,9 +101,9 @@ def test_it_is_used_where_it_is_quick_and_always_draws_the_same(
     )
     assert isinstance(engine, Wav2LipEngine)
     assert isinstance(exact, Wav2LipEngine)
-    mel, faces = examples(2)
+    mel, faces = calibration_data(2)
     once, again = (
-        each.draw(mel, each.encode(faces), lower=True) for each in (quantised, engine._generator)
+        each.draw(mel, each.encode(faces), lower=True) for each in (quantized, engine._generator)
     )
     assert torch.equal(once, again)
 
@@ -152,7 +152,7 @@ def test_what_is_tried_in_eight_bits(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True})
     monkeypatch.setattr(inference, "find_spec", lambda name: name)
-    assert inference.in_eight_bits(device, asked) is taken
+    assert inference.uses_int8(device, asked) is taken
 
 
 def test_without_the_extra_it_is_only_tried_where_it_is_asked_for(
@@ -160,5 +160,5 @@ def test_without_the_extra_it_is_only_tried_where_it_is_asked_for(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": True})
     monkeypatch.setitem(sys.modules, "openvino", None)
-    assert not inference.in_eight_bits("cpu", "auto")
-    assert inference.in_eight_bits("cpu", "int8")
+    assert not inference.uses_int8("cpu", "auto")
+    assert inference.uses_int8("cpu", "int8")

@@ -49,7 +49,7 @@ class TrainedExpert:
 
     def crop(self, frame: np.ndarray, face: Face) -> np.ndarray:
         # The whole box as a square, as the generators it teaches are given it.
-        return compositing.cut(frame, face.box, CROP_SIZE, face.roll)
+        return compositing.crop_face(frame, face.box, CROP_SIZE, face.roll)
 
     @torch.inference_mode()
     def distances(self, faces: np.ndarray, samples: np.ndarray) -> np.ndarray:
