@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
+import checkpoints
 import wav2lip
 from media.errors import NamedError
-from wav2lip import engines, weights
+from wav2lip import engines
 
 
 def test_without_a_name_the_engine_that_ships_is_loaded() -> None:
@@ -28,7 +29,7 @@ def test_a_precision_that_there_is_not_is_a_named_error() -> None:
 
 
 def test_every_architecture_that_is_recognised_can_be_loaded() -> None:
-    assert set(engines.LOADERS) == set(weights.ENGINES)
+    assert set(engines.LOADERS) == set(checkpoints.GENERATORS)
 
 
 def test_importing_the_package_loads_no_torch() -> None:
