@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER, flag
-from wav2lip.param_types import SYNC_EXPERT, FiniteRange
+from commands.words import FILE, FOLDER, NEW_FOLDER, flag
+from wav2lip.param_types import DEVICE, SYNC_EXPERT, FiniteRange
 
 SOURCE = click.Path(exists=True, path_type=Path)
 SECONDS = FiniteRange(0, min_open=True)

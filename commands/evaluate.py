@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from commands.words import DEVICE, FILE, FOLDER, NEW_FOLDER
+from commands.words import FILE, FOLDER, NEW_FOLDER
 from jobs.settings import PRECISIONS
-from wav2lip.param_types import LIP_SYNC, SYNC_EXPERT
+from wav2lip.param_types import DEVICE, LIP_SYNC, SYNC_EXPERT
 
 
 @click.command()

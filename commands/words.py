@@ -18,26 +18,6 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-class _Device(click.ParamType):
-    """A device of torch's that this machine has."""
-
-    name = "device"
-
-    def convert(self, value: str, param: Any, context: Any) -> str:
-        if value == "cpu":  # no need to import torch for it
-            return value
-        import torch
-
-        try:
-            torch.empty(0, device=value)
-        except (RuntimeError, AssertionError) as error:  # the latter of a torch without CUDA
-            self.fail(f"{value!r} is not here: {str(error).splitlines()[0]}.", param, context)
-        return value
-
-
-DEVICE = _Device()
-
-
 def flag(name: str, doc: str) -> Callable[..., Any]:
     return click.option(name, is_flag=True, help=doc)
 

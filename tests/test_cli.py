@@ -27,6 +27,7 @@ from media.video import read_frames
 from rendering.options import Options
 
 Mouth = Callable[..., Result]
+TRAININGS = ("expert", "generator", "compact", "voice", "renderer", "speech")
 COMMANDS = [
     [],
     *(
@@ -47,7 +48,7 @@ COMMANDS = [
     ),
     *(["token", word] for word in ("new", "list", "revoke")),
     *(["dataset", word] for word in ("clips", "crop", "keep", "sync", "prepare", "split")),
-    *(["train", word] for word in ("expert", "generator", "compact")),
+    *(["train", word] for word in TRAININGS),
 ]
 
 

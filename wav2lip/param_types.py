@@ -1,4 +1,4 @@
-"""What options of commands may be, where click has no type for it: numbers and checkpoints."""
+"""What options may be, where click has no type for it: numbers, devices, checkpoints."""
 
 import math
 from collections.abc import Collection
@@ -19,6 +19,25 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, context)
         return number
+
+
+class Device(click.ParamType):
+    """A name that torch knows as a device, such as cpu or cuda:1, and that this machine has."""
+
+    name = "device"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        if value == "cpu":  # no need to import torch for it
+            return value
+        import torch
+
+        try:
+            torch.empty(0, device=value)
+        except (RuntimeError, AssertionError) as error:  # the latter of a torch without CUDA
+            self.fail(f"{value!r} is not here: {str(error).splitlines()[0]}.", param, context)
+        return value
 
 
 class CheckpointType(click.ParamType):
@@ -46,5 +65,6 @@ class CheckpointType(click.ParamType):
         return value
 
 
+DEVICE = Device()
 LIP_SYNC = CheckpointType(checkpoints.GENERATORS)
 SYNC_EXPERT = CheckpointType(("expert", "syncnet"))

@@ -1,6 +1,8 @@
 """From clips to weights.
 
-The compact model: prepare, train_voice, train_renderer, export. The networks of the paper:
-train_expert, train_generator; realign moves the sound of clips for the first. Each reads from top
-to bottom and has a `main`; what they share is in loop, state and report.
+Each training is a module train_NAME with a `main`, which `mouth train NAME` calls: expert and
+generator, the networks of the paper; compact, made of voice and renderer; speech, the voice
+activity net. Each reads from top to bottom: mini-batches, main with the loop, losses, validation.
+Their hyper-parameters are in config, and what they share in batches (samplers), loop (optimizer
+steps, EMA, validation, checkpoints), stages, state and report. Data comes from dataset and windows.
 """

@@ -1,4 +1,4 @@
-"""Networks that judge drawings in training and are thrown away after it.
+"""Auxiliary networks: they judge drawings in training, and are thrown away after it.
 
 `Reader` reads landmarks and mouth shape off a lower face; frozen, it tells the renderer whether the
 mouth it drew has the shape it was asked for. `Critic` tells patches of real lower faces from drawn

@@ -1,4 +1,4 @@
-"""By how many frames lips and sound are apart: what is said beside what is seen, at every lag."""
+"""Audio-visual offset: the lag in frames at which what is said and what is seen correlate best."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,13 +7,13 @@ import numpy as np
 # What was said and what was seen in a clip, lengths (n, k) each, 25 a second.
 Piece = tuple[np.ndarray, np.ndarray]
 
-# A clip follows its sound when both correlate at least so much; another lag has to be clearly
-# better than none to be believed.
+# Pearson's correlation from which on a clip follows its sound, and by how much that at another lag
+# must be better than that at none.
 LARGEST_LAG = 6
 IN_SYNC = 0.25
 LAG_GAIN = 0.08
 # Frames that have to overlap: less than half a second correlates by chance.
-LEAST = 13
+MIN_OVERLAP = 13
 
 
 def following(groups: Mapping[str, Sequence[Piece]]) -> dict[str, int]:
@@ -30,8 +30,9 @@ def following(groups: Mapping[str, Sequence[Piece]]) -> dict[str, int]:
 
 
 def curve(pieces: Sequence[Piece], lags: Sequence[int]) -> np.ndarray:
-    """How said and seen correlate when frame i shows what is said at frame i + lag, at each of
-    `lags`: the mean over the k lengths, all pieces joined. NaN where fewer than LEAST overlap.
+    """Correlation of said and seen when frame i shows what is said at frame i + lag, at each of
+    `lags`, (lags,): the mean over the k lengths, all pieces joined. NaN where fewer than
+    MIN_OVERLAP frames overlap.
     """
     return np.array([_at(lag, pieces) for lag in lags])
 
@@ -44,7 +45,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _at(lag: int, pieces: Sequence[Piece]) -> float:
     overlaps = [max(len(said) - abs(lag), 0) for said, _ in pieces]
-    if sum(overlaps) < LEAST:
+    if sum(overlaps) < MIN_OVERLAP:
         return float("nan")
     early, late = max(-lag, 0), max(lag, 0)
     said, seen = (

@@ -13,10 +13,10 @@ from wav2lip.compact import mouth_shape
 SAME_PERSON = 0.42
 # A clip of fewer frames is too short to tell a resting mouth: its person's clips are pooled.
 SHORT_CLIP = 100
-# Where nobody is held out, so many of the clips show how a run goes.
-WATCHED = 24
-# One person in this many is held out where no table says who.
-HELD_OUT_SHARE = 10
+# Clips to validate on where nobody is held out.
+VALIDATION_CLIPS = 24
+# Of the persons, every tenth is held out where no table says who.
+HELD_OUT_EVERY = 10
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Shares:
-    """The clips that are learned from, and those that a run is watched on."""
+class Split:
+    """The clips to learn from, and those to validate on."""
 
-    learned: list[Clip]
-    watched: list[Clip]
-    unseen: bool  # whether nobody on the watched ones is learned from
+    train: list[Clip]
+    validation: list[Clip]
+    unseen: bool  # whether no person to validate on is learned from
 
 
 def load(prepared: Path, table: Path | None = None) -> list[Clip]:
@@ -82,11 +82,11 @@ def load(prepared: Path, table: Path | None = None) -> list[Clip]:
     return _with_rest(clips)
 
 
-def share_out(clips: list[Clip], everyone: bool, patience: int) -> Shares:
-    """Who is learned from: all but the held-out, or `everyone`.
+def held_out_split(clips: list[Clip], everyone: bool, patience: int) -> Split:
+    """All clips but those of held-out persons to learn from, or those too with `everyone`.
 
-    Raises NamedError `nobody-held-out` where `patience` is to end a run by those it does not learn
-    from, and there are none, and `nothing-prepared` where nobody is left to learn from.
+    Raises NamedError `nobody-held-out` where `patience` is to stop a run early and there are no
+    held-out persons to validate on, and `nothing-prepared` where no clip is left to learn from.
     """
     held_out = [clip for clip in clips if clip.held_out]
     unseen = bool(held_out) and not everyone
@@ -96,10 +96,10 @@ def share_out(clips: list[Clip], everyone: bool, patience: int) -> Shares:
             "Everybody is learned from: there is nobody to tell when to stop.",
             "Name persons as held out in a --table, or leave --patience away.",
         )
-    learned = [clip for clip in clips if everyone or not clip.held_out]
-    if not learned:
+    train = [clip for clip in clips if everyone or not clip.held_out]
+    if not train:
         raise nothing("No clip is left to learn from, without those held out.")
-    return Shares(learned, held_out or learned[:WATCHED], unseen)
+    return Split(train, held_out or train[:VALIDATION_CLIPS], unseen)
 
 
 def nothing(problem: str) -> NamedError:
@@ -111,8 +111,10 @@ def nothing(problem: str) -> NamedError:
     )
 
 
-def spread(clips: list[Clip]) -> np.ndarray:
-    """The usual excursion of each length from its rest, (8,) float32: the unit of mouth shapes."""
+def mouth_shape_unit(clips: list[Clip]) -> np.ndarray:
+    """The unit of mouth shapes: the standard deviation of each length from its rest, (8,) float32,
+    in the unit of `Clip.raw`.
+    """
     return np.concatenate([clip.raw - clip.rest for clip in clips]).std(0).astype(np.float32)
 
 
@@ -143,4 +145,4 @@ def _by_face(embeddings: np.ndarray) -> tuple[list[str], set[str]]:
     names = [str(number) for number in person]
     everybody = sorted(set(names))
     # One speaker, as for a fine-tune, is there to be learned from.
-    return names, set(everybody[::HELD_OUT_SHARE]) if len(everybody) > 1 else set()
+    return names, set(everybody[::HELD_OUT_EVERY]) if len(everybody) > 1 else set()

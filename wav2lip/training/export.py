@@ -5,12 +5,13 @@
 Numbers are stored in half precision, with the configurations they were trained in.
 """
 
-import argparse
 from pathlib import Path
 
+import click
 import torch
 
 from wav2lip.training import state
+from wav2lip.training.command_line import FOLDER, NEW_FILE, Command
 from wav2lip.training.shrink import halved
 
 
@@ -42,9 +43,14 @@ def main(voice_run: Path, renderer_run: Path, out: Path) -> int:
     return out.stat().st_size
 
 
+@click.command(cls=Command)
+@click.argument("voice_run", type=FOLDER)
+@click.argument("renderer_run", type=FOLDER)
+@click.argument("out", type=NEW_FILE)
+def command(voice_run: Path, renderer_run: Path, out: Path) -> None:
+    """Put VOICE_RUN/voice.pt and RENDERER_RUN/renderer.pt into one file, OUT."""
+    click.echo(f"{main(voice_run, renderer_run, out)} bytes")
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("voice_run", type=Path)
-    parser.add_argument("renderer_run", type=Path)
-    parser.add_argument("out", type=Path)
-    print(main(**vars(parser.parse_args())), "bytes")
+    command()

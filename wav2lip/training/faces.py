@@ -1,4 +1,4 @@
-"""Faces in memory for the renderer: frames of many persons, drawn in pairs and augmented alike."""
+"""Faces in memory for the renderer: pairs of frames of many persons, both augmented alike."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,11 @@ from torch import Tensor
 
 from wav2lip.compact import crop
 from wav2lip.training import dataset
+from wav2lip.training.batches import BatchSampler, TensorBatch
 
 STORED = 128  # pixels of the crops that prepare writes: 96 and a margin of 16 on every side
-SCALE, SHIFT, TURN = 0.08, 0.04, 0.12  # share of the crop, share of the crop, radians
+# Augmentation, at most: parts of the crop, and radians.
+SCALE, SHIFT, TURN = 0.08, 0.04, 0.12
 CANDIDATES = 12
 LIKE_POSE = 0.6
 INNER_LIPS = slice(60, 68)
@@ -42,8 +44,8 @@ class Faces:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Pairs of one person: colours in -1..1, points in pixels of the 96-pixel crop."""
+class Batch(TensorBatch):
+    """Pairs of frames of one person: colours in -1..1, points in pixels of the 96-pixel crop."""
 
     target: Tensor  # (n, 3, 96, 96)
     reference: Tensor  # (n, 3, 96, 96)
@@ -53,8 +55,17 @@ class Batch:
     rest: Tensor  # (n, 8) of the person
     inside: Tensor  # (n, 1, 96, 96) 1 between the lips of either picture, 0 elsewhere
 
-    def to(self, device: str) -> "Batch":
-        return Batch(*(value.to(device) for value in vars(self).values()))
+
+@dataclass(frozen=True)
+class PairSampler(BatchSampler[Batch]):
+    """`count` random pairs; where `driven`, every other batch pairs frames with themselves."""
+
+    faces: Faces
+    count: int
+    driven: bool = False
+
+    def sample(self, step: int, rng: np.random.Generator) -> Batch:
+        return sample_pairs(self.faces, rng, self.count, same=self.driven and step % 2 == 1)
 
 
 def gather(clips: list[dataset.Clip], unit: np.ndarray, most: int) -> Faces:
@@ -93,8 +104,8 @@ def gather(clips: list[dataset.Clip], unit: np.ndarray, most: int) -> Faces:
     )
 
 
-def draw(faces: Faces, rng: np.random.Generator, count: int, same: bool = False) -> Batch:
-    """`count` random pairs; `same` makes every reference its target."""
+def sample_pairs(faces: Faces, rng: np.random.Generator, count: int, same: bool = False) -> Batch:
+    """`count` random pairs, augmented; `same` makes every reference its target."""
     target = np.searchsorted(faces.chance, rng.random(count)).clip(max=len(faces.shape) - 1)
     reference = target if same else np.array([_reference(faces, i, rng) for i in target])
     pictures, points, inside = [], [], []
@@ -106,7 +117,7 @@ def draw(faces: Faces, rng: np.random.Generator, count: int, same: bool = False)
         points.append(placed[0])
         inside.append(_inside(placed))
     both = torch.from_numpy(np.array(pictures)).permute(1, 0, 4, 2, 3).float() / 127.5 - 1
-    both = _recoloured(both, rng)
+    both = _color_jitter(both, rng)
     return Batch(
         target=both[0].contiguous(memory_format=torch.channels_last),
         reference=both[1].contiguous(memory_format=torch.channels_last),
@@ -168,16 +179,16 @@ def _inside(placed: list[np.ndarray]) -> np.ndarray:
     return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
 
 
-def _recoloured(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+def _color_jitter(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     """Pairs (2, n, 3, h, w) in -1..1 under another light, the same for both of a pair."""
     n = pictures.shape[1]
 
-    def draw(low: float, high: float, channels: int) -> Tensor:
+    def uniform(low: float, high: float, channels: int) -> Tensor:
         values = rng.uniform(low, high, (1, n, channels, 1, 1)).astype(np.float32)
         return torch.from_numpy(values)
 
-    light = (pictures / 2 + 0.5).clamp(0, 1) ** draw(0.75, 1.3, 1)
-    light = (light - 0.5) * draw(0.8, 1.15, 1) + 0.5 + draw(-0.08, 0.08, 1)
+    light = (pictures / 2 + 0.5).clamp(0, 1) ** uniform(0.75, 1.3, 1)
+    light = (light - 0.5) * uniform(0.8, 1.15, 1) + 0.5 + uniform(-0.08, 0.08, 1)
     grey = light.mean(2, keepdim=True)
-    light = grey + (light - grey) * draw(0.6, 1.3, 1)
-    return ((light * draw(0.93, 1.07, 3)).clamp(0, 1) - 0.5) * 2
+    light = grey + (light - grey) * uniform(0.6, 1.3, 1)
+    return ((light * uniform(0.93, 1.07, 3)).clamp(0, 1) - 0.5) * 2

@@ -1,4 +1,4 @@
-"""What is asked of a drawn lower face: the losses that the renderer learns from.
+"""The losses of the renderer: what is asked of a drawn lower face.
 
 Pictures are rows 40..96 of crops, (n, 3, 56, 96) in -1..1.
 """
@@ -12,6 +12,7 @@ from wav2lip.compact.renderer import TOP, Drawing
 from wav2lip.training import faces
 from wav2lip.training.auxiliary_nets import READ_POINTS, Reader
 
+# Weights of the terms of `paired`.
 MOUTH, GRADIENT, WARP, POINTS, SHAPES, FEATURES = 5.0, 1.0, 0.3, 0.06, 0.15, 0.03
 # Detail is to come from the picture, which has more of it than a drawing can: outside the mouth
 # only smooth shades are painted. And there is to be as much of it as in the real frame.
@@ -69,6 +70,13 @@ def driven(
         + UNCHANGED * ((drawing.result - before).abs() * elsewhere).mean()
         + 0.5 * SMOOTH * _painted_detail(drawing, batch, mask)
     )
+
+
+def hinge(real: Tensor, drawn: Tensor) -> Tensor:
+    """The critic's hinge loss: opinions above 1 on real faces and below -1 on drawn ones cost
+    nothing.
+    """
+    return functional.relu(1 - real).mean() + functional.relu(1 + drawn).mean()
 
 
 def at_the_mouth(picture: Tensor, batch: faces.Batch) -> Tensor:

@@ -7,11 +7,12 @@ embedding of the identity. A clip that is there already is skipped, so that an i
 on where it was.
 """
 
-import argparse
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import click
 import cv2
 import dlib
 import numpy as np
@@ -27,6 +28,7 @@ from media.video import read_frames
 from wav2lip.audio import mel_spectrogram
 from wav2lip.compact import crop, mouth_shape
 from wav2lip.process_pool import working
+from wav2lip.training.command_line import FOLDER, NEW_FOLDER, Command
 
 FPS = 25
 SAMPLE_RATE = 16000
@@ -198,18 +200,41 @@ def _embedding(frame: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.array(_recogniser().compute_face_descriptor(patch, shape), np.float32)
 
 
+class _Limit(click.ParamType):
+    """FOLDER=N, as (folder, n)."""
+
+    name = "limit"
+
+    def convert(self, value: str, param: Any, context: Any) -> tuple[str, int]:
+        folder, _, most = value.rpartition("=")
+        if not folder or not most.isdecimal():
+            self.fail(f"{value!r} is not FOLDER=N, such as words=200.", param, context)
+        return folder, int(most)
+
+
+@click.command(cls=Command)
+@click.argument("clips", type=FOLDER)
+@click.argument("out", type=NEW_FOLDER)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="How many clips are worked on at a time.",
+)
+@click.option(
+    "--limit",
+    "limits",
+    type=_Limit(),
+    multiple=True,
+    metavar="FOLDER=N",
+    help="At most N clips of a folder in CLIPS, evenly spread; may be given several times.",
+)
+def command(clips: Path, out: Path, processes: int, limits: tuple[tuple[str, int], ...]) -> None:
+    """Prepare the CLIPS of talking people for the trainings of voice and renderer, into OUT."""
+    click.echo(f"{main(clips, out, processes, dict(limits))} clips")
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clips", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument(
-        "--limit", action="append", default=[], metavar="FOLDER=N", help="most clips of a folder"
-    )
-    arguments = parser.parse_args()
-    main(
-        arguments.clips,
-        arguments.out,
-        arguments.processes,
-        {name: int(n) for name, _, n in (item.partition("=") for item in arguments.limit)},
-    )
+    command()

@@ -8,22 +8,23 @@ has learned all. The training goes on with OUT as its --lags. Clips of held-out 
 lags they have, and clips that are not in LAGS stay left out.
 """
 
-import argparse
 import json
 from collections import Counter
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from wav2lip import expert
 from wav2lip.training import windows
+from wav2lip.training.command_line import FILE, FOLDER, NEW_FILE, Command
 from wav2lip.training.train_expert import HALF, stacked
 from wav2lip.training.windows import FRAMES
 
-# Frames by which a clip may be moved, and by how much closer it must come: nearly as close is
-# chance, and all clips would drift.
+# Frames by which a clip may be moved, at most, and the distance of unit vectors by which it must
+# come closer: nearly as close is chance, and all clips would drift.
 FURTHEST = 4
 GAIN = 0.01
 BATCH = 64
@@ -59,12 +60,12 @@ def closest(network: nn.Module, clip: windows.Clip) -> int:
 @torch.inference_mode()
 def embedded(network: nn.Module, clip: windows.Clip) -> tuple[Tensor, Tensor]:
     """Sounds and mouths of all windows of a clip, (n, k) each."""
-    lower = windows.placed(clip.faces(0, clip.length), clip.region)[:, HALF:]
+    lower = windows.crop_faces(clip.faces(0, clip.length), clip.region)[:, HALF:]
     pairs = []
     for batch in torch.arange(clip.length - FRAMES + 1).split(BATCH):
         firsts = batch.tolist()
         seen = np.stack([stacked(lower[first : first + FRAMES]) for first in firsts])
-        heard = np.stack([clip.heard(first) for first in firsts])[:, None]
+        heard = np.stack([clip.mel_window(first) for first in firsts])[:, None]
         pairs.append(network(torch.from_numpy(heard), torch.from_numpy(seen).float() / 255))
     sounds, mouths = (torch.cat(parts) for parts in zip(*pairs, strict=True))
     return sounds, mouths
@@ -80,10 +81,16 @@ def _apart(sounds: Tensor, mouths: Tensor, lag: int) -> float:
     return pairs.norm(dim=1).mean().item()
 
 
+@click.command(cls=Command)
+@click.argument("prepared", type=FOLDER)
+@click.argument("expert_file", metavar="EXPERT", type=FILE)
+@click.argument("lags", type=FILE)
+@click.argument("out", type=NEW_FILE)
+@click.option("--table", type=FILE, help="A clips.csv: file, person, held_out.")
+def command(prepared: Path, expert_file: Path, lags: Path, out: Path, table: Path | None) -> None:
+    """Write LAGS, the clips to learn from each at the lag that EXPERT finds best, to OUT."""
+    main(prepared, expert_file, lags, out, table)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("prepared", "expert", "lags", "out"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--table", type=Path)
-    arguments = parser.parse_args()
-    main(arguments.prepared, arguments.expert, arguments.lags, arguments.out, arguments.table)
+    command()

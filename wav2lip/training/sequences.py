@@ -1,4 +1,4 @@
-"""Stretches of speech with what the mouth does meanwhile, for the voice nets to learn from."""
+"""Sequences of log-mel and of the mouth shapes meanwhile, for the voice nets to learn from."""
 
 from dataclasses import dataclass
 
@@ -8,21 +8,22 @@ from torch import Tensor
 
 from wav2lip.audio import MEL_RATE, N_MELS, SILENCE
 from wav2lip.compact import voice_net
-from wav2lip.training import dataset, state
+from wav2lip.training import dataset
 from wav2lip.training.augment import augmented
+from wav2lip.training.batches import BatchSampler, TensorBatch
 
 FPS = 25
-# What is heard at a time: 48 answers at 40 a second, 1.2 s.
+# Answers of a sequence: 48 at 40 a second, 1.2 s.
 SEQUENCE = 48
-# Speech is heard up to so much faster or slower than it was.
+# Augmentation: time stretch, faster or slower by up to this part.
 STRETCH = 0.15
-# Sound that a frame must have on both sides of it to be learned from, in columns.
+# Columns of sound that a frame must have before and after it to be learned from.
 HEARD_BEFORE, HEARD_AFTER = 4, 10
 
 
 @dataclass(frozen=True)
 class Material:
-    """Many clips laid end to end in sound and in sight, each at its own place."""
+    """Clips laid end to end: their sound in `mel`, their frames in `target`."""
 
     mel: Tensor  # (80, T), silence between the clips
     target: Tensor  # (n, 8) deviations in standard deviations of the group, 25 a second
@@ -35,31 +36,30 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(TensorBatch):
     """Stretches of SEQUENCE answers, and the sound around them."""
 
     heard: Tensor  # (n, 80, T)
     target: Tensor  # (n, 8, SEQUENCE)
-    known: Tensor  # (n, 1, SEQUENCE) 1 where the target is, else 0
-
-    def to(self, device: str) -> "Batch":
-        return Batch(*(value.to(device) for value in vars(self).values()))
+    known: Tensor  # (n, 1, SEQUENCE) 1 where the target is known, else 0
 
 
 @dataclass(frozen=True)
-class Draw:
-    """Draws the batch of a step: `count` stretches from anywhere, augmented."""
+class SequenceSampler(BatchSampler[Batch]):
+    """`count` stretches from anywhere in the clips, augmented."""
 
     material: Material
-    seed: int
     count: int
 
-    def __call__(self, step: int) -> Batch:
-        return _drawn(self.material, state.generator(self.seed, step), self.count)
+    def sample(self, step: int, rng: np.random.Generator) -> Batch:
+        return _sample(self.material, rng, self.count)
 
 
 def gather(clips: list[dataset.Clip], lags: dict[str, int]) -> Material:
-    """Lay clips end to end; a person's chance grows with the square root of their frames."""
+    """Clips laid end to end; `lags` are in frames, by name (0 where it has none).
+
+    Persons are drawn by the square root of their frames.
+    """
     usual = statistics(clips)
     gap = np.full((N_MELS, 2 * voice_net.CONTEXT + 2 * SEQUENCE), SILENCE, np.float32)
     mels, targets, first_column, first_frame = [gap], [], [], []
@@ -88,7 +88,10 @@ def gather(clips: list[dataset.Clip], lags: dict[str, int]) -> Material:
 
 
 def statistics(clips: list[dataset.Clip]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Mean and deviation of the raw lengths in each group of clips, (8,) each."""
+    """Mean and standard deviation of the raw lengths in each group of clips, (8,) each.
+
+    A deviation is a third of the usual one at least: of a mouth that is still it would be noise.
+    """
     grouped: dict[str, list[np.ndarray]] = {}
     for clip in clips:
         grouped.setdefault(clip.group, []).append(clip.raw)
@@ -97,7 +100,7 @@ def statistics(clips: list[dataset.Clip]) -> dict[str, tuple[np.ndarray, np.ndar
     return {group: (raw.mean(0), np.maximum(raw.std(0), floor)) for group, raw in joined.items()}
 
 
-def _drawn(material: Material, rng: np.random.Generator, count: int) -> Batch:
+def _sample(material: Material, rng: np.random.Generator, count: int) -> Batch:
     clip = np.searchsorted(material.chance, rng.random(count)).clip(max=len(material.chance) - 1)
     pace = rng.uniform(1 - STRETCH, 1 + STRETCH, count)
     span = SEQUENCE * voice_net.STRIDE * pace

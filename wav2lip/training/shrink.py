@@ -5,14 +5,15 @@ python -m wav2lip.training.shrink RUN/expert.pt checkpoints/expert.pt
 For networks in Wav2Lip's layout; a compact checkpoint is put together by `export`.
 """
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 from torch import Tensor
 
 from wav2lip import weights
 from wav2lip.training import state
+from wav2lip.training.command_line import FILE, NEW_FILE, Command
 
 
 def main(checkpoint: Path, out: Path) -> int:
@@ -34,8 +35,13 @@ def halved(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+@click.command(cls=Command)
+@click.argument("checkpoint", type=FILE)
+@click.argument("out", type=NEW_FILE)
+def command(checkpoint: Path, out: Path) -> None:
+    """Write CHECKPOINT in half precision, without its optimizer, to OUT."""
+    click.echo(f"{main(checkpoint, out)} bytes")
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("out", type=Path)
-    print(main(**vars(parser.parse_args())), "bytes")
+    command()

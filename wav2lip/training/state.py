@@ -1,18 +1,17 @@
-"""Where a training run stands, on disk: killed at any moment, it goes on from its last save.
-
-Runs draw the batch of step i from `generator(seed, i)`, never from a running generator, so that a
-resumed run sees what an unbroken one would have seen.
-"""
+"""Checkpoints of a training run: killed at any moment, it goes on from the last one."""
 
 import fcntl
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from media.errors import NamedError, already_running
+
+# Names in configurations of runs made by earlier versions of this program.
+_RENAMED = {"look_every": "eval_interval", "rate": "learning_rate", "average": "ema_decay"}
 
 
 class OtherRun(NamedError, ValueError):
@@ -45,21 +44,26 @@ def save(path: Path, state: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def resume(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
+def resume(
+    path: Path, config: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """The state saved at `path` by a run of the same `config`, or None.
 
-    Raises OtherRun (`other-run`) where another configuration was saved: mixing two runs would be
-    worse than stopping.
+    What the saved configuration does not know yet was as in `defaults`. Raises OtherRun
+    (`other-run`) where another configuration was saved: mixing two runs would be worse than
+    stopping.
     """
     if not path.exists():
         return None
     state = torch.load(path, weights_only=True, map_location="cpu")
-    if state["config"] != config:
-        raise _other(path, state["config"], config)
+    known = {_RENAMED.get(name, name): value for name, value in state["config"].items()}
+    saved = {name: defaults[name] for name in defaults if name in config} | known
+    if saved != config:
+        raise _other(path, saved, config)
     return state
 
 
-def _other(path: Path, saved: dict[str, Any], config: dict[str, Any]) -> OtherRun:
+def _other(path: Path, saved: Mapping[str, Any], config: Mapping[str, Any]) -> OtherRun:
     names = sorted(saved.keys() | config.keys())
     unlike = [f"{name} {saved.get(name)}" for name in names if saved.get(name) != config.get(name)]
     return OtherRun(
@@ -67,9 +71,3 @@ def _other(path: Path, saved: dict[str, Any], config: dict[str, Any]) -> OtherRu
         f"{path} belongs to a run with {', '.join(unlike)}.",
         "Ask for the same again to go on with it, or move it away, or choose another folder.",
     )
-
-
-def generator(seed: int, step: int) -> np.random.Generator:
-    """The random numbers of one step; seeds torch's own (dropout) as well."""
-    torch.manual_seed(seed * 1_000_003 + step)
-    return np.random.default_rng((seed, step))

@@ -1,4 +1,4 @@
-"""Long clips in pieces: else a person of one long clip is rarely drawn, and never much of it."""
+"""Long clips in pieces: otherwise a person of one long clip is rarely drawn, and little of it."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -31,15 +31,15 @@ class Stretch:
     def faces(self, first: int, count: int) -> np.ndarray:
         return self.clip.faces(self.start + first, count)
 
-    def heard(self, first: int) -> np.ndarray:
-        return self.clip.heard(self.start + first)
+    def mel_window(self, first: int) -> np.ndarray:
+        return self.clip.mel_window(self.start + first)
 
-    def shapes(self, first: int) -> np.ndarray:
-        return self.clip.shapes(self.start + first)
+    def mouth_shapes(self, first: int) -> np.ndarray:
+        return self.clip.mouth_shapes(self.start + first)
 
 
 def stretches(clips: list[Clip], frames: int) -> list[Clip]:
-    """The clips, long ones in pieces of about so many frames that follow each other."""
+    """The clips, long ones cut into consecutive pieces of about `frames` frames."""
     pieces: list[Clip] = []
     for clip in clips:
         count = max(1, round(clip.length / frames))

@@ -7,12 +7,13 @@ that they are in sync, negatives are the same clip's sound shifted. Every window
 every other of its clip, so one pass through the networks judges many pairs. In the first part of a
 run a contrastive loss is added, over the windows of one person (InfoNCE, van den Oord et al.,
 2018), which then leaves the cosines to the first. Where mouth shapes are known (files of
-wav2lip.training.prepare), both embeddings have to tell them in that part: otherwise an expert
-guesses at even chances for thousands of steps before it finds the mouth. RUN/expert.pt is the best
-result on the validation clips, a running mean of the weights; RUN/report.html shows how it goes.
+wav2lip.training.prepare), linear heads on both embeddings have to tell them in that part: otherwise
+an expert guesses at even chances for thousands of steps before it finds the mouth. RUN/expert.pt is
+the best result on the validation clips, an EMA of the weights; RUN/report.html shows how it goes.
+Hyper-parameters: config.ExpertConfig.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -22,45 +23,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wav2lip import expert
+from wav2lip.evaluation.expert import locate
 from wav2lip.inference import channels_last
-from wav2lip.training import state, windows
+from wav2lip.training import command_line, state, windows
 from wav2lip.training.augment import augmented
+from wav2lip.training.batches import BatchSampler, TensorBatch, seed_torch
+from wav2lip.training.config import ExpertConfig
 from wav2lip.training.loop import Learner, Training, mixed_precision
 from wav2lip.training.report import Report, Strip
 from wav2lip.training.stretches import stretches
 
-TRIALS = 12
-RATES = {"light": 2e-3, "paper": 1e-4}
-TEMPERATURE, HINT = 0.07, 4.0
+VALIDATION_BATCHES = 12
 CLIPS_OF_A_PERSON = 4
-# Frames of a piece of a clip: enough for six windows LEAST_SHIFT apart, all of one moment.
+# Frames of a piece of a clip: enough for six windows MIN_SHIFT apart, all of one moment.
 STRETCH = 36
-AVERAGE = 0.999  # see loop.Learner
 HALF = windows.SIDE // 2
-# Pixels of 96, share of the face's width and height; boxes of other detectors are as different.
+# Augmentation, at most: pixels of 96, and part of the face's width and height; boxes of other
+# detectors differ by as much.
 SHIFT, SCALE = 4.0, 0.07
 
 
 @dataclass(frozen=True)
-class Config:
-    """What decides how a run goes. The paper's expert: network "paper", contrast 0."""
-
-    steps: int = 6000
-    network: str = "light"
-    rate: float = 0.0  # 0: RATES, a fifth of that after a start
-    clips: int = 16  # of a batch
-    windows: int = 6  # of a clip, at most
-    contrast: float = 0.7  # share of the steps with the contrastive loss
-    squeeze: float = 0.2  # faces drawn narrower by up to this share: some boxes are square
-    look_every: int = 250
-    patience: int = 0
-    seed: int = 0
-    start: str | None = None
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Windows of some clips, those of a clip at least LEAST_SHIFT frames apart."""
+class Batch(TensorBatch):
+    """Windows of some clips, those of a clip at least MIN_SHIFT frames apart."""
 
     mel: Tensor  # (n, 1, 80, 16)
     faces: Tensor  # (n, 15, 48, 96) BGR in 0..1
@@ -68,33 +53,29 @@ class Batch:
     clip: Tensor  # (n,)
     person: Tensor  # (n,)
 
-    def to(self, device: str) -> "Batch":
-        return Batch(*(value.to(device) for value in vars(self).values()))
-
 
 @dataclass(frozen=True)
-class Draw:
-    """Draws the batch of a step from some clips, augmented unless it is a trial."""
+class ExpertSampler(BatchSampler[Batch]):
+    """Random windows of some clips, by default augmented."""
 
     clips: list[windows.Clip]
-    config: Config
-    trial: bool = False
+    config: ExpertConfig
+    augment: bool = True
 
-    def __call__(self, step: int) -> Batch:
-        rng = state.generator(self.config.seed + self.trial, step)
+    def sample(self, step: int, rng: np.random.Generator) -> Batch:
         mels, faces, shapes, clips, persons = [], [], [], [], []
-        for number, index in enumerate(_chosen(self.clips, self.config.clips, rng)):
+        for number, index in enumerate(_sample_clips(self.clips, self.config.clips, rng)):
             clip = self.clips[index]
-            for first in windows.spaced(clip, self.config.windows, rng):
-                mels.append(clip.heard(int(first)))
+            for first in windows.sample_windows(clip, self.config.windows, rng):
+                mels.append(clip.mel_window(int(first)))
                 faces.append(self._mouths(clip, int(first), rng))
-                shapes.append(clip.shapes(int(first)).ravel())
+                shapes.append(clip.mouth_shapes(int(first)).ravel())
                 clips.append(number)
                 persons.append(clip.person)
         mel = torch.from_numpy(np.stack(mels))
         _, numbers = np.unique(persons, return_inverse=True)
         return Batch(
-            (mel if self.trial else augmented(mel, rng))[:, None],
+            (augmented(mel, rng) if self.augment else mel)[:, None],
             torch.from_numpy(np.stack(faces)).contiguous(memory_format=torch.channels_last),
             torch.from_numpy(np.stack(shapes)),
             torch.tensor(clips),
@@ -104,18 +85,18 @@ class Draw:
     def _mouths(self, clip: windows.Clip, first: int, rng: np.random.Generator) -> np.ndarray:
         """The lower halves of five frames, (15, 48, 96) BGR in 0..1."""
         faces = clip.faces(first, windows.FRAMES)
-        if self.trial:
-            return stacked(windows.placed(faces, clip.region)[:, HALF:] / np.float32(255))
+        if not self.augment:
+            return stacked(windows.crop_faces(faces, clip.region)[:, HALF:] / np.float32(255))
         place = np.array([*rng.uniform(-SHIFT, SHIFT, 2), *1 + rng.uniform(-SCALE, SCALE, 2)])
         place[2] *= 1 - rng.uniform(0, self.config.squeeze)
-        faces = windows.placed(faces, clip.region, place)[:, HALF:]
-        return stacked(_relit(faces[:, :, ::-1] if rng.random() < 0.5 else faces, rng))
+        faces = windows.crop_faces(faces, clip.region, place)[:, HALF:]
+        return stacked(_color_jitter(faces[:, :, ::-1] if rng.random() < 0.5 else faces, rng))
 
 
 def main(
     prepared: Path,
     run: Path,
-    config: Config,
+    config: ExpertConfig,
     table: Path | None = None,
     lags: Path | None = None,
     device: str = "cpu",
@@ -123,41 +104,52 @@ def main(
 ) -> Path:
     """Train on a folder that `windows.load` reads; returns run/expert.pt, best on validation.
 
-    `config.start` is a file of weights to go on from. Raises NamedError `nothing-prepared` and
-    `checkpoint-corrupt`, or `other-run` where `run` holds a run of another configuration.
+    `table` and `lags` are for `windows.load`; so many `workers` make mini-batches. `config.start`
+    is an expert to go on from, a name or a file. Raises NamedError `nothing-prepared`,
+    `checkpoint-missing`, `checkpoint-corrupt` and `checkpoint-unsuitable`, or `other-run` where
+    `run` holds a run of another configuration.
     """
-    learned, unseen = (stretches(clips, STRETCH) for clips in windows.load(prepared, table, lags))
-    trials = [Draw(unseen, config, trial=True)(number).to(device) for number in range(TRIALS)]
-    print(f"{len(learned)} stretches to learn from, {len(unseen)} to validate on")
+    start = locate(config.start) if config.start else None
+    config = replace(config, start=str(start) if start else None)
+    train, unseen = (stretches(clips, STRETCH) for clips in windows.load(prepared, table, lags))
+    held_out = ExpertSampler(config.seed + 1, unseen, config, augment=False)
+    validation = held_out.first(VALIDATION_BATCHES, device)
+    print(f"{len(train)} stretches to learn from, {len(unseen)} to validate on")
 
-    state.generator(config.seed, 2**31 - 1)
-    begun = expert.load(Path(config.start)) if config.start else expert.NETWORKS[config.network]()
+    seed_torch(config.seed, 2**31 - 1)
+    begun = expert.load(start) if start else expert.NETWORKS[config.network]()
     network = channels_last(begun, device)
-    hints = _hints(network, trials[0]).to(device)
-    rate = config.rate or RATES[config.network] / (5 if config.start else 1)
-    learners = {"expert": Learner(network, rate, average=AVERAGE), "hints": Learner(hints, rate)}
+    heads = _mouth_shape_heads(network, validation[0]).to(device)
+    learning_rate = config.peak_learning_rate()
+    learners = {
+        "expert": Learner(network, learning_rate, ema_decay=config.ema_decay),
+        "hints": Learner(heads, learning_rate),
+    }
     report = Report(run / "report.html", "Training a sync expert")
-    training = Training(run, asdict(config), learners, report)
+    training = Training(run, config, config.steps, learners, report)
 
-    for step, batch in training.steps(Draw(learned, config), device, workers):
+    sampler = ExpertSampler(config.seed, train, config)
+    for step, batch in training.steps(sampler, device, workers):
         sound, mouth = _embedded(network, batch)
         cosines = sound @ mouth.T
-        loss = in_or_out(cosines, batch)
+        loss = sync_loss(cosines, batch)
         if step < config.contrast * config.steps:
-            told = hint(hints[0](sound), batch) + hint(hints[1](mouth), batch)
-            loss = loss + contrast(cosines, batch) + HINT * told
-        training.descend(loss, "expert", "hints")
-        if training.looks(step):
-            figures = validate(training.settled("expert"), trials)
-            training.note("told in sync from shifted", figures.told)
-            training.note("own sound closer than a shifted one", figures.closer)
-            if training.judge(figures.loss):
+            shapes = mouth_shape_loss(heads[0](sound), batch)
+            shapes = shapes + mouth_shape_loss(heads[1](mouth), batch)
+            contrastive = contrastive_loss(cosines, batch, config.temperature)
+            loss = loss + contrastive + config.mouth_shape_weight * shapes
+        training.optimizer_step(loss, "expert", "hints")
+        if training.is_eval_step(step):
+            metrics = validate(training.eval_model("expert"), validation)
+            training.log("told in sync from shifted", metrics.accuracy)
+            training.log("own sound closer than a shifted one", metrics.ranking)
+            if training.record_validation(metrics.loss):
                 state.save(run / "expert.pt", training.checkpoint("expert", "syncnet"))
-            training.show([_strip(trials[0])])
+            training.update_report([_strip(validation[0])])
     return run / "expert.pt"
 
 
-def in_or_out(cosines: Tensor, batch: Batch) -> Tensor:
+def sync_loss(cosines: Tensor, batch: Batch) -> Tensor:
     """Binary cross entropy of the cosines (n, n) of sounds, in rows, with mouths, in columns.
 
     Pairs in sync and shifted ones of the same clip have equal weight.
@@ -167,18 +159,18 @@ def in_or_out(cosines: Tensor, batch: Batch) -> Tensor:
     return -(probability.diagonal().log().mean() + (1 - probability[shifted]).log().mean()) / 2
 
 
-def contrast(cosines: Tensor, batch: Batch) -> Tensor:
-    """Cross entropy of choosing the sound of each mouth, and the mouth of each sound, among those
-    of the same person: who speaks must not help.
+def contrastive_loss(cosines: Tensor, batch: Batch, temperature: float) -> Tensor:
+    """InfoNCE of cosines (n, n): cross entropy of choosing the sound of each mouth, and the mouth
+    of each sound, among those of the same person. Who speaks must not help.
     """
     other = batch.person[:, None] != batch.person
-    logits = (cosines / TEMPERATURE).masked_fill(other, float("-inf"))
+    logits = (cosines / temperature).masked_fill(other, float("-inf"))
     right = torch.arange(len(logits), device=logits.device)
     return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
 
 
-def hint(told: Tensor, batch: Batch) -> Tensor:
-    """How far the mouth shapes that an embedding tells are from those that are known."""
+def mouth_shape_loss(told: Tensor, batch: Batch) -> Tensor:
+    """Smooth L1 of the mouth shapes (n, 40) that an embedding tells, where they are known."""
     known = ~batch.shapes.isnan()
     # A sum, since the mean of nothing is not a number.
     error = functional.smooth_l1_loss(told[known], batch.shapes[known], reduction="sum")
@@ -186,29 +178,29 @@ def hint(told: Tensor, batch: Batch) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Figures:
+class Metrics:
     """How an expert does on clips it does not learn from."""
 
-    loss: float
-    told: float  # share of pairs told in sync or shifted at an even chance, both kinds alike
-    closer: float  # share of pairs where a mouth's own sound is closer than a shifted one
+    loss: float  # sync_loss
+    accuracy: float  # of telling pairs in sync from shifted ones, as many of each, 0..1
+    ranking: float  # how often a mouth's own sound is closer than a shifted one, 0..1
 
 
 @torch.inference_mode()
-def validate(network: nn.Module, trials: list[Batch]) -> Figures:
-    """The mean figures of some batches."""
+def validate(network: nn.Module, validation: list[Batch]) -> Metrics:
+    """The mean metrics of some mini-batches."""
     network.eval()
     rows = []
-    for trial in trials:
-        sound, mouth = _embedded(network, trial)
+    for batch in validation:
+        sound, mouth = _embedded(network, batch)
         cosines = sound @ mouth.T
-        shifted = (trial.clip[:, None] == trial.clip) & ~_diagonal(cosines)
+        shifted = (batch.clip[:, None] == batch.clip) & ~_diagonal(cosines)
         own = cosines.diagonal()
         kept, refused = (own > 0.5).float().mean(), (cosines[shifted] <= 0.5).float().mean()
         # In column j is mouth j, against the sounds of all rows.
         closer = (own > cosines)[shifted].float().mean()
-        rows.append((in_or_out(cosines, trial).item(), (kept + refused).item() / 2, closer.item()))
-    return Figures(*np.mean(rows, axis=0).tolist())
+        rows.append((sync_loss(cosines, batch).item(), (kept + refused).item() / 2, closer.item()))
+    return Metrics(*np.mean(rows, axis=0).tolist())
 
 
 def stacked(mouths: np.ndarray) -> np.ndarray:
@@ -224,24 +216,26 @@ def _embedded(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     return sound.float(), mouth.float()
 
 
-def _hints(network: nn.Module, trial: Batch) -> nn.ModuleList:
+def _mouth_shape_heads(network: nn.Module, batch: Batch) -> nn.ModuleList:
     """From each embedding to the mouth shapes: linear, so that directions mean shapes."""
     with torch.inference_mode():
-        wide = _embedded(network.eval(), trial)[0].shape[1]
-    return nn.ModuleList([nn.Linear(wide, trial.shapes.shape[1]) for _ in range(2)])
+        width = _embedded(network.eval(), batch)[0].shape[1]
+    return nn.ModuleList([nn.Linear(width, batch.shapes.shape[1]) for _ in range(2)])
 
 
 def _diagonal(cosines: Tensor) -> Tensor:
     return torch.eye(len(cosines), dtype=torch.bool, device=cosines.device)
 
 
-def _chosen(clips: list[windows.Clip], count: int, rng: np.random.Generator) -> list[int]:
-    """Random clips, some of each of a few persons, who are drawn by the root of their number."""
+def _sample_clips(clips: list[windows.Clip], count: int, rng: np.random.Generator) -> list[int]:
+    """Random clips, some of each of a few persons, who are drawn by the square root of their number
+    of clips.
+    """
     members = windows.by_person(clips)
-    shares = np.sqrt([len(each) for each in members.values()])
+    weights = np.sqrt([len(each) for each in members.values()])
     persons = list(members.values())
     most = min(max(1, count // CLIPS_OF_A_PERSON), len(persons))
-    drawn = rng.choice(len(persons), most, replace=False, p=shares / shares.sum())
+    drawn = rng.choice(len(persons), most, replace=False, p=weights / weights.sum())
     each = max(1, count // most)
     return [
         int(index)
@@ -250,9 +244,9 @@ def _chosen(clips: list[windows.Clip], count: int, rng: np.random.Generator) -> 
     ]
 
 
-def _relit(mouths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pictures (n, h, w, 3) uint8 under another light, float32 in 0..1; sometimes without colour,
-    or softer, or partly hidden.
+def _color_jitter(mouths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Pictures (n, h, w, 3) uint8 under another light, float32 in 0..1; sometimes in grey, blurred,
+    or partly hidden (random erasing).
     """
     column = np.ascontiguousarray(mouths).reshape(-1, *mouths.shape[2:])
     if rng.random() < 0.2:
@@ -274,3 +268,7 @@ def _strip(batch: Batch) -> Strip:
     """The middle frames of the first windows."""
     faces = (batch.faces[:8, 6:9].permute(0, 2, 3, 1).flip(-1) * 255).byte().cpu().numpy()
     return Strip("what it sees on the validation clips", list(faces))
+
+
+if __name__ == "__main__":
+    command_line.expert()

@@ -1,80 +1,71 @@
-"""Train the speech net: is what is heard somebody who speaks?
+"""Train the voice activity net: is what is heard somebody who speaks?
 
-    python -m wav2lip.training.train_speech CLIPS checkpoints/speech.pt --table clips.csv
+    mouth train speech CLIPS RUN --table clips.csv
 
-CLIPS are recordings of one voice each; music and noises are made here. More of what holds no voice,
---recordings FOLDER, helps, above all tunes played on recorded instruments: see docs/training.md.
+CLIPS are recordings of one voice each; music and noises are synthesized. More of what holds no
+voice, --recordings FOLDER, helps, above all tunes played on recorded instruments: see
+docs/training.md. RUN/speech.pt is the result, to take the place of checkpoints/speech.pt.
+Hyper-parameters: config.SpeechConfig.
 """
 
-import argparse
-import copy
-from math import cos, pi
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional
-from tqdm import trange
 
 from wav2lip.compact import voice_activity, voice_net
-from wav2lip.training import state, voice_activity_data
-from wav2lip.training.loop import blend
+from wav2lip.training import command_line, state, voice_activity_data
+from wav2lip.training.config import SpeechConfig
+from wav2lip.training.loop import Learner, Training
+from wav2lip.training.report import Report
 from wav2lip.training.shrink import halved
 
-LEARNING_RATE = 4e-3
-WEIGHT_DECAY = 1e-2
-# The net that is kept is the running mean of the one that learns.
-AVERAGED = 0.99
+BETAS = (0.9, 0.999)
 
 
 def main(
     clips: Path,
-    out: Path,
+    run: Path,
+    config: SpeechConfig,
     table: Path | None = None,
     recordings: Path | None = None,
-    steps: int = 2000,
-    pieces: int = 400,
-    seed: int = 0,
-) -> float:
-    """Train and write `out`, in half precision; returns the running mean of the loss.
+    device: str = "cpu",
+) -> Path:
+    """Train on the recordings under `clips`; returns run/speech.pt, in half precision.
 
-    `pieces` of music and as many noises are made. The held-out of `table` are not listened to.
+    Held-out persons of `table` are left out; `recordings` is a folder of sounds without a voice.
+    Raises NamedError `nothing-prepared` where there is no voice, or `other-run` where `run` holds a
+    run of another configuration.
     """
-    voices = voice_activity_data.voices(np.random.default_rng(seed), clips, table)
-    others = voice_activity_data.others(seed, pieces, recordings)
-    torch.manual_seed(seed)
-    net = voice_activity.VoiceActivityNet().train()
-    kept = copy.deepcopy(net)
-    optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    edge, average = voice_activity.NET_CONTEXT // voice_net.STRIDE, 0.7
-    for step in (progress := trange(steps, mininterval=20)):
-        for group in optimiser.param_groups:
-            warm = min(1, (step + 1) / 100)
-            group["lr"] = LEARNING_RATE * warm * 0.5 * (1 + cos(pi * step / steps))
-        mel, spoken, known = voice_activity_data.batch(voices, others, state.generator(seed, step))
-        with torch.autocast("cpu", torch.bfloat16):
-            answer = net(mel)[:, edge:-edge].float()
-        each = functional.binary_cross_entropy_with_logits(answer, spoken, reduction="none")
-        loss = (each * known).sum() / known.sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        blend(kept, net, min(AVERAGED, step / (step + 10)))
-        average += 0.02 * (loss.item() - average)
-        progress.set_postfix(loss=round(average, 4), refresh=False)
-    config = {"steps": steps, "pieces": pieces, "seed": seed}
-    learned = halved(kept.state_dict())
-    state.save(out, {"architecture": "speech", "config": config, "state_dict": learned})
-    return average
+    voices = voice_activity_data.voices(np.random.default_rng(config.seed), clips, table)
+    others = voice_activity_data.others(config.seed, config.pieces, recordings)
+    sampler = voice_activity_data.SpeechSampler(config.seed, voices, others)
+
+    torch.manual_seed(config.seed)
+    net = voice_activity.VoiceActivityNet().to(device)
+    learner = Learner(
+        net, config.learning_rate, config.weight_decay, BETAS, config.ema_decay, ema_start=0
+    )
+    report = Report(run / "report.html", "Training the voice activity net")
+    training = Training(run, config, config.steps, {"speech": learner}, report)
+
+    edge = voice_activity.NET_CONTEXT // voice_net.STRIDE
+    for step, batch in training.steps(sampler, device, reseed=False):
+        with torch.autocast(batch.mel.device.type, torch.bfloat16):
+            answer = net(batch.mel)[:, edge:-edge].float()
+        each = functional.binary_cross_entropy_with_logits(answer, batch.speech, reduction="none")
+        loss = (each * batch.known).sum() / batch.known.sum()
+        training.optimizer_step(loss, "speech")
+        if training.is_eval_step(step):
+            training.update_report()
+    training.load_final("speech")
+    learned = halved(net.cpu().state_dict())
+    described = {"architecture": "speech", "config": asdict(config), "state_dict": learned}
+    state.save(run / "speech.pt", described)
+    return run / "speech.pt"
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clips", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--table", type=Path, help="clips.csv: file, person, held_out")
-    parser.add_argument("--recordings", type=Path, help="a folder of sounds without a voice")
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--pieces", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=0)
-    print("loss", round(main(**vars(parser.parse_args())), 4))
+    command_line.speech()

@@ -1,4 +1,4 @@
-"""What the speech net learns from: voices, what is no voice, and mixtures of both."""
+"""Mini-batches of the voice activity net: voices, music and noise, and mixtures of both."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,21 +17,24 @@ from wav2lip import clip_table
 from wav2lip.audio import MEL_RATE, N_MELS, SILENCE, mel_spectrogram
 from wav2lip.compact import voice_activity, voice_net
 from wav2lip.compact.mouth_motion import energy_gate
+from wav2lip.training import dataset
 from wav2lip.training.augment import augmented
+from wav2lip.training.batches import BatchSampler, TensorBatch
 from wav2lip.training.synthetic.music import piece
 from wav2lip.training.synthetic.noise import noise
 
 BATCH = 20
 SPAN = 320  # columns that are answered for: 4 s
-# So much of a person is enough, in seconds.
+# Seconds of sound of a person that are used, at most.
 PERSON_SECONDS = 300
 PIECE_SECONDS = 10.0
-# Pauses up to this are part of speech, in answers (40 a second); so near a border nobody judges.
+# In answers (40 a second): pauses up to this are part of speech, and labels so near to its
+# beginning or end are unknown.
 PAUSE, BORDER = 10, 3
-# How much louder a voice is than what is behind it, and by how much a moment of it may be quieter
-# and still be heard; in decibels.
-ABOVE, BURIED = (-5.0, 30.0), 6.0
-# How much faster than it was a voice may be heard.
+# Signal-to-noise ratios of mixtures, and that below which it is unknown whether speech is heard; in
+# decibels.
+SNR, BURIED = (-5.0, 30.0), -6.0
+# Augmentation: time stretch of voices, at most.
 FASTEST = 1.5
 _DECIBELS = 12.5  # of one unit of mel
 _HEARD = SPAN + 2 * voice_activity.NET_CONTEXT
@@ -82,8 +85,28 @@ def others(seed: int, pieces: int, recordings: Path | None = None) -> Track:
     return _laid((mel, np.zeros(mel.shape[1])) for mel in mels)
 
 
-def batch(voices: Track, others: Track, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Mel (n, 80, t), whether its middle is speech (n, SPAN / 2), and where that is known.
+@dataclass(frozen=True)
+class Batch(TensorBatch):
+    """Sound, and which of it is speech: an answer for every other column of its middle."""
+
+    mel: Tensor  # (n, 80, t)
+    speech: Tensor  # (n, SPAN / 2) 1 where it is speech, else 0
+    known: Tensor  # (n, SPAN / 2) 1 where that is known, else 0
+
+
+@dataclass(frozen=True)
+class SpeechSampler(BatchSampler[Batch]):
+    """Voices, others, and mixtures of both, augmented."""
+
+    voices: Track
+    others: Track
+
+    def sample(self, step: int, rng: np.random.Generator) -> Batch:
+        return mixed(self.voices, self.others, rng)
+
+
+def mixed(voices: Track, others: Track, rng: np.random.Generator) -> Batch:
+    """Random stretches of voices and of others.
 
     Two of three hold a voice, and most of those have something behind it: mixed in the power of
     the bands. Some speak on the telephone, some whisper, some draw every vowel out as in singing,
@@ -100,17 +123,17 @@ def batch(voices: Track, others: Track, rng: np.random.Generator) -> tuple[Tenso
     back = _background(others, rng) * (1 - alone)
     loud = (front * mask).sum((1, 2), keepdim=True) / (N_MELS * mask.sum((1, 2), keepdim=True) + 1)
     loud = torch.where(loud > 0, loud, 10 ** _uniform(rng, -1.5, 1.5))
-    back = back * loud * 10 ** -(_uniform(rng, *ABOVE) / 10)
+    back = back * loud * 10 ** -(_uniform(rng, *SNR) / 10)
     mel = augmented(_telephoned(_mel(front + back), rng), rng)
 
-    heard = (front.mean(1) >= back.mean(1) * 10 ** (-BURIED / 10)).numpy() | (spoken == 0)
+    heard = (front.mean(1) >= back.mean(1) * 10 ** (BURIED / 10)).numpy() | (spoken == 0)
     width = (1, 2 * BORDER * voice_net.STRIDE + 1)
     settled = maximum_filter(spoken, width) == minimum_filter(spoken, width)
     middle = slice(voice_activity.NET_CONTEXT, -voice_activity.NET_CONTEXT, voice_net.STRIDE)
-    labels, known = (
+    speech, known = (
         torch.from_numpy(part[:, middle].astype(np.float32)) for part in (spoken, settled & heard)
     )
-    return mel, labels, known
+    return Batch(mel, speech, known)
 
 
 def _persons(clips: Path, table: Path | None) -> list[tuple[Path, str]]:
@@ -137,10 +160,13 @@ def _mel_of(path: Path) -> np.ndarray | None:
 
 
 def _laid(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> Track:
-    """Parts end to end, repeated if too short to draw from; ValueError where there is none."""
+    """Parts end to end, repeated if too short to draw from.
+
+    Raises NamedError `nothing-prepared` where none has sound.
+    """
     heard = [part for part in parts if part[0].shape[1]]
     if not heard:
-        raise ValueError("no sound to learn from")
+        raise dataset.nothing("There is no sound to learn from.")
     mels, spoken = zip(*heard, strict=True)
     mel, marked = np.concatenate(mels, 1), np.concatenate(spoken).astype(np.float32)
     again = -(-round(FASTEST * _HEARD + 1) // mel.shape[1])

@@ -27,9 +27,9 @@ FPS = 25
 FRAMES = 5  # of a window
 SIDE = 96
 # Sound shifted by fewer frames than this still looks in sync.
-LEAST_SHIFT = 3
-# Room for a window, one in sync and one out of it.
-SHORTEST = FRAMES + LEAST_SHIFT
+MIN_SHIFT = 3
+# The shortest clip: room for a window, one in sync and one out of it.
+MIN_LENGTH = FRAMES + MIN_SHIFT
 Region = tuple[float, float, float, float]
 
 
@@ -44,7 +44,7 @@ class Clip(Protocol):
 
     @property
     def length(self) -> int:
-        """Frames that have a picture and, with the four that follow, their sound."""
+        """How many frames have a picture and, with the four that follow, their sound."""
         ...
 
     @property
@@ -56,20 +56,20 @@ class Clip(Protocol):
         """RGB uint8 (count, h, w, 3), from frame `first` on."""
         ...
 
-    def heard(self, first: int) -> np.ndarray:
-        """The mel window (80, 16) that begins with frame `first`."""
+    def mel_window(self, first: int) -> np.ndarray:
+        """The log-mel window (80, 16), in -4..4, that begins with frame `first`: 0.2 s."""
         ...
 
-    def shapes(self, first: int) -> np.ndarray:
-        """Mouth shapes (5, 8) of the window at `first`, in deviations of the person; NaN where
-        nobody measured them.
+    def mouth_shapes(self, first: int) -> np.ndarray:
+        """Mouth shapes (5, 8) float32 of the window at `first`, in standard deviations from the
+        person's mean, in -4..4; NaN where they were not measured.
         """
         ...
 
 
 @dataclass(frozen=True)
 class FolderClip:
-    """A clip in Wav2Lip's layout."""
+    """A clip in Wav2Lip's layout: `length` frames as JPEG files of the face alone."""
 
     folder: Path
     length: int
@@ -86,10 +86,10 @@ class FolderClip:
     def faces(self, first: int, count: int) -> np.ndarray:
         return np.stack([self._face(index) for index in range(first, first + count)])
 
-    def heard(self, first: int) -> np.ndarray:
+    def mel_window(self, first: int) -> np.ndarray:
         return mel_windows(_mel(self.folder / "audio.wav"), first, first + 1, Fraction(FPS))[0]
 
-    def shapes(self, first: int) -> np.ndarray:
+    def mouth_shapes(self, first: int) -> np.ndarray:
         return np.full((FRAMES, mouth_shape.COUNT), np.nan, np.float32)
 
     def _face(self, index: int) -> np.ndarray:
@@ -125,10 +125,10 @@ class StoredClip:
     def faces(self, first: int, count: int) -> np.ndarray:
         return _crops(self.clip.path)[first : first + count]
 
-    def heard(self, first: int) -> np.ndarray:
+    def mel_window(self, first: int) -> np.ndarray:
         return mel_windows(self.clip.mel, first + self.lag, first + self.lag + 1, Fraction(FPS))[0]
 
-    def shapes(self, first: int) -> np.ndarray:
+    def mouth_shapes(self, first: int) -> np.ndarray:
         return self.deviations[first : first + FRAMES]
 
 
@@ -137,10 +137,11 @@ def load(
 ) -> tuple[list[Clip], list[Clip]]:
     """The clips to learn from and the clips to validate on, of a folder in either layout.
 
-    `table` (clips.csv) and `lags` (lags.json of a voice run: the clips in sync, and by how many
-    frames to move their sound) are for files of wav2lip.training.prepare. Raises NamedError
-    `nothing-prepared` where there are no clips, or none for one of the two, and `bad-option` for a
-    table or lags beside lists, which say who is learned from.
+    `table` (clips.csv: file, person, held_out) and `lags` (lags.json of a voice run: the clips in
+    sync, and by how many frames to move their sound) are for files of wav2lip.training.prepare; in
+    Wav2Lip's layout the filelists say who is learned from. Raises NamedError `nothing-prepared`
+    where there are no clips, or none for one of the two, or a file of them is missing or damaged,
+    `bad-list` as `clip_table.read`, and `bad-option` for a table or lags beside filelists.
     """
     if next(prepared.glob("*.npz"), None):
         clips = _stored(prepared, table, json.loads(lags.read_text()) if lags else None)
@@ -165,7 +166,7 @@ def _stored(
         raws.setdefault(clip.group, []).append(clip.raw)
     for clip in clips:
         known = bool(clip.mel.shape[1]) and (lags is None or clip.name in lags)
-        if known and len(clip.raw) >= SHORTEST:
+        if known and len(clip.raw) >= MIN_LENGTH:
             usual = np.concatenate(raws[clip.group])
             deviations = ((clip.raw - usual.mean(0)) / (usual.std(0) + 1e-6)).clip(-4, 4)
             stored = StoredClip(clip, lags[clip.name] if lags else 0, deviations.astype(np.float32))
@@ -184,7 +185,7 @@ def _listed(prepared: Path, name: str) -> list[Clip]:
     # As in the original's lists, anything after a space is a remark.
     names = [line.split()[0] for line in filelist.read_text("utf-8").splitlines() if line.strip()]
     clips = [FolderClip(prepared / name, _whole(prepared / name)) for name in names]
-    return [clip for clip in clips if clip.length >= SHORTEST]
+    return [clip for clip in clips if clip.length >= MIN_LENGTH]
 
 
 def _whole(folder: Path) -> int:
@@ -225,31 +226,43 @@ def _crops(path: Path) -> np.ndarray:
 
 
 def by_person(clips: list[Clip]) -> dict[str, list[int]]:
-    """The indices of each person's clips."""
+    """The indices of each person's clips, persons in the order of their first clip."""
     members: dict[str, list[int]] = {}
     for index, clip in enumerate(clips):
         members.setdefault(clip.person, []).append(index)
     return members
 
 
-def shares(clips: list[Clip]) -> np.ndarray:
-    """How likely each clip is to be drawn, (n,): persons by the root of their clips' number."""
+def clip_probabilities(clips: list[Clip]) -> np.ndarray:
+    """How likely each clip is to be drawn, (n,) float64 with sum 1.
+
+    A person's clips together weigh the square root of their number: those with many clips come more
+    often, but do not dominate.
+    """
     chance = np.zeros(len(clips))
     for members in by_person(clips).values():
         chance[members] = len(members) ** -0.5
     return chance / chance.sum()
 
 
-def spaced(clip: Clip, most: int, rng: np.random.Generator) -> np.ndarray:
-    """First frames of up to `most` random windows of a clip, at least LEAST_SHIFT apart, sorted."""
+def sample_windows(clip: Clip, most: int, rng: np.random.Generator) -> np.ndarray:
+    """First frames of random windows of a clip, sorted and at least MIN_SHIFT apart: (k,) int64.
+
+    k is `most`, or as many as have room in a short clip.
+    """
     windows = clip.length - FRAMES + 1
-    count = min(most, 1 + (windows - 1) // LEAST_SHIFT)
-    free = windows - (count - 1) * (LEAST_SHIFT - 1)
-    return np.sort(rng.choice(free, count, replace=False)) + np.arange(count) * (LEAST_SHIFT - 1)
+    count = min(most, 1 + (windows - 1) // MIN_SHIFT)
+    free = windows - (count - 1) * (MIN_SHIFT - 1)
+    return np.sort(rng.choice(free, count, replace=False)) + np.arange(count) * (MIN_SHIFT - 1)
 
 
-def placed(faces: np.ndarray, region: Region, place: np.ndarray | None = None) -> np.ndarray:
-    """The region of some faces (n, h, w, 3) as (n, 96, 96, 3), moved by `place` (see `jitter`)."""
+def crop_faces(faces: np.ndarray, region: Region, place: np.ndarray | None = None) -> np.ndarray:
+    """The faces in pictures (n, h, w, 3), scaled to (n, 96, 96, 3), of the same dtype.
+
+    `region` is where a face is, in pixels of the pictures. `place` (4,) moves the result for
+    augmentation: right and down by pixels of the result, and its width and height, about the
+    middle, by factors. Pixels beyond a picture repeat its edge.
+    """
     x1, y1, x2, y2 = region
     if place is None and (x2 - x1, y2 - y1) == (SIDE, SIDE):
         return faces[:, int(y1) : int(y2), int(x1) : int(x2)]

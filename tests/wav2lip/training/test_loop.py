@@ -1,9 +1,9 @@
-"""The loop that training scripts share, on a line fitted to points."""
+"""The loop that trainings share, on a line fitted to points."""
 
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,45 +14,54 @@ from torch import Tensor, nn
 
 from media.errors import NamedError
 from wav2lip.training import state
-from wav2lip.training.loop import Learner, Training
+from wav2lip.training.batches import BatchSampler, TensorBatch
+from wav2lip.training.config import ValidatedConfig, setting
+from wav2lip.training.loop import Learner, Training, learning_rate_scale
 from wav2lip.training.report import Report, Strip
 
-CONFIG: dict[str, Any] = {"steps": 12, "seed": 3, "look_every": 4, "patience": 0}
+
+@dataclass(frozen=True, kw_only=True)
+class LineConfig(ValidatedConfig):
+    steps: int = setting(12, "Steps.", min=1)
+    eval_interval: int = setting(4, "Validate.", min=1)
+    seed: int = setting(3, "Seed.", min=0)
+    learning_rate: float = setting(0.05, "Learning rate.", min=0)
+
+
+CONFIG = LineConfig()
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(TensorBatch):
     x: Tensor
 
-    def to(self, device: str) -> "Points":
-        return Points(self.x.to(device))
 
-
-def draw(step: int) -> Points:
-    return Points(torch.from_numpy(state.generator(3, step).normal(size=(8, 1))).float())
+class PointSampler(BatchSampler[Points]):
+    def sample(self, step: int, rng: np.random.Generator) -> Points:
+        return Points(torch.from_numpy(rng.normal(size=(8, 1))).float())
 
 
 def fit(
     run: Path,
-    config: dict[str, Any] = CONFIG,
-    judge: Callable[[int, float], float] = lambda step, loss: loss,
+    config: LineConfig = CONFIG,
+    validate: Callable[[int, float], float] = lambda step, loss: loss,
     stop_at: int = -1,
-    average: float = 0.0,
+    ema_decay: float = 0.0,
 ) -> Training:
-    """Fit y = 2x with a noisy line; `judge` makes the validation loss of a step."""
+    """Fit y = 2x with a noisy line; `validate` makes the validation loss of a step."""
     torch.manual_seed(0)
     line = nn.Sequential(nn.Linear(1, 1), nn.Dropout(0.1))
-    report = Report(run / "report.html", "A line")
-    training = Training(run, config, {"line": Learner(line, 0.05, average=average)}, report)
-    for step, batch in training.steps(draw):
+    learners = {"line": Learner(line, config.learning_rate, ema_decay=ema_decay)}
+    training = Training(run, config, config.steps, learners, Report(run / "report.html", "A line"))
+    for step, batch in training.steps(PointSampler(3)):
         if step == stop_at:
             raise KeyboardInterrupt
         loss = ((line(batch.x) - 2 * batch.x) ** 2).mean()
-        training.descend(loss, "line")
-        if training.looks(step):
-            if training.judge(judge(step, loss.item())):
-                training.keep("line")
-            training.show([Strip("nothing", [np.zeros((2, 2, 3), np.uint8)])])
+        training.optimizer_step(loss, "line")
+        if training.is_eval_step(step):
+            if training.record_validation(validate(step, loss.item())):
+                training.save_best("line")
+            training.update_report([Strip("nothing", [np.zeros((2, 2, 3), np.uint8)])])
     return training
 
 
@@ -61,13 +70,13 @@ def weights(training: Training) -> Tensor:
 
 
 def test_the_loss_falls_along_a_curve_with_a_point_a_step(tmp_path: Path) -> None:
-    training = fit(tmp_path, {**CONFIG, "steps": 200, "look_every": 100})
+    training = fit(tmp_path, replace(CONFIG, steps=200, eval_interval=100))
     curve = training.curves["line"]
     assert [step for step, _ in curve] == list(range(1, 201))
     assert np.mean([loss for _, loss in curve[-20:]]) < curve[0][1] / 3
 
 
-def test_the_page_is_there_before_the_first_look(tmp_path: Path) -> None:
+def test_the_page_is_there_before_the_first_validation(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path, stop_at=0)
     page = (tmp_path / "report.html").read_text()
@@ -101,41 +110,41 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(tmp_path: Path, stop_at: i
 
 
 @pytest.mark.parametrize("stop_at", [3, 9])
-def test_the_mean_of_a_stopped_run_goes_on_too(tmp_path: Path, stop_at: int) -> None:
-    unbroken = fit(tmp_path / "unbroken", average=0.9)
+def test_the_ema_of_a_stopped_run_goes_on_too(tmp_path: Path, stop_at: int) -> None:
+    unbroken = fit(tmp_path / "unbroken", ema_decay=0.9)
     with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path / "stopped", stop_at=stop_at, average=0.9)
-    resumed = fit(tmp_path / "stopped", average=0.9)
+        fit(tmp_path / "stopped", stop_at=stop_at, ema_decay=0.9)
+    resumed = fit(tmp_path / "stopped", ema_decay=0.9)
     for run in (unbroken, resumed):
-        run.conclude("line")
+        run.load_final("line")
     assert torch.equal(weights(resumed), weights(unbroken))
 
 
-def test_the_mean_follows_the_network_calmly(tmp_path: Path) -> None:
-    config = {**CONFIG, "steps": 60, "look_every": 1, "patience": 0}
-    plain, calm = fit(tmp_path / "plain", config), fit(tmp_path / "calm", config, average=0.9)
-    # How the network learns is not changed by looking at its mean.
+def test_the_ema_follows_the_network_smoothly(tmp_path: Path) -> None:
+    config = replace(CONFIG, steps=60, eval_interval=1)
+    plain, calm = fit(tmp_path / "plain", config), fit(tmp_path / "calm", config, ema_decay=0.9)
+    # How the network learns is not changed by an EMA beside it.
     assert torch.equal(weights(plain), weights(calm))
     last = weights(calm)
-    calm.conclude("line")
+    calm.load_final("line")
     assert not torch.equal(weights(calm), last)
     assert torch.allclose(weights(calm), last, atol=0.5)
 
 
 def test_the_result_is_the_last_or_where_patience_chooses_the_best(tmp_path: Path) -> None:
     worse_after_four: Callable[[int, float], float] = lambda step, _: abs(step + 1 - 4)  # noqa: E731
-    ended = fit(tmp_path / "ended", judge=worse_after_four)
+    ended = fit(tmp_path / "ended", validate=worse_after_four)
     last = weights(ended)
-    ended.conclude("line")
+    ended.load_final("line")
     assert torch.equal(weights(ended), last)
 
-    config = {**CONFIG, "patience": 1}
+    config = replace(CONFIG, patience=1)
     chosen = fit(tmp_path / "chosen", config, worse_after_four)
     assert (chosen.best_step, chosen.step) == (4, 8)
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path / "early", config, worse_after_four, stop_at=4)
     saved = torch.load(tmp_path / "early" / "state.pt", weights_only=True)["nets"]["line"]
-    chosen.conclude("line")
+    chosen.load_final("line")
     assert torch.equal(weights(chosen), torch.cat([value.ravel() for value in saved.values()]))
 
 
@@ -146,8 +155,8 @@ def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
     assert again.curves == finished.curves
 
 
-def test_a_run_stops_when_no_look_is_better_for_too_long(tmp_path: Path) -> None:
-    config = {**CONFIG, "steps": 100, "patience": 2}
+def test_early_stopping_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
+    config = replace(CONFIG, steps=100, patience=2)
     worse_after_eight: Callable[[int, float], float] = lambda step, _: abs(step + 1 - 8)  # noqa: E731
     stopped = fit(tmp_path, config, worse_after_eight)
     assert (stopped.step, stopped.best_step, stopped.best) == (16, 8, 0)
@@ -158,14 +167,36 @@ def test_a_run_stops_when_no_look_is_better_for_too_long(tmp_path: Path) -> None
 def test_a_run_is_not_continued_under_another_configuration(tmp_path: Path) -> None:
     fit(tmp_path)
     with pytest.raises(state.OtherRun, match="a run with seed 3") as error:
-        fit(tmp_path, {**CONFIG, "seed": 4})
+        fit(tmp_path, replace(CONFIG, seed=4))
     assert "move it away" in error.value.remedy
 
 
 def test_the_rate_warms_up_and_falls_to_nothing(tmp_path: Path) -> None:
     training = fit(tmp_path)
-    (group,) = training.optimisers["line"].param_groups
+    (group,) = training.optimizers["line"].param_groups
     assert 0 < group["lr"] < 0.05 * 0.12
+
+
+def test_the_learning_rate_is_highest_after_the_warm_up() -> None:
+    scales = [learning_rate_scale(step, 1000) for step in range(1001)]
+    assert scales[0] == pytest.approx(0.01, rel=1e-3)
+    assert max(scales) == scales[99] > 0.97
+    assert scales[500] == pytest.approx(0.5)
+    assert scales[-1] == 0
+
+
+def test_runs_of_earlier_versions_go_on(tmp_path: Path) -> None:
+    """They called some fields by other names, and did not know all that there are now."""
+    unbroken = fit(tmp_path / "unbroken")
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "stopped", stop_at=9)
+    path = tmp_path / "stopped" / "state.pt"
+    saved = torch.load(path, weights_only=True)
+    known: dict[str, Any] = {"steps": 12, "seed": 3, "look_every": 4, "patience": 0, "start": None}
+    torch.save(saved | {"config": known}, path)
+    with pytest.raises(state.OtherRun, match=r"a run with learning_rate 0\.05"):
+        fit(tmp_path / "stopped", replace(CONFIG, learning_rate=0.04))
+    assert fit(tmp_path / "stopped").curves == unbroken.curves
 
 
 def test_a_checkpoint_is_in_the_layout_of_wav2lip(tmp_path: Path) -> None:
@@ -174,7 +205,7 @@ def test_a_checkpoint_is_in_the_layout_of_wav2lip(tmp_path: Path) -> None:
     checkpoint = training.checkpoint("line", "wav2lip")
     assert checkpoint.keys() >= {"state_dict", "optimizer", "global_step", "global_epoch"}
     assert checkpoint["global_step"] == 12
-    assert checkpoint["config"] == CONFIG
+    assert checkpoint["config"] == asdict(CONFIG)
     assert checkpoint["state_dict"].keys() == {"0.weight", "0.bias"}
 
 

@@ -27,10 +27,10 @@ class Dial:
         brightness = 4 * np.arange(first, first + count, dtype=np.uint8)[:, None, None, None]
         return np.broadcast_to(brightness, (count, 96, 96, 3)).copy()
 
-    def heard(self, first: int) -> np.ndarray:
+    def mel_window(self, first: int) -> np.ndarray:
         return np.full((80, 16), (first - self.late) / 60, np.float32)
 
-    def shapes(self, first: int) -> np.ndarray:
+    def mouth_shapes(self, first: int) -> np.ndarray:
         return np.full((5, 8), np.nan, np.float32)
 
 

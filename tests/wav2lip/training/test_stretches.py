@@ -15,8 +15,8 @@ def test_a_piece_shows_and_says_what_the_clip_does_there(prepared: Path, clips: 
     assert (second.name, second.person, second.region) == (clip.name, clip.person, clip.region)
     at = first.length + 3
     assert np.array_equal(second.faces(3, 5), clip.faces(at, 5))
-    assert np.array_equal(second.heard(3), clip.heard(at))
-    assert np.array_equal(second.shapes(3), clip.shapes(at))
+    assert np.array_equal(second.mel_window(3), clip.mel_window(at))
+    assert np.array_equal(second.mouth_shapes(3), clip.mouth_shapes(at))
 
 
 def test_a_short_clip_stays_whole(layout: Path) -> None:

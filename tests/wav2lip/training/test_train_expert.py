@@ -14,21 +14,22 @@ from click.testing import CliRunner
 import cli
 from wav2lip import expert
 from wav2lip.training import train_expert, windows
-from wav2lip.training.train_expert import Batch, Config, Draw
+from wav2lip.training.config import ExpertConfig
+from wav2lip.training.train_expert import Batch, ExpertSampler
 
 ROOT = Path(cli.__file__).parent
-SMALL = ("--steps", "6", "--clips", "2", "--look-every", "2")
+SMALL = ("--steps", "6", "--clips", "2", "--eval-interval", "2")
 
 # A process that the kernel ends without a word when it draws the batch of step 4.
 KILLED = """
 import os, signal, sys
-from wav2lip.training.train_expert import Draw
-draw = Draw.__call__
-def fatal(self, step):
-    if step == 4 and not self.trial:
+from wav2lip.training.train_expert import ExpertSampler
+sample = ExpertSampler.sample
+def fatal(self, step, rng):
+    if step == 4 and self.augment:
         os.kill(os.getpid(), signal.SIGKILL)
-    return draw(self, step)
-Draw.__call__ = fatal
+    return sample(self, step, rng)
+ExpertSampler.sample = fatal
 import cli
 cli.main(sys.argv[1:])
 """
@@ -54,10 +55,10 @@ def batch_of(clip: list[int], person: list[int]) -> Batch:
 def test_the_loss_is_least_where_mouths_meet_their_own_sound_alone() -> None:
     batch = batch_of([0, 0, 1, 1], [0, 0, 0, 0])
     right, wrong = torch.eye(4), 1 - torch.eye(4)
-    assert train_expert.in_or_out(right, batch) < 1e-3
-    assert train_expert.in_or_out(wrong, batch) > 10
+    assert train_expert.sync_loss(right, batch) < 1e-3
+    assert train_expert.sync_loss(wrong, batch) > 10
     # At even chances it is that of a coin.
-    assert train_expert.in_or_out(torch.full((4, 4), 0.5), batch) == pytest.approx(0.6931, abs=1e-3)
+    assert train_expert.sync_loss(torch.full((4, 4), 0.5), batch) == pytest.approx(0.6931, abs=1e-3)
 
 
 def test_other_clips_count_for_nothing_in_the_loss_of_the_paper() -> None:
@@ -65,13 +66,13 @@ def test_other_clips_count_for_nothing_in_the_loss_of_the_paper() -> None:
     cosines = torch.full((4, 4), 0.5)
     mixed = cosines.clone()
     mixed[:2, 2:] = 0.99
-    assert train_expert.in_or_out(mixed, batch) == train_expert.in_or_out(cosines, batch)
+    assert train_expert.sync_loss(mixed, batch) == train_expert.sync_loss(cosines, batch)
 
 
 def test_who_speaks_does_not_help_to_choose_the_sound() -> None:
     alike = torch.full((4, 4), 0.5)
     one, two = batch_of([0, 0, 1, 1], [0, 0, 0, 0]), batch_of([0, 0, 1, 1], [0, 0, 1, 1])
-    chance = [train_expert.contrast(alike, batch).item() for batch in (one, two)]
+    chance = [train_expert.contrastive_loss(alike, batch, 0.07).item() for batch in (one, two)]
     assert chance == pytest.approx([1.386, 0.693], abs=1e-3)
 
 
@@ -80,7 +81,7 @@ def test_unknown_mouth_shapes_give_no_hint() -> None:
     unknown, known = torch.full((2, 40), torch.nan), torch.zeros(2, 40)
     nothing = torch.zeros(2)
     silent, clear = (
-        train_expert.hint(told, Batch(nothing, nothing, shapes, nothing, nothing))
+        train_expert.mouth_shape_loss(told, Batch(nothing, nothing, shapes, nothing, nothing))
         for shapes in (unknown, known)
     )
     assert silent.item() == 0
@@ -89,7 +90,7 @@ def test_unknown_mouth_shapes_give_no_hint() -> None:
 
 def test_a_batch_holds_windows_of_clips_apart(layout: Path) -> None:
     learned, _ = windows.load(layout)
-    batch = Draw(learned, Config(clips=2, windows=4))(0)
+    batch = ExpertSampler(0, learned, ExpertConfig(clips=2, windows=4))[0]
     assert batch.faces.shape == (8, 15, 48, 96)
     assert batch.mel.shape == (8, 1, 80, 16)
     assert 0 <= batch.faces.min() < batch.faces.max() <= 1
@@ -97,12 +98,16 @@ def test_a_batch_holds_windows_of_clips_apart(layout: Path) -> None:
     assert batch.person.tolist() == [0] * 8
 
 
-def test_trials_are_not_altered_and_learning_sees_every_window_otherwise(layout: Path) -> None:
+def test_validation_is_not_augmented_and_learning_sees_every_window_otherwise(layout: Path) -> None:
     learned, _ = windows.load(layout)
-    draw, trial = Draw(learned, Config(clips=2)), Draw(learned, Config(clips=2), trial=True)
-    assert torch.equal(trial(1).faces, trial(1).faces)
-    assert torch.equal(draw(1).mel, draw(1).mel)
-    assert not torch.equal(draw(1).faces, draw(2).faces)
+    augmented, plain = (
+        ExpertSampler(0, learned, ExpertConfig(clips=2), augment=augment)
+        for augment in (True, False)
+    )
+    assert torch.equal(plain[1].faces, plain[1].faces)
+    assert torch.equal(augmented[1].mel, augmented[1].mel)
+    assert not torch.equal(augmented[1].faces, plain[1].faces)
+    assert not torch.equal(augmented[1].faces, augmented[2].faces)
 
 
 @pytest.mark.slow
@@ -121,7 +126,7 @@ def test_a_killed_run_has_the_loss_curve_of_an_unbroken_one(layout: Path, tmp_pa
 
 
 def train(layout: Path, run: Path, **config: Any) -> Path:
-    small = Config(**{"steps": 3, "clips": 2, "look_every": 3} | config)
+    small = ExpertConfig(**{"steps": 3, "clips": 2, "eval_interval": 3} | config)
     return train_expert.main(layout, run, small)
 
 
@@ -133,7 +138,7 @@ def test_the_command_trains_an_expert_that_loads(layout: Path, tmp_path: Path) -
     assert isinstance(expert.load(tmp_path / "run" / "expert.pt"), expert.LightSyncNet)
     content = read(tmp_path / "run" / "expert.pt")
     assert content["architecture"] == "syncnet"
-    assert content["config"] == asdict(Config(steps=6, clips=2, look_every=2))
+    assert content["config"] == asdict(ExpertConfig(steps=6, clips=2, eval_interval=2))
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "own sound closer than a shifted one" in page
 
@@ -146,7 +151,7 @@ def test_the_papers_expert_is_trained_alike(layout: Path, tmp_path: Path) -> Non
 def test_mouth_shapes_are_used_where_they_are_known(
     prepared: Path, clips: Path, tmp_path: Path
 ) -> None:
-    small = Config(steps=2, clips=2, look_every=2)
+    small = ExpertConfig(steps=2, clips=2, eval_interval=2)
     train_expert.main(prepared, tmp_path, small, clips / "clips.csv")
     hints = read(tmp_path / "state.pt")["optimisers"]["hints"]["state"]
     assert hints, "the heads that tell mouth shapes were trained"
@@ -154,14 +159,14 @@ def test_mouth_shapes_are_used_where_they_are_known(
 
 def test_it_goes_on_from_other_weights(layout: Path, tmp_path: Path) -> None:
     first = train(layout, tmp_path / "first")
-    tuned = train(layout, tmp_path / "tuned", start=str(first), rate=1e-12)
+    tuned = train(layout, tmp_path / "tuned", start=str(first), learning_rate=1e-12)
     one, two = (read(path)["state_dict"] for path in (first, tuned))
     for name in one:
         if name.endswith("0.weight"):
             assert torch.allclose(one[name], two[name], atol=1e-6), name
 
 
-def test_the_running_mean_of_the_weights_is_kept(layout: Path, tmp_path: Path) -> None:
+def test_the_ema_of_the_weights_is_kept(layout: Path, tmp_path: Path) -> None:
     kept = read(train(layout, tmp_path))["state_dict"]
     ended = read(tmp_path / "state.pt")
     assert all(torch.equal(kept[name], value) for name, value in ended["means"]["expert"].items())

@@ -1,6 +1,5 @@
 """The paper's generator: what it is shown, what it minimises, and that its file can be used."""
 
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from media.errors import NamedError
 from wav2lip.expert import LightSyncNet
 from wav2lip.networks import Wav2Lip
 from wav2lip.training import train_generator, windows
-from wav2lip.training.train_generator import Config, Draw
+from wav2lip.training.config import GeneratorConfig
+from wav2lip.training.train_generator import GeneratorSampler
 
 BOX = np.array([[180.0, 76, 272, 187]])
 
@@ -52,14 +52,14 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def train(layout: Path, run: Path, judge: Path, **config: Any) -> dict[str, Any]:
     """The state of a short run when it has ended."""
-    small = Config(**{"steps": 6, "batch": 2, "look_every": 2} | config)
-    train_generator.main(layout, run, small, judge)
+    small = GeneratorConfig(**{"steps": 6, "batch": 2, "eval_interval": 2} | config)
+    train_generator.main(layout, run, small, str(judge))
     return torch.load(run / "state.pt", weights_only=True)
 
 
 def test_a_window_shows_upper_halves_references_and_sound(layout: Path) -> None:
     learned, _ = windows.load(layout)
-    batch = Draw(learned, Config(batch=3))(0)
+    batch = GeneratorSampler(0, learned, 3)[0]
     masked, reference = batch.faces[:, :3], batch.faces[:, 3:]
     assert batch.target.shape == (3, 3, 5, 96, 96)
     assert (masked[..., 48:, :] == 0).all()
@@ -72,7 +72,7 @@ def test_a_window_shows_upper_halves_references_and_sound(layout: Path) -> None:
 
 def test_pictures_are_blue_first_as_published_weights_expect(layout: Path) -> None:
     learned, _ = windows.load(layout)
-    blue, _, red = Draw(learned, Config(batch=1))(0).target.mean((0, 2, 3, 4))
+    blue, _, red = GeneratorSampler(0, learned, 1)[0].target.mean((0, 2, 3, 4))
     assert red > blue  # skin
 
 
@@ -81,12 +81,12 @@ def test_the_mouth_counts_as_often_as_asked() -> None:
     lips, brow = target.clone(), target.clone()
     lips[..., 64, 48] = 1
     brow[..., 20, 48] = 1
-    plain = [train_generator.likeness(drawn, target, 1.0) for drawn in (lips, brow)]
-    weighted = [train_generator.likeness(drawn, target, 4.0) for drawn in (lips, brow)]
+    plain = [train_generator.reconstruction_loss(drawn, target, 1.0) for drawn in (lips, brow)]
+    weighted = [train_generator.reconstruction_loss(drawn, target, 4.0) for drawn in (lips, brow)]
     assert plain[0] == plain[1]
     assert weighted[0] / weighted[1] == pytest.approx(4)
     # Where all is wrong by as much, the weight changes nothing.
-    assert train_generator.likeness(target + 0.5, target, 4.0) == pytest.approx(0.5)
+    assert train_generator.reconstruction_loss(target + 0.5, target, 4.0) == pytest.approx(0.5)
 
 
 def test_the_expert_sees_five_lower_halves_in_order() -> None:
@@ -112,7 +112,7 @@ def test_the_expert_teaches_only_once_it_is_content(
         for below in (0.0, 100.0)
     }
     never, soon = (runs[below]["curves"]["generator"] for below in (0.0, 100.0))
-    assert soon[:2] == never[:2]  # until the first look at the validation clips
+    assert soon[:2] == never[:2]  # until the first validation
     assert soon[2:] != never[2:]
 
 
@@ -159,15 +159,17 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
         "batch": 1,
     }
     unbroken = train(layout, tmp_path / "unbroken", judge, **options)
-    draw = Draw.__call__
+    sample = GeneratorSampler.sample
 
-    def stopping(self: Draw, step: int) -> train_generator.Batch:
-        if step == 3 and not self.trial:
+    def stopping(
+        self: GeneratorSampler, step: int, rng: np.random.Generator
+    ) -> train_generator.Batch:
+        if step == 3 and self.seed == 0:  # not those to validate on
             raise KeyboardInterrupt
-        return draw(self, step)
+        return sample(self, step, rng)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Draw, "__call__", stopping)
+        patch.setattr(GeneratorSampler, "sample", stopping)
         with pytest.raises(KeyboardInterrupt):
             train(layout, tmp_path / "stopped", judge, **options)
     resumed = train(layout, tmp_path / "stopped", judge, **options)
@@ -182,7 +184,7 @@ def test_samples_are_shown_beside_their_reference(
 ) -> None:
     train(layout, tmp_path, judge, steps=2)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert page.count("reference | made | real</figcaption>") == train_generator.TRIALS
+    assert page.count("reference | made | real</figcaption>") == train_generator.VALIDATION_BATCHES
     assert "validation sync loss of what is drawn" in page
 
 
@@ -190,7 +192,7 @@ def test_samples_are_shown_beside_their_reference(
 def test_a_trained_generator_animates_and_is_tuned_further(
     layout: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_generator, "TRIALS", 1)
+    monkeypatch.setattr(train_generator, "VALIDATION_BATCHES", 1)
     run, tuned = tmp_path / "run", tmp_path / "tuned"
     words = ["--expert", str(judge), "--steps", "1", "--batch", "1"]
     answer = CliRunner().invoke(cli.main, ["train", "generator", str(layout), str(run), *words])
@@ -217,10 +219,10 @@ def test_a_trained_generator_animates_and_is_tuned_further(
 
 def test_only_a_generator_can_be_tuned_to_a_generator() -> None:
     with pytest.raises(NamedError, match="compact is no generator") as error:
-        train_generator._begin(Wav2Lip(), "compact")
+        train_generator._load_start(Wav2Lip(), "compact")
     assert error.value.code == "checkpoint-unsuitable"
 
 
 def test_the_papers_numbers_are_the_default() -> None:
-    paper = replace(Config(), steps=1)
+    paper = GeneratorConfig()
     assert (paper.sync_weight, paper.discriminator_weight, paper.lip_weight) == (0.03, 0.07, 1.0)

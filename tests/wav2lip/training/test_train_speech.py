@@ -6,20 +6,53 @@ import numpy as np
 import pytest
 import torch
 
+from media.errors import NamedError
 from wav2lip.audio import SAMPLE_RATE
 from wav2lip.compact import voice_activity
 from wav2lip.training import voice_activity_data
+from wav2lip.training.config import SpeechConfig
 from wav2lip.training.synthetic import midi, music, noise
 from wav2lip.training.train_speech import main
-from wav2lip.training.voice_activity_data import SPAN, Track
+from wav2lip.training.voice_activity_data import SPAN, SpeechSampler, Track
+
+SMALL = SpeechConfig(steps=4, pieces=1, eval_interval=2)
 
 
 def test_a_net_is_trained_from_a_folder_of_clips(clips: Path, tmp_path: Path) -> None:
-    out = tmp_path / "speech.pt"
-    loss = main(clips, out, clips / "clips.csv", steps=2, pieces=1)
-    assert 0 < loss < 1
-    net = voice_activity.load(out)
+    path = main(clips, tmp_path, SMALL, clips / "clips.csv")
+    saved = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert all(0 < loss < 2 for _, loss in saved["curves"]["speech"])
+    assert "step 4 of 4" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    net = voice_activity.load(path)
     assert voice_activity.log_odds(np.zeros((80, 100), np.float32), 0, 49, net).shape == (50,)
+
+
+def test_a_stopped_run_goes_on_as_if_nothing_had_been(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = main(clips / "talk", tmp_path / "unbroken", SMALL)
+    sample = SpeechSampler.sample
+
+    def stopping(
+        self: SpeechSampler, step: int, rng: np.random.Generator
+    ) -> voice_activity_data.Batch:
+        if step == 3:
+            raise KeyboardInterrupt
+        return sample(self, step, rng)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SpeechSampler, "sample", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            main(clips / "talk", tmp_path / "stopped", SMALL)
+    resumed = main(clips / "talk", tmp_path / "stopped", SMALL)
+    one, two = (torch.load(path, weights_only=True)["state_dict"] for path in (unbroken, resumed))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_voices_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(NamedError) as error:
+        voice_activity_data.voices(np.random.default_rng(0), tmp_path)
+    assert error.value.code == "nothing-prepared"
 
 
 def test_voices_are_those_of_the_persons_not_held_out(clips: Path) -> None:
@@ -36,7 +69,8 @@ def test_a_batch_says_where_the_voice_is() -> None:
     loud = np.where(spoken, 1.0, -4.0) + np.zeros((80, 1))
     voices = Track(torch.from_numpy(loud.astype(np.float32)), spoken)
     others = Track(torch.full((80, 80 * 60), -2.0), np.zeros(80 * 60, np.float32))
-    mel, labels, known = voice_activity_data.batch(voices, others, np.random.default_rng(1))
+    batch = voice_activity_data.mixed(voices, others, np.random.default_rng(1))
+    mel, labels, known = batch.mel, batch.speech, batch.known
     assert mel.shape == (voice_activity_data.BATCH, 80, SPAN + 2 * voice_activity.NET_CONTEXT)
     assert labels.shape == known.shape == (voice_activity_data.BATCH, SPAN // 2)
     level = mel[:, :, voice_activity.NET_CONTEXT : -voice_activity.NET_CONTEXT : 2].mean(1)

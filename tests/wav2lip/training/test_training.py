@@ -1,5 +1,6 @@
 """From clips to a checkpoint that the engine loads; a killed run goes on as if nothing had been."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ import checkpoints
 from media.errors import NamedError
 from wav2lip.compact.engine import CompactEngine
 from wav2lip.training import av_offset, export, faces, sequences, train_renderer, train_voice
+from wav2lip.training.config import RendererConfig, VoiceConfig
 from wav2lip.training.loop import Training
 
 BOX = np.array([[180.0, 76, 272, 187]])
@@ -26,21 +28,21 @@ BOX = np.array([[180.0, 76, 272, 187]])
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough steps to go through everything once, too few to learn anything."""
     monkeypatch.setattr(av_offset, "IN_SYNC", -1.0)  # a buzz is no speech
-    monkeypatch.setattr(train_renderer, "WATCHED", 4)
+    monkeypatch.setattr(train_renderer, "VALIDATION_PAIRS", 4)
 
 
-VOICE = train_voice.Config(steps=5, scoring_steps=3, batch=4, look_every=2)
-RENDERER = train_renderer.Config(reader_steps=2, steps=5, critic_steps=5, batch=3, look_every=2)
+VOICE = VoiceConfig(steps=5, scoring_steps=3, batch=4, eval_interval=2)
+RENDERER = RendererConfig(reader_steps=2, steps=5, critic_steps=5, batch=3, eval_interval=2)
 
 
 def train_the_renderer(prepared: Path, clips: Path, run: Path, **config: Any) -> dict[str, Any]:
     small = replace(RENDERER, **config)
-    return train_renderer.main(prepared, run, small, clips / "clips.csv")
+    return read(train_renderer.main(prepared, run, small, clips / "clips.csv"))
 
 
 def train_the_voice(prepared: Path, clips: Path, run: Path, **config: Any) -> dict[str, Any]:
     small = replace(VOICE, **config)
-    return train_voice.main(prepared, run, small, clips / "clips.csv")
+    return read(train_voice.main(prepared, run, small, clips / "clips.csv"))
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -91,7 +93,8 @@ def test_a_checkpoint_is_tuned_to_one_speaker(prepared: Path, tmp_path: Path) ->
     base = checkpoints.require("compact")
     known = torch.load(base, weights_only=True)
     # Without a table the one person there is, is learned from.
-    tuned = train_voice.main(prepared, tmp_path / "voice", replace(VOICE, steps=3, start=str(base)))
+    few_voice = replace(VOICE, steps=3, start="compact")
+    tuned = read(train_voice.main(prepared, tmp_path / "voice", few_voice))
     run = tmp_path / "renderer"
     few = replace(RENDERER, steps=2, critic_steps=2, start=str(base))
     train_renderer.main(prepared, run, few)
@@ -104,23 +107,37 @@ def test_a_checkpoint_is_tuned_to_one_speaker(prepared: Path, tmp_path: Path) ->
     assert 0 < moved.max() < 0.1
 
 
-@pytest.mark.parametrize(("call", "average"), [(5, 0.0), (10, 0.9)])
+@pytest.mark.parametrize(("call", "ema_decay"), [(5, 0.0), (10, 0.9)])
 def test_a_killed_renderer_run_ends_where_an_unbroken_one_does(
     prepared: Path,
     clips: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     call: int,
-    average: float,
+    ema_decay: float,
 ) -> None:
     unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
-    expected = train_the_renderer(prepared, clips, unbroken, average=average)
-    with interrupted(monkeypatch, faces, "draw", call), pytest.raises(KeyboardInterrupt):
-        train_the_renderer(prepared, clips, killed, average=average)
-    resumed = train_the_renderer(prepared, clips, killed, average=average)
+    expected = train_the_renderer(prepared, clips, unbroken, ema_decay=ema_decay)
+    with interrupted(monkeypatch, faces, "sample_pairs", call), pytest.raises(KeyboardInterrupt):
+        train_the_renderer(prepared, clips, killed, ema_decay=ema_decay)
+    resumed = train_the_renderer(prepared, clips, killed, ema_decay=ema_decay)
     assert same(resumed["renderer"], expected["renderer"])
     for stage in train_renderer.STAGES:
         assert curves(killed / stage) == curves(unbroken / stage)
+
+
+def test_another_critic_is_tried_on_the_same_renderer(
+    prepared: Path, clips: Path, tmp_path: Path
+) -> None:
+    few = {"reader_steps": 1, "steps": 1, "critic_steps": 2}
+    first = train_the_renderer(prepared, clips, tmp_path, **few)
+    with pytest.raises(NamedError, match=r"a run with critic_weight 0\.006"):
+        train_the_renderer(prepared, clips, tmp_path, **few, critic_weight=9.0)
+    shutil.move(tmp_path / "critic", tmp_path / "first")
+    before = (tmp_path / "pairs" / "state.pt").stat().st_mtime_ns
+    second = train_the_renderer(prepared, clips, tmp_path, **few, critic_weight=9.0)
+    assert (tmp_path / "pairs" / "state.pt").stat().st_mtime_ns == before
+    assert not same(first["renderer"], second["renderer"])
 
 
 def test_the_renderers_report_shows_unseen_persons_at_every_stage(
@@ -140,13 +157,15 @@ def test_patience_ends_a_renderer_that_gets_no_better_and_takes_its_best(
     prepared: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     errors = iter([0.5, 0.25, 0.75, 0.75, 0.75, 0.75])
-    look = train_renderer._look_at_renderer
+    validate = train_renderer._validate_renderer
     monkeypatch.setattr(
         train_renderer,
-        "_look_at_renderer",
-        lambda run, training: (next(errors), look(run, training)[1]),
+        "_validate_renderer",
+        lambda run, training: (next(errors), validate(run, training)[1]),
     )
-    train_the_renderer(prepared, clips, tmp_path, steps=9, look_every=1, patience=2, critic_steps=1)
+    train_the_renderer(
+        prepared, clips, tmp_path, steps=9, eval_interval=1, patience=2, critic_steps=1
+    )
     saved = read(tmp_path / "pairs" / "state.pt")
     assert (saved["step"], saved["best_step"], saved["best"]) == (4, 2, 0.25)
     best, last = read(tmp_path / "pairs" / "best.pt")["renderer"], saved["nets"]["renderer"]
@@ -207,10 +226,10 @@ def test_a_curve_of_an_opening_rises_where_the_mouth_opens() -> None:
 def test_patience_takes_the_best_voice_net(
     prepared: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = iter([0.5, 0.75])  # of each net's looks
-    judge = Training.judge
-    monkeypatch.setattr(Training, "judge", lambda self, _: judge(self, next(losses)))
-    few = {"scoring_steps": 1, "steps": 9, "look_every": 1, "patience": 1, "nets": 1}
+    losses = iter([0.5, 0.75])
+    record = Training.record_validation
+    monkeypatch.setattr(Training, "record_validation", lambda self, _: record(self, next(losses)))
+    few = {"scoring_steps": 1, "steps": 9, "eval_interval": 1, "patience": 1, "nets": 1}
     monkeypatch.setattr(train_voice, "_in_sync", lambda run, known: {"talk/first.mp4": 0})
     result = train_the_voice(prepared, clips, tmp_path, **few)
     assert read(tmp_path / "voice-0" / "state.pt")["step"] == 2

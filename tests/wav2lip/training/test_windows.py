@@ -32,14 +32,14 @@ def test_a_window_hears_what_the_engine_will_let_it_hear(layout: Path) -> None:
     (clip,) = windows.load(layout)[1]
     mel = mel_spectrogram(read_sound(layout / "b" / "third" / "audio.wav"))
     (expected,) = mel_windows(mel, 7, 8, Fraction(25))
-    assert clip.heard(7) == pytest.approx(expected, abs=0.01)
+    assert clip.mel_window(7) == pytest.approx(expected, abs=0.01)
 
 
 def test_both_layouts_show_the_same_face(layout: Path, prepared: Path, clips: Path) -> None:
     for clip, other in zip(
         windows.load(layout)[0], windows.load(prepared, clips / "clips.csv")[0], strict=True
     ):
-        one, two = (windows.placed(c.faces(10, 5), c.region) for c in (clip, other))
+        one, two = (windows.crop_faces(c.faces(10, 5), c.region) for c in (clip, other))
         assert one.shape == two.shape == (5, 96, 96, 3)
         # Faces of one person, framed alike to a few pixels: the lips are redder than the chin.
         assert np.abs(one.mean((0, 1, 2)) - two.mean((0, 1, 2))).max() < 25
@@ -54,16 +54,16 @@ def test_lags_choose_the_clips_and_move_their_sound(
     (plain,) = (c for c in windows.load(prepared, table)[0] if c.name == "talk/second.mp4")
     (moved,) = windows.load(prepared, table, lags)[0]
     assert moved.name == "talk/second.mp4"
-    assert (moved.heard(5) == plain.heard(7)).all()
+    assert (moved.mel_window(5) == plain.mel_window(7)).all()
 
 
 def test_mouth_shapes_are_told_where_they_were_measured(
     layout: Path, prepared: Path, clips: Path
 ) -> None:
-    measured = windows.load(prepared, clips / "clips.csv")[0][0].shapes(3)
+    measured = windows.load(prepared, clips / "clips.csv")[0][0].mouth_shapes(3)
     assert measured.shape == (5, 8)
     assert np.isfinite(measured).all()
-    assert np.isnan(windows.load(layout)[0][0].shapes(3)).all()
+    assert np.isnan(windows.load(layout)[0][0].mouth_shapes(3)).all()
 
 
 def test_a_clip_ends_where_a_picture_is_missing(layout: Path, tmp_path: Path) -> None:
@@ -87,22 +87,22 @@ def test_what_is_missing_is_named(layout: Path, tmp_path: Path) -> None:
 @given(length=st.integers(8, 60), most=st.integers(1, 12), seed=st.integers(0, 1000))
 def test_drawn_windows_lie_apart_and_inside(length: int, most: int, seed: int) -> None:
     clip = windows.FolderClip(Path("a/b"), length)
-    first = windows.spaced(clip, most, np.random.default_rng(seed))
+    first = windows.sample_windows(clip, most, np.random.default_rng(seed))
     assert 1 <= len(first) <= most
     assert len(first) == most or len(first) >= (length - 4) // 3
     assert first[0] >= 0
     assert first[-1] + windows.FRAMES <= length
-    assert (np.diff(first) >= windows.LEAST_SHIFT).all()
+    assert (np.diff(first) >= windows.MIN_SHIFT).all()
 
 
 def test_a_face_is_placed_by_its_region() -> None:
     picture = np.zeros((1, 128, 128, 3), np.uint8)
     picture[0, 16:112, 16:64, 0] = 255
-    whole = windows.placed(picture, (16, 16, 112, 112))
+    whole = windows.crop_faces(picture, (16, 16, 112, 112))
     assert (whole[0, :, :48, 0] == 255).all()
     assert (whole[0, :, 48:, 0] == 0).all()
     # Twice as wide about the middle: still half red; moved by ten pixels, ten columns more.
-    moved = windows.placed(picture, (16, 16, 112, 112), np.array([10, 0, 2, 1]))
+    moved = windows.crop_faces(picture, (16, 16, 112, 112), np.array([10, 0, 2, 1]))
     assert (moved[0, :, :57, 0] == 255).all()
     assert (moved[0, :, 59:, 0] == 0).all()
 
@@ -110,7 +110,7 @@ def test_a_face_is_placed_by_its_region() -> None:
 def test_persons_are_drawn_by_the_root_of_their_clips() -> None:
     clips = [windows.FolderClip(Path("a/0"), 9)]
     clips += [windows.FolderClip(Path(f"b/{number}"), 9) for number in range(4)]
-    assert windows.shares(clips) == pytest.approx([1 / 3, *[1 / 6] * 4])
+    assert windows.clip_probabilities(clips) == pytest.approx([1 / 3, *[1 / 6] * 4])
 
 
 def test_a_table_beside_lists_is_refused(tmp_path: Path) -> None:

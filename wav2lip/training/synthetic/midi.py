@@ -2,14 +2,14 @@
 
     python -m wav2lip.training.synthetic.midi FOLDER --count 400
 
-writes MIDI files for a synthesiser with recorded instruments; `instruments` plays tunes without.
+writes MIDI files for a synthesizer with recorded instruments; `music` plays tunes without one.
 """
 
-import argparse
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 4, 7, 9), (0, 3, 5, 6, 7, 10))
@@ -125,15 +125,25 @@ def _variable_length(value: int) -> bytes:
     return bytes(reversed(groups))
 
 
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--count", type=click.IntRange(1), default=400, show_default=True, metavar="N")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="S",
+    help="How long each is.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def command(folder: Path, count: int, seconds: float, seed: int) -> None:
+    """Write random tunes as MIDI files into FOLDER."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        rng = np.random.default_rng((seed, number))
+        (folder / f"{number:04}.mid").write_bytes(midi(compose(rng, seconds), rng))
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=400)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args()
-    chosen.folder.mkdir(parents=True, exist_ok=True)
-    for number in range(chosen.count):
-        rng = np.random.default_rng((chosen.seed, number))
-        data = midi(compose(rng, chosen.seconds), rng)
-        (chosen.folder / f"{number:04}.mid").write_bytes(data)
+    command()
