@@ -49,11 +49,13 @@ class Split:
 
 
 def load(prepared: Path, table: Path | None = None) -> list[Clip]:
-    """Every prepared clip, with persons and held-out persons from `table` (clips.csv) if given.
+    """All clips of a folder that wav2lip.training.prepare wrote, in the order of their names.
 
-    The table needs the columns file, person, held_out (yes / no). Without it persons are found by
-    their embeddings, and every tenth is held out. A person is held out as a whole: clips recur
-    under other names. Raises NamedError `nothing-prepared`, or as `clip_table.read` `bad-list`.
+    Persons and held-out persons are those of `table` (clips.csv: file, person, held_out yes / no).
+    Without it persons are found by clustering identity embeddings, and every tenth is held out. A
+    person is held out as a whole: clips recur under other names. Raises NamedError
+    `nothing-prepared` where there is no clip, and `bad-list` as `clip_table.read` or where the
+    table lacks one.
     """
     paths = sorted(prepared.glob("*.npz"))
     if not paths:
@@ -103,7 +105,7 @@ def held_out_split(clips: list[Clip], everyone: bool, patience: int) -> Split:
 
 
 def nothing(problem: str) -> NamedError:
-    """What to raise where no clip is of use."""
+    """The error where no clip is of use."""
     return NamedError(
         "nothing-prepared",
         problem,
@@ -137,7 +139,7 @@ def _from_table(names: list[str], table: Path) -> tuple[list[str], set[str]]:
 
 
 def _by_face(embeddings: np.ndarray) -> tuple[list[str], set[str]]:
-    """Persons are the connected components of like faces."""
+    """Persons, and those held out: the connected components of similar faces (single linkage)."""
     person = np.arange(len(embeddings))
     for index, embedding in enumerate(embeddings):
         like = np.linalg.norm(embeddings - embedding, axis=1) < SAME_PERSON

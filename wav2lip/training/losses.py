@@ -22,8 +22,10 @@ DRIVEN_SHAPE, CHROMA, UNCHANGED = 0.03, 1.5, 0.5
 
 
 def paired(drawing: Drawing, batch: faces.Batch, mask: Tensor, reader: Reader) -> Tensor:
-    """How far a drawing is from the real frame, the mouth counting most; `mask` is the renderer's,
-    and the reader is frozen.
+    """The loss of a drawing against the real frame, a scalar: L1 of pixels and gradients, the mouth
+    counting most, and a perceptual loss in the features of the frozen `reader`.
+
+    `mask` (1, 1, 56, 96) in 0..1 is where the renderer draws.
     """
     target = batch.target[:, :, TOP:]
     weight = mask * (1 + MOUTH * _bump(batch.points, 13.0, 9.0))
@@ -55,9 +57,10 @@ def paired(drawing: Drawing, batch: faces.Batch, mask: Tensor, reader: Reader) -
 def driven(
     drawing: Drawing, batch: faces.Batch, shape: Tensor, mask: Tensor, reader: Reader
 ) -> Tensor:
-    """How ill a frame is driven by another's `shape` (n, 8), without a real one to compare with: it
-    should have that shape, the same colours, and a still face around. Target and reference of the
-    batch are one frame.
+    """The loss of a frame driven by another's mouth `shape` (n, 8), a scalar.
+
+    There is no real frame to compare with: the drawing should have that shape, the same colors, and
+    the face around the mouth as it was. Target and reference of the batch are one frame.
     """
     before = batch.reference[:, :, TOP:]
     _, shapes, _ = reader(drawing.result)
@@ -80,7 +83,9 @@ def hinge(real: Tensor, drawn: Tensor) -> Tensor:
 
 
 def at_the_mouth(picture: Tensor, batch: faces.Batch) -> Tensor:
-    """The mean square difference from the real frames around the mouth, 1 for black and white."""
+    """Mean square error against the real frames around the mouth, a scalar in 0..1: PSNR is
+    -10 log10 of it.
+    """
     weight = _bump(batch.points, 13.0, 9.0)
     error = ((picture - batch.target[:, :, TOP:]) / 2) ** 2
     return (error * weight).mean() / weight.mean()

@@ -40,7 +40,8 @@ MARGIN = 16
 
 
 def main(clips: Path, out: Path, processes: int = 2, limit: dict[str, int] | None = None) -> int:
-    """Prepare every clip under `clips`; returns how many prepared clips `out` then holds.
+    """Prepare every video under `clips`, in so many `processes`; returns how many prepared clips
+    `out` then holds.
 
     `limit` maps a folder directly under `clips` to the most clips taken from it, evenly spread.
     """
@@ -103,7 +104,9 @@ def _prepare_clip(path: Path, clips: Path, out: Path) -> str | None:
 
 
 def read_clip(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
-    """Frames at 25 a second, RGB uint8, and the sound that begins with them, 16 kHz mono."""
+    """Frames at 25 a second, RGB uint8 (h, w, 3), and the sound that begins with them, float32 in
+    -1..1, 16 kHz mono; a minute at most. Raises MediaError where the file cannot be read.
+    """
     frames = list(read_frames(path, stop=LONGEST_CLIP, fps=Fraction(FPS)))
     if not probe(path).has_audio:
         return frames, np.zeros(0, np.float32)

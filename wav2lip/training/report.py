@@ -1,4 +1,4 @@
-"""A training run as a page: curves, samples, configuration; one file that opens anywhere."""
+"""The report of a training: a page of curves, samples and configuration, one file."""
 
 import base64
 import html
@@ -30,7 +30,7 @@ img { max-width: 100%; image-rendering: auto }
 
 @dataclass(frozen=True)
 class Strip:
-    """A row of pictures: what they show, and RGB uint8 of like height."""
+    """A row of pictures under a caption: RGB uint8 (h, w, 3) of one height h."""
 
     caption: str
     pictures: Sequence[np.ndarray]
@@ -38,7 +38,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Section:
-    """How one stage of a training goes: `curves` are (step, value) by name."""
+    """One stage of a training on the report: `curves` are lists of (step, value) by name."""
 
     name: str
     words: str
@@ -61,15 +61,18 @@ class Section:
 
 
 class Report:
-    """The page of a training of one stage or more; it reloads itself until the last has ended."""
+    """The page of a training, a section a stage; it reloads itself until the last has ended."""
 
     def __init__(self, path: Path, title: str, last: str | None = None) -> None:
-        """`last` names the last of several stages."""
+        """`path` is the file of the page; `last` names the last of several stages."""
         self.path, self.title, self.last = path, title, last
         self._sections: dict[str, str] = {}
 
     def show(self, stage: str, section: str, over: bool) -> None:
-        """Write the page with a new section of a stage, so that `path` is always a whole one."""
+        """Write the page with the new `section` (HTML) of a stage, which has ended where `over`.
+
+        At every moment `path` is a whole page.
+        """
         self._sections[stage] = section
         ended = over and self.last in (None, stage)
         self.path.parent.mkdir(parents=True, exist_ok=True)
