@@ -1,7 +1,7 @@
-"""Pictures that move: GIF and WebP.
+"""Animated pictures: GIF and WebP.
 
-When each frame begins is read from the blocks of the file, not by decoding: a small file can
-hold gigabytes of one colour, and looking into it must stay cheap.
+The times of the frames are read from the blocks of the file, not by decoding: a small file can hold
+gigabytes of one colour, and probing it must stay cheap.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy as np
 from media.pictures import open_picture, to_rgb
 from media.signature import read_signature
 
-# Browsers show shorter frames for a tenth of a second; files are made to look right there.
+# Browsers show shorter frames for a tenth of a second, and files are made for browsers.
 _SHORTEST = Fraction(1, 50)
 _INSTEAD_OF_SHORTER = Fraction(1, 10)
 _EVEN = Fraction(1, 4)
 
 
 def animation_times(path: str | Path, most: int | None = None) -> list[Fraction]:
-    """When each frame of a GIF or WebP begins, in seconds, and last when it all ends.
+    """The start of each frame of a GIF or WebP, in seconds, and at last the end of the animation.
 
-    A single time, 0, is that of a file without one whole frame of its own. At most the first
-    `most` frames are looked at. Raises MediaError as `read_signature` does.
+    A single time, 0, is that of a file without a complete frame of its own. Only the first `most`
+    frames are read. Raises MediaError as `read_signature` does.
     """
     read = {"GIF": _gif_durations, "WEBP": _webp_durations}.get(read_signature(Path(path)).format)
     if read is None:
@@ -40,7 +40,7 @@ def animation_times(path: str | Path, most: int | None = None) -> list[Fraction]
 
 
 def animation_rate(times: list[Fraction]) -> Fraction:
-    """The rate of an even pace; else the lowest that keeps every time, at most 50 a second.
+    """Frames a second: the rate of an even pace, else the lowest that keeps every time, at most 50.
 
     A GIF counts in hundredths of a second: 15 a second is written as steps of 6 and 7.
     """
@@ -57,7 +57,7 @@ def animation_rate(times: list[Fraction]) -> Fraction:
 def read_animation(
     path: str | Path, times: list[Fraction]
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
-    """The pictures of a GIF or WebP: when each begins, and its RGB frame, all of one size.
+    """The frames of a GIF or WebP: start in seconds, and RGB uint8 (height, width, 3) of one size.
 
     Raises MediaError: unreadable-media, too-large.
     """

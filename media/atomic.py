@@ -10,7 +10,7 @@ from uuid import uuid4
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A name beside `path` to write to: renamed to it on success, deleted on any failure."""
+    """A temporary path beside `path`: renamed to it on success, deleted on any failure."""
     path = Path(path)
     unfinished = path.with_name(f".{uuid4().hex}.part")
     try:

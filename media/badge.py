@@ -1,4 +1,4 @@
-"""A small visible mark that says a picture was made by a machine."""
+"""The badge: a small visible mark that says a picture was made by a machine."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ Place = Literal["bottom-right", "bottom-left", "top-right", "top-left", "none"]
 PLACES: tuple[Place, ...] = get_args(Place)
 
 TEXT = "AI"
-_SHARE = 0.045  # of the picture's shorter side: seen by who looks for it, in nobody's way
+_RELATIVE_HEIGHT = 0.045  # of the picture's shorter side: legible, and out of the way
 _SMALLEST = 14  # pixels high; smaller cannot be read
 _OVERSAMPLED = 4
 
 
 def add_badge(frame: Planar, place: Place) -> Planar:
-    """A copy of a frame with the mark in a corner; "none" gives `frame`.
+    """A copy of a frame with the badge in a corner; `frame` itself for the place "none".
 
-    A picture too small for it is left as it is.
+    A picture too small for the badge is left as it is.
     """
     width, height = frame.size
-    tall = max(_SMALLEST, round(min(height, width) * _SHARE))
-    colour, cover = _mark(tall)
+    tall = max(_SMALLEST, round(min(height, width) * _RELATIVE_HEIGHT))
+    colour, alpha = _mark(tall)
     margin = tall // 2
     top = margin if place.startswith("top") else height - margin - tall
-    left = margin if place.endswith("left") else width - margin - cover.shape[1]
-    fits = cover.shape[1] + 2 * margin <= width and tall + 2 * margin <= height
-    window = frame.around(left, top, left + cover.shape[1], top + tall)
+    left = margin if place.endswith("left") else width - margin - alpha.shape[1]
+    fits = alpha.shape[1] + 2 * margin <= width and tall + 2 * margin <= height
+    window = frame.around(left, top, left + alpha.shape[1], top + tall)
     if place == "none" or not fits or window is None:
         return frame
     before = frame.seen(window)
     after = before.copy()
-    corner = after[top - window[1] :, left - window[0] :][:tall, : cover.shape[1]]
-    corner[:] = (corner + cover * (colour - corner)).round()
+    corner = after[top - window[1] :, left - window[0] :][:tall, : alpha.shape[1]]
+    corner[:] = (corner + alpha * (colour - corner)).round()
     return frame.drawn(window, before, after)
 
 
 @lru_cache(maxsize=8)
 def _mark(tall: int) -> tuple[np.ndarray, np.ndarray]:
-    """White letters on a dark plate: colours (tall, wide, 3) and how much they cover, 0..1."""
-    # Options name the places, and who checks options need not wait for these.
+    """White letters on a dark plate: colour (tall, wide, 3) and alpha (tall, wide, 1) in 0..1."""
+    # The options of a job import the places above, and must not wait for these.
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 

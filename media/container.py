@@ -32,17 +32,18 @@ _STANDARD_RATES = tuple(
         (60, 1),
     )
 )
-_HAIR = Fraction(1, 2500)
-_JITTER = Fraction(1, 50)
+_SAME_RATE = Fraction(1, 2500)
+_SIMILAR_RATE = Fraction(1, 50)
 _FALLBACK_RATE = Fraction(30)
 
 
 @contextmanager
 def open_media(path: str | Path) -> Iterator[InputContainer]:
-    """Open for reading; libav's complaints on the way become unreadable-media.
+    """Open a file for demuxing. Raises MediaError: unreadable-media, also for errors of libav while
+    it is open, and as `read_signature` does.
 
-    The demuxer is forced to the one that the first bytes call for, so neither a name nor
-    the content can lead to a playlist, and `file` is the only protocol.
+    The demuxer is the one that the first bytes call for, so neither a name nor the content can lead
+    to a playlist, and `file` is the only protocol.
     """
     import av
 
@@ -61,7 +62,7 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first moving picture; the cover art of a song is none."""
+    """The first video stream, None without one; the cover art of a song does not count."""
     from av.stream import Disposition
 
     art = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -84,9 +85,9 @@ def required_video_stream(container: InputContainer) -> VideoStream:
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
-    """The sound track that players choose: the first one marked as default, else the first.
+    """The audio stream that players choose: the first one marked as default, else the first.
 
-    Tracks that cannot be decoded do not count.
+    None without one; streams that cannot be decoded do not count.
     """
     from av.stream import Disposition
 
@@ -96,35 +97,35 @@ def audio_stream(container: InputContainer) -> AudioStream | None:
 
 
 def stream_rate(stream: VideoStream) -> Fraction:
-    """The constant rate at which to read a stream, in frames per second.
+    """The constant rate at which to read a stream, in frames per second, 1..120.
 
-    Containers that count in milliseconds know 30000/1001 only roughly: a rate that is within
-    a hair of a standard one is that one. Cameras in the dark and recorders of screens leave
-    pictures out; what lies on the grid of a standard rate is read at that, so that no picture is
-    lost. Rates beyond use (broken headers, slow motion) are brought into 1..120.
+    Containers that count in milliseconds store 30000/1001 only roughly: a rate very close to a
+    standard one is taken for that. Cameras in the dark and screen recorders drop pictures; what
+    lies on the grid of a standard rate is read at that rate, so that no picture is lost. Other
+    rates (broken headers, slow motion) are clipped.
     """
     rate = stream.average_rate or stream.guessed_rate
     if not rate or rate > 1000:
         return _FALLBACK_RATE
-    if standard := _standard_rate(rate, _HAIR):
+    if standard := _standard_rate(rate, _SAME_RATE):
         return standard
-    grid = stream.base_rate and _standard_rate(stream.base_rate, _HAIR)
-    if grid and grid > rate and not _standard_rate(rate, _JITTER):
+    grid = stream.base_rate and _standard_rate(stream.base_rate, _SAME_RATE)
+    if grid and grid > rate and not _standard_rate(rate, _SIMILAR_RATE):
         return grid
     return min(max(rate.limit_denominator(1001), Fraction(1)), Fraction(120))
 
 
 def _standard_rate(rate: Fraction, tolerance: Fraction) -> Fraction | None:
-    """The standard rate that this one is, but for a share of it."""
+    """The standard rate within a relative `tolerance` of `rate`, None if there is none."""
     near = (each for each in _STANDARD_RATES if abs(rate / each - 1) < tolerance)
     return next(near, None)
 
 
 def good_packets(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[Packet]:
-    """What can be decoded, up to where the file is damaged beyond demuxing.
+    """The packets of a stream that can be decoded, up to where the file is damaged for the demuxer.
 
-    Packets that the end of a file cuts short are left out, so that whoever counts packets
-    and whoever decodes them agree.
+    Packets that the end of a file cuts short are left out, so that counting packets and decoding
+    them give the same number.
     """
     import av
 
@@ -145,7 +146,7 @@ def decoded(stream: AudioStream, packets: Iterator[Packet]) -> Iterator[AudioFra
 def decoded(
     stream: VideoStream | AudioStream, packets: Iterator[Packet]
 ) -> Iterator[VideoFrame] | Iterator[AudioFrame]:
-    """The frames in the packets and those still in the decoder; damaged packets are passed over."""
+    """The decoded frames of `packets`, those left in the decoder included; damage is skipped."""
     import av
 
     decoder = _alpha_decoder(stream) or stream

@@ -1,4 +1,4 @@
-"""Whole pictures out of interlaced video, whose pictures are two fields of different moments."""
+"""Deinterlacing: whole pictures from interlaced video, whose pictures hold two fields in time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Timed = tuple[Fraction, av.VideoFrame]
 
 
 def deinterlaced(pictures: Iterable[Timed]) -> Iterator[Timed]:
-    """The same pictures at the same times; interlaced ones are rebuilt from their first field.
+    """The pictures at their times in seconds, interlaced ones rebuilt from their first field.
 
-    The missing lines come from libavfilter's bwdif, which looks at the pictures before and
-    after; so from the first interlaced picture on, pictures come one later. Video that never
-    was interlaced passes untouched.
+    The missing lines are interpolated by libavfilter's bwdif, which reads the pictures before and
+    after; so from the first interlaced picture on the output lags by one picture. Progressive video
+    passes untouched.
     """
     before: av.VideoFrame | None = None
     weaver: _Weaver | None = None
@@ -45,7 +45,7 @@ class _Weaver:
         self._graph = graph(like, "bwdif", mode="send_frame", parity="auto", deint="interlaced")
         self._times = deque[Fraction | None]()
         if before is not None and self.fits(before):
-            # It was shown already, and is only what the filter looks back at.
+            # It was given out already; the filter only needs it as its past.
             self._push(None, before)
 
     def fits(self, picture: av.VideoFrame) -> bool:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-# What is named so is meant to be a video. Some of it cannot be read: whoever goes through a folder
-# says so, rather than to pass it over in silence.
+# A file with one of these suffixes is meant to be a video. Where it cannot be read, callers say so
+# and do not skip it in silence.
 SUFFIXES = {
     ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts",
     ".webm", ".wmv",
@@ -11,7 +11,7 @@ SUFFIXES = {
 
 
 def videos_in(folder: Path) -> list[Path]:
-    """Every video in a folder, at any depth, in order; nothing in it that is hidden."""
+    """Every video in a folder, at any depth, sorted by path, except hidden files and folders."""
     return sorted(
         path
         for path in folder.rglob("*")

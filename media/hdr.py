@@ -1,4 +1,4 @@
-"""High dynamic range and wide colour, brought to what BT.709 screens show.
+"""Tone mapping: high dynamic range (HDR) and wide colour to BT.709.
 
 Light is in cd/m2. The way: the signal becomes light (ITU-R BT.2100: PQ of SMPTE ST 2084, or HLG
 of ARIB STD-B67), highlights are rolled off (ITU-R BT.2390, annex 5), the BT.2020 primaries become
@@ -68,7 +68,7 @@ def hlg_light(signal: np.ndarray) -> np.ndarray:
 
 
 def rolled_off(light: np.ndarray) -> np.ndarray:
-    """Light 0..1000 to 0..203: nothing changes in the dark, highlights bend (BT.2390, the EETF)."""
+    """Light 0..1000 cd/m2 to 0..203: the highlights are compressed (BT.2390, the EETF)."""
     peak, white = pq_signal(np.array(PEAK)), pq_signal(np.array(WHITE))
     level, top = np.minimum(pq_signal(light) / peak, 1), white / peak
     knee = 1.5 * top - 0.5
@@ -84,8 +84,8 @@ def rolled_off(light: np.ndarray) -> np.ndarray:
 def to_bt709(colours: np.ndarray, signal: Signal) -> np.ndarray:
     """R'G'B' (..., 3) 0..1 of that signal in BT.2020 to R'G'B' 0..1 in BT.709.
 
-    The brightest of the three channels is rolled off and the others keep their share of it, so
-    that hues stay; what BT.709 cannot show is clipped.
+    The brightest of the three channels is rolled off and the others are scaled with it, so that
+    hues stay; what BT.709 cannot show is clipped.
     """
     if signal == "wide":
         light = colours**_GAMMA

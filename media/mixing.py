@@ -1,4 +1,4 @@
-"""Laying voices over each other and over the soundtrack of the source."""
+"""Mixing: voices over each other and over the soundtrack of the source."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ with warnings.catch_warnings():
 RATE = 48000
 SOUNDTRACK_GAIN = -6.0
 _BLOCK = RATE
-# Room above the sum of all tracks: decoders of lossy sound overshoot full scale a little.
+# Headroom above the sum of all tracks: decoders of lossy sound overshoot full scale a little.
 _HEADROOM = 2.0
 _FULL_SCALE = 2**31 - 1
 
 Voice = tuple[str | Path, Fraction | float, float]
-# How to begin with the blocks of a sound, and its gain in decibels.
+# A function that starts the blocks of a sound, and its gain in decibels.
 _Track = tuple[Callable[[], Iterator[np.ndarray]], float]
 
 
@@ -40,15 +40,13 @@ def mix(
     out_path: str | Path,
     soundtrack_gain: float = SOUNDTRACK_GAIN,
 ) -> None:
-    """Write one WAV, 48 kHz, exactly `duration` seconds long to the sample.
+    """Write one WAV, 16 bit, 48 kHz, exactly `duration` seconds long to the sample.
 
-    It is mono where all that is mixed is, else stereo: many a player takes 3 dB off mono, which
-    then is as loud as what it was made of. Each voice is (path, start in seconds, gain in
-    decibels). The soundtrack of the source, when given, lies under the voices, changed by
-    `soundtrack_gain` decibels, and as far from the picture as in the source, also after a gap.
-    Where the sum would clip, the whole is made quieter instead.
-
-    Raises MediaError as `media.sound.read_sound`.
+    Each voice is (path, start in seconds, gain in decibels). The soundtrack of the source, when
+    given, is mixed under the voices with `soundtrack_gain` decibels, in sync with the picture as in
+    the source, also after a gap. Where the sum would clip, the whole is normalised to full scale.
+    The file is mono where all inputs are, else stereo: many players attenuate mono by 3 dB, so that
+    it stays as loud as its inputs. Raises MediaError as `media.sound.read_sound` does.
     """
     total = round_half_up(duration * RATE)
     tracks: list[_Track] = [
@@ -76,11 +74,11 @@ def mix(
 def stereo_blocks(
     path: str | Path, total: int, start: Fraction | float = 0, gaps: bool = False
 ) -> Iterator[np.ndarray]:
-    """A sound as float32 blocks (samples, 2) at 48 kHz, `total` samples in all.
+    """A sound as float32 blocks (samples, 2) in -1..1 at 48 kHz, `total` samples in all.
 
-    It begins after `start` seconds of silence, or is cut where it begins before 0; what is
-    missing at the end is silence, and with `gaps` what is missing on the way as well. Every block
-    but the last has one second.
+    It is delayed by `start` seconds of silence, or cut where that is negative, and padded with
+    silence at the end; `gaps` is that of `media.sound.sound_blocks`. Every block except the last is
+    one second long. Raises MediaError as `media.sound.read_sound` does.
     """
     offset = round_half_up(Fraction(start) * RATE)
     waiting = np.zeros((0, 2), np.float32)
@@ -103,20 +101,23 @@ def stereo_blocks(
 
 
 def _mixed(tracks: Sequence[_Track]) -> Iterator[np.ndarray]:
-    """The sum of the tracks as float32 blocks (samples, 2), not yet kept from clipping.
+    """The sum of the tracks as float32 blocks (samples, 2), which may exceed -1..1.
 
-    pydub adds whole numbers and cuts what overflows, so the tracks are laid down in 32 bits
-    with room above them: the sum of n tracks never reaches full scale.
+    pydub adds integers and clips what overflows, so the tracks are scaled down to 32 bits with
+    headroom: the sum of n tracks never reaches full scale.
     """
     factors = [10 ** (gain / 20) for _, gain in tracks]
-    room = _HEADROOM * max(1.0, sum(factors))
+    headroom = _HEADROOM * max(1.0, sum(factors))
     streams = [begin() for begin, _ in tracks]
     for blocks in zip(*streams, strict=True):
         segments = [
-            _segment(block * (factor / room)) for block, factor in zip(blocks, factors, strict=True)
+            _segment(block * (factor / headroom))
+            for block, factor in zip(blocks, factors, strict=True)
         ]
-        laid = reduce(lambda under, over: under.overlay(over), segments)
-        yield np.frombuffer(laid.raw_data, "<i4").reshape(-1, 2) * np.float32(room / _FULL_SCALE)
+        mixed = reduce(lambda under, over: under.overlay(over), segments)
+        yield np.frombuffer(mixed.raw_data, "<i4").reshape(-1, 2) * np.float32(
+            headroom / _FULL_SCALE
+        )
 
 
 def _segment(samples: np.ndarray) -> AudioSegment:

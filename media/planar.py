@@ -1,8 +1,8 @@
-"""Frames in the planes that video stores, changed only where something is drawn.
+"""Planar frames: YUV 4:2:0 as video stores it, changed only where something is drawn.
 
-A video in which a mouth moves is to stay as it was everywhere else. So its frames are kept as they
-were decoded, colours are made of that part only which somebody looks at, and what was drawn there
-is brought into the planes again, pixel by pixel.
+A video with an animated mouth must stay as it was everywhere else. So its frames are kept as they
+were decoded, only the window around a face is converted to RGB, and what was drawn there is written
+back into the planes, pixel by pixel.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from media.hdr import signal_of
 from media.upright import CAREFUL, UNSPECIFIED, Upright, colour_matrix, rgb_of
 
-# As H.273 counts them: BT.709, and the two names of BT.601's.
+# Code points of H.273: BT.709, and the two of BT.601.
 _MATRICES = (1, 5, 6)
 
-Window = tuple[int, int, int, int]  # left, top, right, bottom
+Window = tuple[int, int, int, int]  # left, top, right, bottom in even pixels, unless the frame ends
 
 
 @dataclass(frozen=True)
 class Colours:
-    """What the numbers of 4:2:0 planes mean: code points of ITU-T H.273, in limited range.
+    """The colour space of 4:2:0 planes: code points of ITU-T H.273, limited range.
 
-    With `centred` a colour lies in the middle of its four pixels; else nothing is said of that,
-    which means between the two on the left.
+    With `centred` a chroma sample lies in the middle of its four pixels; otherwise the location is
+    unspecified, which players read as between the two pixels on the left.
     """
 
     matrix: int = Colorspace.ITU709
@@ -43,8 +43,8 @@ BT709 = Colours()
 class Planar:
     """A frame as 8-bit YUV 4:2:0: `levels` (3/2 height, width) uint8, Y above U above V.
 
-    Sides are even; an odd one of what it was made of has grown by one repeated row or column. What
-    was made of RGB keeps that, (height, width, 3), as `rgb`: nothing is lost of it by looking.
+    Sides are even; an odd side of the original is padded by one repeated row or column. A frame
+    made from RGB keeps that, (height, width, 3), as `rgb`: reading it loses nothing.
     """
 
     levels: np.ndarray
@@ -53,7 +53,7 @@ class Planar:
 
     @classmethod
     def of_rgb(cls, frame: np.ndarray, colours: Colours = BT709) -> Planar:
-        """Of an RGB uint8 frame (height, width, 3), which must not be changed afterwards."""
+        """From an RGB uint8 frame (height, width, 3), which must not be changed afterwards."""
         return cls(_levels(frame, colours, len(frame)), colours, frame)
 
     @property
@@ -68,14 +68,14 @@ class Planar:
         return self.levels.nbytes + (0 if self.rgb is None else self.rgb.nbytes)
 
     def around(self, x1: float, y1: float, x2: float, y2: float) -> Window | None:
-        """The smallest window that holds all of a box that the frame does; None for nothing."""
+        """The smallest window around a box (pixels), clipped to the frame; None if it is empty."""
         width, height = self.size
         left, top = max(int(x1) // 2 * 2, 0), max(int(y1) // 2 * 2, 0)
         right, bottom = min(-int(-x2 // 2) * 2, width), min(-int(-y2 // 2) * 2, height)
         return (left, top, right, bottom) if left < right and top < bottom else None
 
     def seen(self, window: Window) -> np.ndarray:
-        """A window as RGB uint8 (height, width, 3), not to be written to."""
+        """The pixels of a window, RGB uint8 (height, width, 3); they must not be written to."""
         left, top, right, bottom = window
         if self.rgb is not None:
             return self.rgb[top:bottom, left:right]
@@ -90,9 +90,10 @@ class Planar:
         return rgb_of(picture, colour_matrix(self.colours.matrix, self.size[1]))
 
     def drawn(self, window: Window, before: np.ndarray, after: np.ndarray) -> Planar:
-        """A copy with the window, as `seen` gave it `before`, changed to `after`.
+        """A copy with `after` in a window whose pixels `seen` gave as `before`; itself if equal.
 
-        Only pixels that differ change, and the colours that they share with their neighbours.
+        Both are RGB uint8 (height, width, 3). Only pixels that differ change, and the chroma
+        samples that they have in common with their neighbours.
         """
         red, green, blue = np.moveaxis(before != after, 2, 0)
         changed = red | green | blue
@@ -106,10 +107,10 @@ class Planar:
         grown = (0, height - bottom + top), (0, width - right + left)
         changed = np.pad(changed, grown, mode="edge")
         upper, lower = changed[::2], changed[1::2]
-        shared = upper[:, ::2] | upper[:, 1::2] | lower[:, ::2] | lower[:, 1::2]
+        touched = upper[:, ::2] | upper[:, 1::2] | lower[:, ::2] | lower[:, 1::2]
         np.copyto(luma[top : top + height, left : left + width], new_luma, where=changed)
         rows, columns = slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2)
-        np.copyto(chroma[:, rows, columns], new_chroma, where=shared)
+        np.copyto(chroma[:, rows, columns], new_chroma, where=touched)
         rgb = self.rgb
         if rgb is not None:
             rgb = rgb.copy()
@@ -117,10 +118,10 @@ class Planar:
         return replace(self, levels=levels, rgb=rgb)
 
 
-class Kept:
-    """Makes planar frames in `colours` of the decoded pictures of one stream.
+class PlanarConverter:
+    """Converts the decoded pictures of one stream to planar frames in `colours`.
 
-    A picture that is stored in them, and shown as it is stored, stays as it is to the last bit.
+    A picture stored in them, with square pixels and upright, keeps its planes to the last bit.
     """
 
     def __init__(self, stream: av.VideoStream, colours: Colours) -> None:
@@ -134,7 +135,7 @@ class Kept:
 
 
 def colours_of(picture: av.VideoFrame, centred: bool) -> Colours | None:
-    """Those of a decoded picture, if `Planar` can hold it as it is."""
+    """The colours of a decoded picture, None unless `Planar` can hold it unconverted."""
     fits = (
         picture.format.name == "yuv420p"
         and picture.width % 2 == picture.height % 2 == 0
@@ -148,10 +149,10 @@ def colours_of(picture: av.VideoFrame, centred: bool) -> Colours | None:
 
 
 def has_centred_colours(picture: av.VideoFrame) -> bool:
-    """Whether swscale takes the colours of a decoded 4:2:0 picture to lie between its pixels.
+    """Whether swscale assumes centred chroma samples for a decoded 4:2:0 picture.
 
-    What the file says of that PyAV does not pass on: so an edge is drawn, and looked at. Its right
-    side begins with a colour of its own, or with one half way there.
+    PyAV does not pass on what the file says. So an edge of chroma is drawn and converted: the first
+    pixel on its right has either the colour of that side, or one half way.
     """
     small = picture.reformat(width=16, height=16, format="yuv420p")
     luma, *chroma = (np.frombuffer(memoryview(plane), np.uint8) for plane in small.planes)
@@ -174,7 +175,7 @@ def _planes(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _levels(rgb: np.ndarray, colours: Colours, height: int) -> np.ndarray:
-    """The planes of all or a part of a frame that is `height` pixels high."""
+    """The planes of RGB pixels, all or a part of a frame that is `height` pixels high."""
     even = np.pad(rgb, [(0, rgb.shape[0] % 2), (0, rgb.shape[1] % 2), (0, 0)], mode="edge")
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), "rgb24").reformat(
         format="yuv420p",

@@ -1,8 +1,8 @@
-"""Looking into strangers' files where they can do no harm: in a process that may take only so much.
+"""The sandbox: strangers' files are probed in a process with little rights, memory and time.
 
-A decoder is large and old C; a file is made by whoever wants to break it. So the files are opened
+A decoder is large and old C, and a file may be made to break it. So the files are opened
 in `media.sandboxed`: one process that has everything loaded and forks a child for each file. The
-child is bound in memory, processor time and wall time, and knows no secret of ours.
+child is bounded in memory, CPU time and wall time, and knows none of our secrets.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _GRACE = 5  # seconds that a child has beyond its limit to be gone by itself
 _LARGEST_ANSWER = 1 << 16  # bytes
 # Nothing else of our environment, where keys and passwords are, is handed on.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
-# Files are looked into one a core: more would be no faster and take more memory.
+# One file per core is probed at a time: more would be no faster and take more memory.
 _SLOTS = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What looking into one file may take: bytes of memory; seconds, of processor and on the clock.
+    """What probing one file may take: bytes of memory; seconds of CPU time and of wall time.
 
     The memory is what comes on top of the loaded libraries.
     """
@@ -91,7 +91,7 @@ class _Nursery:
             if pid:
                 return answer
             self._end(control)
-        raise RuntimeError("The process that looks into files does not start.")
+        raise RuntimeError("The process that probes files does not start.")
 
     def stop(self) -> None:
         """End the process; children at work end at their limits."""
@@ -100,7 +100,7 @@ class _Nursery:
     def _hand_over(self, line: socket.socket) -> socket.socket:
         with self._lock:
             control = self._control or self._start()
-            with suppress(OSError):  # it died: then nobody will converse
+            with suppress(OSError):  # it died: `_converse` then gets no answer
                 socket.send_fds(control, [b"\0"], [line.fileno()])
             return control
 

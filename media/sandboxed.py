@@ -1,4 +1,4 @@
-"""The process in which `media.sandbox` has files looked into; started as `-m media.sandboxed FD`.
+"""The process in which `media.sandbox` has files probed; started as `-m media.sandboxed FD`.
 
 It takes the ends of socket pairs from the socket FD. For each it forks a child, which writes its
 process id and a line feed, reads a request as JSON until its end, and writes an answer as JSON:

@@ -1,4 +1,4 @@
-"""What a file's first bytes say it is. Names are never looked at."""
+"""The type of a file by its first bytes (magic numbers); its name does not count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from media.errors import unreadable, unsupported
 
 @dataclass(frozen=True)
 class Signature:
-    """Who reads this file: Pillow, or the one FFmpeg demuxer named here."""
+    """The reader of a file: Pillow for the format, or FFmpeg with the demuxer named by it."""
 
     reader: Literal["pillow", "ffmpeg"]
     format: str
@@ -38,8 +38,8 @@ _PREFIXES = {
     b"OggS": Signature("ffmpeg", "ogg"),
     b"fLaC": Signature("ffmpeg", "flac"),
 }
-# Real kinds of file that are left out: pictures nobody asked for, and everything that names
-# other files or hosts (playlists, concat scripts, session descriptions).
+# Types of file that are refused: rare pictures, and everything that names other files or hosts
+# (playlists, concat scripts, session descriptions).
 _REFUSED = (
     b"#EXTM3U", b"ffconcat", b"v=0", b"<?xml", b"<MPD", b"<svg", b"%PDF", b"BM",
     b"II*\x00", b"MM\x00*", b"FLV\x01", b"PK\x03\x04", b"\x30\x26\xb2\x75", b"\xff\x0a",
@@ -48,7 +48,9 @@ _REFUSED = (
 
 
 def read_signature(path: Path) -> Signature:
-    """Raises MediaError: unreadable-media (empty, text, noise), unsupported-type (refused)."""
+    """The reader of a file. Raises MediaError: unreadable-media (empty, text, noise),
+    unsupported-type (refused).
+    """
     try:
         with path.open("rb") as file:
             return signature_in(file)

@@ -1,6 +1,6 @@
 """Reading sound: decoded and resampled by FFmpeg's libraries, block by block.
 
-Of several sound tracks it is always the one that `media.container.audio_stream` chooses.
+Of several audio streams the one that `media.container.audio_stream` chooses is read.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from media.signature import read_signature
 SHORTEST_VOICE = Fraction(1, 5)
 # -60 dB of full scale: below the noise of a quiet room in any recording meant to be heard.
 _SILENCE = 0.001
-# Sound that comes so many seconds early is noticed (ITU-R BT.1359); less is how clocks differ.
+# A gap longer than this, in seconds, is noticed (ITU-R BT.1359); less is jitter of timestamps.
 _GAP = 0.045
 
 
 def read_sound(path: str | Path, rate: int = 16000) -> np.ndarray:
-    """The whole sound track as float32 mono (samples,), -1..1, `rate` samples a second.
+    """The whole sound as float32 mono (samples,) in -1..1, `rate` samples a second, read-only.
 
+    Decoders of lossy sound may overshoot that range a little.
     Raises MediaError: unreadable-media, unsupported-type, no-audio-track, not-a-voice.
     """
     # Both channels are averaged here: swresample's own mono is 3 dB louder and can clip.
@@ -90,7 +91,7 @@ def check_voice(path: str | Path) -> Fraction:
 
 
 def sound_channels(path: str | Path) -> int:
-    """How many channels `sound_blocks` gives at first, 1 or 2. Raises MediaError as it does."""
+    """The number of channels that `sound_blocks` gives at first, 1 or 2. Raises as it does."""
     with _open_sound(path) as (_, track):
         return min(track.layout.nb_channels, 2)
 
@@ -98,8 +99,9 @@ def sound_channels(path: str | Path) -> int:
 def soundtrack_delay(path: str | Path) -> Fraction:
     """Seconds from the first picture of a video to the start of its sound; negative: before.
 
-    FFmpeg 5 writes the Opus run-in of a WebM twice: as the CodecDelay that readers take off, and
-    by moving the picture as much later. Sound and picture of such a file begin together.
+    0 without a picture or a sound. FFmpeg 5 writes the Opus pre-skip of a WebM twice: as the
+    CodecDelay that readers subtract, and by delaying the picture as much. Sound and picture of such
+    a file begin together. Raises MediaError: unreadable-media.
     """
     with open_media(path) as container:
         track, picture = audio_stream(container), video_stream(container)
@@ -119,11 +121,11 @@ def soundtrack_delay(path: str | Path) -> Fraction:
 
 
 def sound_blocks(path: str | Path, rate: int, gaps: bool = False) -> Iterator[np.ndarray]:
-    """The sound track as float32 blocks (channels, samples), one or two channels.
+    """The sound at `rate` samples a second, as float32 blocks (channels, samples) in -1..1.
 
-    More channels than two are mixed down to two. Where a recording has gaps, as where packets were
-    lost, what follows comes at once; with `gaps` it comes at its time, after silence in blocks of
-    a second. Raises MediaError as `read_sound` does.
+    There are one or two channels; more are downmixed to two. Gaps of a recording, such as those of
+    lost packets, are closed; with `gaps` they are filled with silence, in blocks of a second.
+    Raises MediaError as `read_sound` does.
     """
     return _resampled(_sound_frames(path), rate, gaps)
 
@@ -152,7 +154,7 @@ def _resampled(
 
 
 def silence(samples: int, most: int) -> Iterator[np.ndarray]:
-    """So many samples, none for less than 0, in mono blocks of at `most` so many."""
+    """`samples` samples of silence as float32 blocks (1, at `most`); none for a negative number."""
     for at in range(0, samples, most):
         yield np.zeros((1, min(most, samples - at)), np.float32)
 
@@ -172,7 +174,7 @@ def _sound_frames(path: str | Path) -> Iterator[av.AudioFrame]:
 
 
 def _without_padding(frame: av.AudioFrame, tick: Fraction) -> av.AudioFrame:
-    """Cut what the encoder added to fill its last frame: MP4 tells it by a shorter duration."""
+    """A frame without the encoder's padding, which MP4 marks by a shorter duration."""
     samples = round(frame.duration * tick * frame.sample_rate)
     if not 0 < samples < frame.samples:
         return frame

@@ -1,4 +1,4 @@
-"""The geometric options of the original inference script: smaller, turned, cropped."""
+"""The geometric options of the original inference script: resize, rotate, crop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Transform:
-    """Applied to every frame of a source before anything else looks at it, in this order.
+    """Applied to every frame of a source before all else, in the order of the fields.
 
     `resize_factor` divides both sides; `rotate` turns 90 degrees clockwise; `crop` keeps the
     rows top..bottom and the columns left..right, where -1 means the far edge.

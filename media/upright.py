@@ -1,4 +1,4 @@
-"""A decoded picture as people see it: RGB of BT.709, opaque, square pixels, the right way up."""
+"""A decoded picture as it is displayed: RGB of BT.709, opaque, square pixels, upright."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SQUARE_ENOUGH = Fraction(1, 50)
 
 
 def displayed_size(stream: av.VideoStream) -> tuple[int, int]:
-    """(width, height) with square pixels, before turning."""
+    """(width, height) with square pixels, before the display matrix rotates it."""
     context = stream.codec_context
     ratio = stream.sample_aspect_ratio or Fraction(1)
     if abs(ratio - 1) <= _SQUARE_ENOUGH:
@@ -79,12 +79,12 @@ def has_alpha(picture: av.VideoFrame) -> bool:
 
 
 def rgb_of(part: av.VideoFrame, matrix: int) -> np.ndarray:
-    """A part of an upright picture as RGB uint8, by the `matrix` that `colour_matrix` tells."""
+    """A part of an upright YUV picture as RGB uint8 (height, width, 3), by its colour `matrix`."""
     return _packed(_reformatted(part, "gbrp", matrix, part.width, part.height))
 
 
 def colour_matrix(stored: int, height: int) -> int:
-    """The matrix of a picture so many pixels high, of which one is stored, or none is.
+    """The colour matrix (H.273) of a picture `height` pixels high, with the `stored` one.
 
     Untagged video is BT.709 when it is high definition and BT.601 below, as players assume.
     """

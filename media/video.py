@@ -27,7 +27,7 @@ from media.container import (
 )
 from media.deinterlace import deinterlaced
 from media.errors import unreadable
-from media.planar import BT709, Colours, Kept, Planar, colours_of, has_centred_colours
+from media.planar import BT709, Colours, Planar, PlanarConverter, colours_of, has_centred_colours
 from media.signature import read_signature
 from media.timeline import result_frames, round_half_up
 from media.upright import Upright
@@ -44,13 +44,13 @@ __all__ = [
 ]
 
 Frame = TypeVar("Frame", np.ndarray, Planar)
-# A picture of the source: when it begins (seconds from the first one) and how to get its frame.
-# The last of a sequence has no frame: it says when everything ends.
+# A picture of the source: its start in seconds from the first one, and a function that gives its
+# frame. The last of a sequence has no frame: it is the end of the video.
 _Picture = tuple[Fraction, Callable[[], Frame] | None]
 
 
 class _Kind(NamedTuple, Generic[Frame]):
-    """How frames of a kind are made: of what a stream decodes to, and of RGB."""
+    """How frames of one kind are made, from the decoded pictures of a stream and from RGB."""
 
     of_stream: Callable[[av.VideoStream], Callable[[av.VideoFrame], Frame]]
     of_rgb: Callable[[np.ndarray], Frame]
@@ -58,8 +58,8 @@ class _Kind(NamedTuple, Generic[Frame]):
 
 _HELD_BYTES = 100 * 1024**2
 _WORTH_SEEKING = 100
-# How far before the wanted moment to look for a keyframe. Some containers seek by decoding time
-# and land a little late; None reads from the beginning, which is always right.
+# Seconds before the wanted time at which to seek to a keyframe. Some containers seek by decoding
+# time and land a little late; None reads from the beginning, which is always right.
 _LEADS = (Fraction(1), Fraction(10), None)
 
 
@@ -84,9 +84,10 @@ def read_frames_at(
 ) -> Iterator[np.ndarray]:
     """The frames at any indices in any order, as `read_frames` would give them.
 
-    Runs forward are streamed. Runs backward are read forward in stretches of about 100 MB and
-    given in reverse. What turns or jumps among fewer frames than that is read only once.
-    Raises IndexError for an index past the end, and as `read_frames` does.
+    Yields RGB uint8 (height, width, 3). Ascending runs are streamed. Descending runs are read
+    forward in stretches of about 100 MB and given in reverse. Indices that turn or jump among fewer
+    frames than that are decoded only once. `fps` defaults to `MediaInfo.fps`. Raises IndexError for
+    an index past the end, and as `read_frames` does.
     """
     return _read_at(path, indices, fps, _rgb())
 
@@ -94,18 +95,18 @@ def read_frames_at(
 def read_planar_at(
     path: str | Path, indices: Sequence[int], fps: Fraction | None, colours: Colours
 ) -> Iterator[Planar]:
-    """As `read_frames_at`, but planar, in `colours`.
+    """As `read_frames_at`, but planar, in `colours` (those of `stored_colours` keep most).
 
-    What is stored in those stays as it is; all else is made of the RGB frame.
+    Pictures stored in `colours` keep their planes; all others are converted from RGB.
     """
-    kind = _Kind(partial(Kept, colours=colours), partial(Planar.of_rgb, colours=colours))
+    kind = _Kind(partial(PlanarConverter, colours=colours), partial(Planar.of_rgb, colours=colours))
     return _read_at(path, indices, fps, kind)
 
 
 def stored_colours(path: str | Path) -> Colours:
-    """In which colours to read planar frames of a video, GIF or WebP, to keep what is stored.
+    """The colours in which planar frames of a video, GIF or WebP keep their stored planes.
 
-    BT.709 where its pictures must be converted anyway. Raises MediaError: as `read_frames`.
+    BT.709 where its pictures must be converted anyway. Raises MediaError as `read_frames` does.
     """
     if read_signature(Path(path)).reader == "pillow":
         return BT709

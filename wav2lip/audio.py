@@ -1,8 +1,9 @@
-"""The sound features of Wav2Lip: an 80-band log-mel spectrogram and the window of it a frame hears.
+"""The audio features of Wav2Lip: an 80-band log-mel spectrogram and the window of it for a frame.
 
-The numbers are those of the original, so that its checkpoints hear what they were trained on
-(Prajwal et al., "A Lip Sync Expert Is All You Need for Speech to Lip Generation In the Wild",
-ACM MM 2020). Only numpy is used: the filter bank is a constant, and librosa is slow to import.
+The hyper-parameters are those of the original, so that its checkpoints get what they were trained
+on (Prajwal et al., "A Lip Sync Expert Is All You Need for Speech to Lip Generation In the Wild",
+ACM MM 2020). The original computes the same with librosa, which takes seconds to import and needs
+the whole sound in memory; here only numpy is used, in blocks (docs/architecture.md, Libraries).
 """
 
 from fractions import Fraction
@@ -28,18 +29,18 @@ _BLOCK = 1024  # columns transformed at once, in 30 MB, however long the sound i
 
 
 def mel_spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Log-mel spectrogram of `samples` (n,), mono 16 kHz in -1..1.
+    """Log-mel spectrogram of `samples` (n,), mono 16 kHz in -1..1: (80, 1 + n // 200) float32.
 
-    Returns (80, 1 + n // 200) in -4..4: column t is centred on sample 200 * t. Outside the sound
-    there is digital silence. Raises ValueError for anything that is not one channel of sound.
+    Values are in -4..4, 8 for 100 dB; column t is centred on sample 200 t. The sound is padded with
+    digital silence. Raises ValueError for an array that is not one-dimensional.
     """
     if samples.ndim != 1:
         raise ValueError(f"mono sound expected, got an array of shape {samples.shape}")
     mel = np.empty((N_MELS, 1 + len(samples) // HOP), np.float32)
     for start in range(0, mel.shape[1], _BLOCK):
         stop = min(start + _BLOCK, mel.shape[1])
-        heard = _emphasised(samples, HOP * start - N_FFT // 2, HOP * (stop - 1) + N_FFT // 2)
-        windows = np.lib.stride_tricks.sliding_window_view(heard, N_FFT)[::HOP]
+        part = _pre_emphasised(samples, HOP * start - N_FFT // 2, HOP * (stop - 1) + N_FFT // 2)
+        windows = np.lib.stride_tricks.sliding_window_view(part, N_FFT)[::HOP]
         mel[:, start:stop] = _log_mel(windows)
     return mel
 
@@ -47,27 +48,27 @@ def mel_spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 def mel_windows(
     mel: NDArray[np.float32], start: int, stop: int, fps: Fraction
 ) -> NDArray[np.float32]:
-    """What the frames start..stop of a video of `fps` hear, as (stop - start, 80, 16).
+    """The mel windows of the frames start..stop of a video of `fps`: (stop - start, 80, 16).
 
-    The window of frame i starts at column floor(80 i / fps); before `mel` (80, T)
-    begins and past its end there is silence, so a result may last longer than its voice.
+    The window of frame i starts at column floor(80 i / fps) of `mel` (80, T), which is padded with
+    silence on both sides, so that a result may last longer than its voice.
     """
     first = [floor(MEL_RATE * i / Fraction(fps)) for i in range(start, stop)]
     windows = np.full((stop - start, N_MELS, MEL_WINDOW), SILENCE, dtype=np.float32)
     for window, column in zip(windows, first, strict=True):
-        heard = mel[:, max(column, 0) : max(column + MEL_WINDOW, 0)]
+        part = mel[:, max(column, 0) : max(column + MEL_WINDOW, 0)]
         before = max(-column, 0)
-        window[:, before : before + heard.shape[1]] = heard
+        window[:, before : before + part.shape[1]] = part
     return windows
 
 
-def _emphasised(samples: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float64]:
-    """Samples start..stop, each less most of the one before it; silence outside the sound."""
+def _pre_emphasised(samples: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float64]:
+    """Samples start..stop after pre-emphasis, y[n] = x[n] - 0.97 x[n - 1]; zero outside `samples`."""
     first, last = max(start - 1, 0), min(stop, len(samples))
-    heard = samples[first:last].astype(np.float64)
-    heard[1:] -= PRE_EMPHASIS * heard[:-1]
-    heard = heard[max(start, 0) - first :]
-    return np.pad(heard, (max(-start, 0), stop - last))
+    part = samples[first:last].astype(np.float64)
+    part[1:] -= PRE_EMPHASIS * part[:-1]
+    part = part[max(start, 0) - first :]
+    return np.pad(part, (max(-start, 0), stop - last))
 
 
 def _log_mel(frames: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -85,8 +86,9 @@ def _hann() -> NDArray[np.float64]:
 
 @cache
 def _mel_filters() -> NDArray[np.float64]:
-    """The Slaney filter bank (80, 401): triangles of equal area, evenly spaced on the mel scale
-    (M. Slaney, Auditory Toolbox, Technical Report 1998-010).
+    """Slaney's mel filter bank (80, 401): triangles of equal area, evenly spaced on the mel scale
+    (M. Slaney, Auditory Toolbox, Technical Report 1998-010). It is librosa.filters.mel, up to the
+    last bit of float32.
     """
     edges = _mel_to_hz(np.linspace(_hz_to_mel(MEL_MIN_HZ), _hz_to_mel(MEL_MAX_HZ), N_MELS + 2))
     lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
@@ -94,9 +96,8 @@ def _mel_filters() -> NDArray[np.float64]:
     rising = (bins - lower) / (centre - lower)
     falling = (upper - bins) / (upper - centre)
     triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (upper - lower)
-    return triangles.astype(np.float32).astype(
-        np.float64
-    )  # the original's bank is single precision
+    # The original's filter bank is in single precision.
+    return triangles.astype(np.float32).astype(np.float64)
 
 
 # Slaney's mel scale: linear, 200/3 Hz a mel, up to 1 kHz (mel 15), then 27 mels for a factor 6.4.
