@@ -63,7 +63,7 @@ def mel_windows(
 
 
 def _pre_emphasised(samples: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float64]:
-    """Samples start..stop after pre-emphasis, y[n] = x[n] - 0.97 x[n - 1]; zero outside `samples`."""
+    """Samples start..stop after pre-emphasis, x[n] - 0.97 x[n - 1]; zero outside `samples`."""
     first, last = max(start - 1, 0), min(stop, len(samples))
     part = samples[first:last].astype(np.float64)
     part[1:] -= PRE_EMPHASIS * part[:-1]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
+import librosa
 import numpy as np
 import pytest
 
@@ -24,6 +25,18 @@ def test_mel_is_the_originals() -> None:
         mel = audio.mel_spectrogram(vectors["wav_in"])
         np.testing.assert_allclose(mel, vectors["mel_out"], atol=1e-5)
     assert mel.dtype == np.float32
+
+
+def test_the_filter_bank_is_librosas() -> None:
+    bank = librosa.filters.mel(
+        sr=audio.SAMPLE_RATE,
+        n_fft=audio.N_FFT,
+        n_mels=audio.N_MELS,
+        fmin=audio.MEL_MIN_HZ,
+        fmax=audio.MEL_MAX_HZ,
+    )
+    # The last bit of float32 is left to the order of the computation.
+    np.testing.assert_allclose(audio._mel_filters(), bank, rtol=0, atol=2e-9)
 
 
 def test_silence_is_the_lowest_value_and_a_tone_lights_up_one_band() -> None:
