@@ -7,8 +7,7 @@ from app.identity import visitor
 from app.jobs_access import jobs
 from jobs.records import Upload
 from media.errors import NamedError
-
-VOICE = Path(__file__).resolve().parent.parent / "static" / "sample" / "voice.mp3"
+from media.sample import VOICE
 
 
 def given() -> tuple[Upload, Upload]:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from benchmarks import material, networks
 from benchmarks.measure import Cost, Row, of_process
+from processes.serve import PROCFILE, processes
 from wav2lip.inference import best_device, uses_int8
-
-PROCFILE = Path(__file__).resolve().parent.parent / "Procfile"
 
 
 def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
@@ -100,6 +99,5 @@ def _reference(
 
 def worker_environment() -> dict[str, str]:
     """The variables in front of the engine worker's command."""
-    (line,) = (each for each in PROCFILE.read_text().splitlines() if each.startswith("engine:"))
-    words = shlex.split(line)
+    words = shlex.split(processes(PROCFILE)["engine"])
     return dict(word.split("=", 1) for word in words[: words.index("celery")] if "=" in word)

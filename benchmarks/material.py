@@ -10,12 +10,12 @@ from skimage.data import astronaut, rocket
 
 from media.assemble import concatenate
 from media.pictures import write_picture
+from media.sample import VOICE as SAMPLE_VOICE
 from media.sound import read_sound
 from media.video import VideoWriter
 
 FPS = Fraction(25)
 FACE = (180.0, 76.0, 272.0, 187.0)  # in the photograph
-SAMPLE_VOICE = Path(__file__).resolve().parent.parent / "static" / "sample" / "voice.mp3"
 RATE = 16_000
 
 

@@ -1,8 +1,8 @@
 """The weights this program knows: what they are, where they lie, and whether they are whole.
 
 `manifest.json` lists them, or the file that the environment variable MOUTH_MANIFEST names. Files
-lie in the folder named by MOUTH_CHECKPOINTS, or beside this module; what ships with the program is
-found in either case.
+lie in the folder named by MOUTH_CHECKPOINTS; without it, in a checkout beside this module, and else
+in the user's data directory. What ships with the program is found in any case.
 """
 
 import hashlib
@@ -12,6 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from platformdirs import user_data_path
 
 from media.errors import NamedError
 
@@ -46,9 +48,25 @@ class Checkpoint:
         return self.path.is_file()
 
 
+def data_folder() -> Path:
+    """Where the program keeps files by itself: in its checkout, or, once it is installed, in the
+    user's data directory, `$XDG_DATA_HOME/mouth-animation`. The folder need not exist yet.
+    """
+    checkout = SHIPPED.resolve().parent
+    if (checkout / "pyproject.toml").is_file():
+        return checkout
+    return user_data_path("mouth-animation")
+
+
 def folder() -> Path:
     """Where weights are looked for and downloaded to."""
-    return Path(os.environ.get("MOUTH_CHECKPOINTS") or SHIPPED)
+    return Path(os.environ.get("MOUTH_CHECKPOINTS") or data_folder() / "checkpoints")
+
+
+def to_environment() -> dict[str, str]:
+    """The variables that give a process in another folder the same weights: paths are absolute."""
+    names = ("MOUTH_CHECKPOINTS", "MOUTH_MANIFEST")
+    return {name: str(Path(path).resolve()) for name in names if (path := os.environ.get(name))}
 
 
 def all() -> list[Checkpoint]:

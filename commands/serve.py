@@ -16,13 +16,14 @@ def serve(process: tuple[str, ...]) -> None:
     With names of PROCESSes (lines of the Procfile) only those are started. HOST and PORT say
     where the page is; see `mouth settings`.
     """
+    import checkpoints
     from jobs.settings import to_environment
     from processes import serve as services
 
     os.umask(0o077)  # what visitors send and get is no business of this machine's other users
     settings = settings_now()
     names = process or services.needed(embedded_redis=not settings.broker_url)
-    environment = {**os.environ, **to_environment(settings)}
+    environment = {**os.environ, **to_environment(settings), **checkpoints.to_environment()}
     services.serve(settings.host, settings.port, environment, names)
 
 

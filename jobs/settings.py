@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from checkpoints import data_folder
 from jobs.constraints import (
     Choice,
     Constraint,
@@ -27,8 +28,7 @@ from jobs.constraints import (
 )
 from media.errors import NamedError
 
-PROJECT = Path(__file__).resolve().parent.parent
-DEFAULT_VAR_DIR = PROJECT / "var"
+DEFAULT_VAR_DIR = data_folder() / "var"
 AUDIENCES = ("local", "all", "off")
 DETECTORS = ("s3fd", "dlib")
 PRECISIONS = ("auto", "half", "fp32", "int8")  # as `wav2lip.engine` has them, which imports torch

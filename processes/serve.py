@@ -14,7 +14,9 @@ from jobs import logs
 from media.errors import NamedError
 from processes.supervisor import Supervisor
 
-PROCFILE = Path(__file__).resolve().parent.parent / "Procfile"
+PROCFILE = Path(__file__).with_name("Procfile")
+# Where the packages lie: there `python -m` finds them, whatever the folder of the caller holds.
+PACKAGES = Path(__file__).resolve().parent.parent
 
 
 def serve(
@@ -50,7 +52,7 @@ def serve(
             threading.Thread(target=_announce, args=place, daemon=True).start()
 
     try:
-        ended = Supervisor(commands, environment, procfile.parent).run(started)
+        ended = Supervisor(commands, environment, PACKAGES).run(started)
     finally:
         over.set()
     if ended is not None:

@@ -15,6 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from processes.serve import PROCFILE, processes
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 HERE = platform.python_version()
@@ -89,7 +91,7 @@ def test_imports_only_run_downwards(package: str) -> None:
 
 def test_every_package_is_installed() -> None:
     patterns = PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
-    assert {pattern.rstrip("*") for pattern in patterns} == set(ARROWS)
+    assert {pattern.rstrip("*") for pattern in patterns} == {*ARROWS, "static", "templates"}
 
 
 def test_the_web_process_stays_small() -> None:
@@ -153,7 +155,7 @@ def test_the_same_pythons_are_named_everywhere() -> None:
 def test_torch_is_the_same_wherever_it_is_named() -> None:
     pins = {
         name: set(re.findall(r"\btorch==([\w.]+)", (ROOT / name).read_text()))
-        for name in ("pyproject.toml", "Makefile", "Dockerfile", "requirements.txt")
+        for name in ("pyproject.toml", "Makefile", "Dockerfile", "requirements.txt", "README.md")
     }
     versions = set.union(*pins.values())
     assert len(versions) == 1
@@ -174,12 +176,11 @@ def test_packages_come_from_wherever_pip_is_told(name: str) -> None:
 
 
 def test_compose_starts_the_processes_of_the_procfile() -> None:
-    procfile = re.findall(r"^(\w+):", (ROOT / "Procfile").read_text(), re.MULTILINE)
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     started = {
         service["command"][-1] for service in compose["services"].values() if "build" in service
     }
-    assert started == set(procfile) - {"redis"}
+    assert started == set(processes(PROCFILE)) - {"redis"}
     assert "redis" in compose["services"]
 
 
@@ -194,8 +195,8 @@ def test_containers_run_without_rights() -> None:
 
 
 def test_every_process_gets_the_signals_meant_for_it() -> None:
-    for line in (ROOT / "Procfile").read_text().splitlines():
-        assert re.match(r"\w+: exec ", line), f"a shell would stand between: {line}"
+    for name, command in processes(PROCFILE).items():
+        assert command.startswith("exec "), f"a shell would stand between: {name}"
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:

@@ -14,7 +14,6 @@ correction: the mean shift that quantization causes in a channel is subtracted f
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from media.sample import VOICE
 from media.sound import read_sound
 from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.networks import Conv, Upsample, Wav2Lip
@@ -36,7 +36,6 @@ CALIBRATION_SAMPLES, BATCH_SIZE, CORRECTION_SAMPLES = 24, 2, 4
 HEADROOM = 2.5
 # A channel's range counts as at least this fraction of the largest of its tensor.
 MIN_RANGE = 0.01
-VOICE = Path(__file__).resolve().parent.parent / "static" / "sample" / "voice.mp3"
 FACE_BOX = (180, 76, 272, 197)  # of the photograph, grown by the engine's pads below the chin
 
 Layer = Conv | Upsample

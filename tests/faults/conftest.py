@@ -38,7 +38,7 @@ class World(Stack):
         self.suffer()
         super().__init__(own, folder / "log")
         self._commands = {
-            name: re.sub(r"\b(celery|gunicorn) --", r"python -m tests.faults.faulty \1 --", command)
+            name: re.sub(r"-m (celery|gunicorn) ", r"-m tests.faults.faulty \1 ", command)
             for name, command in self._commands.items()
         }
         self.recipes = recipes(folder)

@@ -1,5 +1,6 @@
 """The start page tells what is wrong beside the field, before a job is made."""
 
+import base64
 import re
 from pathlib import Path
 
@@ -140,25 +141,24 @@ def test_a_wrong_padding_opens_the_options_and_is_named(start: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "role", "event"),
+    ("path", "kind", "role", "event"),
     [
-        (
-            "face.webp",
-            "source",
-            "new ClipboardEvent('paste', { clipboardData: data, bubbles })",
-        ),
-        ("voice.mp3", "voice", "new DragEvent('drop', { dataTransfer: data, bubbles })"),
+        (sample.face(), "image/png", "source",
+         "new ClipboardEvent('paste', { clipboardData: data, bubbles })"),
+        (sample.VOICE, "audio/mpeg", "voice",
+         "new DragEvent('drop', { dataTransfer: data, bubbles })"),
     ],
-)
+)  # fmt: skip
 def test_what_is_pasted_or_dropped_anywhere_finds_its_place(
-    start: Page, file: str, role: str, event: str
+    start: Page, path: Path, kind: str, role: str, event: str
 ) -> None:
     start.evaluate(
-        f"""async () => {{
-            const content = await (await fetch('/static/sample/{file}')).blob();
+        f"""([text, name, type]) => {{
+            const content = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
             const [data, bubbles] = [new DataTransfer(), true];
-            data.items.add(new File([content], '{file}', {{ type: content.type }}));
+            data.items.add(new File([content], name, {{ type }}));
             document.body.dispatchEvent({event});
-        }}"""
+        }}""",
+        [base64.b64encode(path.read_bytes()).decode(), path.name, kind],
     )
-    expect(start.locator(f"[data-role={role}] .facts")).to_contain_text(file)
+    expect(start.locator(f"[data-role={role}] .facts")).to_contain_text(path.name)
