@@ -1,4 +1,4 @@
-"""Mini-batches: that of a step depends on the seed and the step alone, whoever makes it."""
+"""Mini-batches: that of a step depends on the seed and the step alone, in whichever process."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ class BatchSampler(ABC, Dataset, Generic[B]):
 
 
 def batches(sampler: BatchSampler[B], steps: range, workers: int) -> Iterator[B]:
-    """The mini-batches of `steps` in turn, made ahead by so many processes (0: here)."""
+    """The mini-batches of `steps` in turn, made ahead by `workers` processes (0: in this one)."""
     loader = DataLoader(
         sampler,
         batch_size=None,

@@ -64,7 +64,7 @@ def _ema_decay(default: float, doc: str, aliases: Sequence[str] = ()) -> Any:
 
 
 def _eval_interval(default: int) -> Any:
-    doc = "Validate, save, and rewrite the report, every so many steps."
+    doc = "Steps between validations; each saves and rewrites the report, too."
     return setting(default, doc, "STEPS", aliases=("look-every",), min=1)
 
 
@@ -136,8 +136,8 @@ class ExpertConfig(FineTunableConfig):
     windows: int = setting(6, "Windows of a clip in a mini-batch, at most.", "N", min=2)
     contrast: float = setting(
         0.7,
-        "Share of the steps that add a contrastive loss (0: as in the paper).",
-        "SHARE",
+        "Part of the steps, from the first, with a contrastive loss (0: as in the paper).",
+        "PART",
         min=0,
         max=1,
     )
@@ -145,12 +145,12 @@ class ExpertConfig(FineTunableConfig):
         0.07, "Temperature of the contrastive loss (InfoNCE).", "T", min=0, min_open=True
     )
     mouth_shape_weight: float = _weight(
-        4.0, "Weight of the mouth shapes that embeddings have to tell, beside the contrastive loss."
+        4.0, "Weight of the auxiliary loss: mouth shapes that embeddings have to tell."
     )
     squeeze: float = setting(
         0.2,
-        "Augmentation: faces narrower by up to this share, since some boxes are square.",
-        "SHARE",
+        "Augmentation: faces narrower by up to this part, since some boxes are square.",
+        "PART",
         min=0,
         max=1,
         max_open=True,
@@ -264,7 +264,7 @@ class RendererConfig(FineTunableConfig):
     critic_weight: float = _weight(0.006, "Weight of the critic in the renderer's loss.")
     ema_decay: float = _ema_decay(
         0.0,
-        "Draw with an EMA of the renderer's weights, of which A stays at each step (0: no EMA).",
+        "Draw with an EMA of the renderer's weights; its decay (0: no EMA).",
         aliases=("average",),
     )
     everyone: bool = _everyone()
@@ -293,7 +293,7 @@ class CompactConfig(ValidatedConfig):
     critic_steps: int = _steps(RendererConfig.critic_steps, "the renderer with a critic")
     ema_decay: float = _ema_decay(
         RendererConfig.ema_decay,
-        "Draw with an EMA of the renderer's weights, of which A stays at each step (0: no EMA).",
+        "Draw with an EMA of the renderer's weights; its decay (0: no EMA).",
         aliases=("average",),
     )
     everyone: bool = _everyone()

@@ -13,7 +13,7 @@ from wav2lip.compact import mouth_shape
 SAME_PERSON = 0.42
 # A clip of fewer frames is too short to tell a resting mouth: its person's clips are pooled.
 SHORT_CLIP = 100
-# Clips to validate on where nobody is held out.
+# Clips to validate on where no person is held out.
 VALIDATION_CLIPS = 24
 # Of the persons, every tenth is held out where no table says who.
 HELD_OUT_EVERY = 10
@@ -31,7 +31,7 @@ class Clip:
     raw: np.ndarray  # (n, 8) float32, mouth_shape.measure
     mel: np.ndarray  # (80, T) float32, T = 0 without sound
     rest: np.ndarray  # (8,) the resting mouth of the clip's group
-    group: str  # the clips that share a rest: one clip, or a person's short clips
+    group: str  # the clips of one resting mouth: one clip, or a person's short clips
 
     def crops(self) -> np.ndarray:
         """The stored faces, RGB uint8 (n, 128, 128, 3)."""

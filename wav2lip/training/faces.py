@@ -17,7 +17,7 @@ SCALE, SHIFT, TURN = 0.08, 0.04, 0.12
 CANDIDATES = 12
 LIKE_POSE = 0.6
 INNER_LIPS = slice(60, 68)
-# Lips and teeth meet within so many pixels of the inner lips' landmarks.
+# Pixels from the landmarks of the inner lips within which lips and teeth meet.
 LIP_EDGE = 2
 
 # Mirroring a face swaps the sides of its points.
@@ -40,7 +40,7 @@ class Faces:
     rest: np.ndarray  # (n, 8) the person's rest in units of mouth shape, less everybody's mean
     begin: np.ndarray  # (n,) first frame of the clip a frame belongs to
     end: np.ndarray  # (n,) one past its last
-    chance: np.ndarray  # (n,) cumulative probability of being drawn
+    cdf: np.ndarray  # (n,) cumulative probability of being drawn
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,14 @@ def gather(clips: list[dataset.Clip], unit: np.ndarray, most: int) -> Faces:
     for clip, index, start in zip(clips, kept, starts, strict=False):
         crops[start : start + len(index)] = clip.crops()[index]
     shape = np.concatenate([(c.raw[i] - c.rest) / unit for c, i in _zip(clips, kept)])
-    share = np.concatenate([np.full(len(i), frames[c.person] ** 0.5) for c, i in _zip(clips, kept)])
+    weight = np.concatenate(
+        [np.full(len(i), frames[c.person] ** 0.5) for c, i in _zip(clips, kept)]
+    )
     person = np.concatenate([np.full(len(i), c.person) for c, i in _zip(clips, kept)])
     # Wide and narrow, open and pressed mouths are rare, and the hard ones.
     rare = 0.5 + np.abs(shape).clip(max=3).mean(1)
     _, inverse = np.unique(person, return_inverse=True)
-    chance = np.cumsum(share * rare / np.bincount(inverse, rare)[inverse])
+    cdf = np.cumsum(weight * rare / np.bincount(inverse, rare)[inverse])
     lengths = [len(index) for index in kept]
     rests = np.concatenate([np.tile(c.rest / unit, (len(i), 1)) for c, i in _zip(clips, kept)])
     return Faces(
@@ -100,13 +102,13 @@ def gather(clips: list[dataset.Clip], unit: np.ndarray, most: int) -> Faces:
         rest=rests - rests.mean(0),
         begin=np.repeat(starts[:-1], lengths),
         end=np.repeat(starts[1:], lengths),
-        chance=chance / chance[-1],
+        cdf=cdf / cdf[-1],
     )
 
 
 def sample_pairs(faces: Faces, rng: np.random.Generator, count: int, same: bool = False) -> Batch:
     """`count` random pairs, augmented; `same` makes every reference its target."""
-    target = np.searchsorted(faces.chance, rng.random(count)).clip(max=len(faces.shape) - 1)
+    target = np.searchsorted(faces.cdf, rng.random(count)).clip(max=len(faces.shape) - 1)
     reference = target if same else np.array([_reference(faces, i, rng) for i in target])
     pictures, points, inside = [], [], []
     shapes = [faces.shape[target], faces.shape[reference]]

@@ -39,9 +39,9 @@ WARMUP_STEPS = 100
 class Learner:
     """A network and how it is optimized: AdamW (Loshchilov and Hutter, ICLR 2019).
 
-    With an `ema_decay` in 0..1 an exponential moving average (EMA) of the weights is kept, of which
-    so much stays at each step (Polyak and Juditsky, 1992); 0.999 averages over the last thousand
-    steps or so. At its first step `ema_start` tenths stay of the initial weights.
+    With an `ema_decay` in 0..1 an exponential moving average (EMA) of the weights is kept (Polyak
+    and Juditsky, 1992): 0.999 averages over the last thousand steps or so. After the first step
+    `ema_start` tenths of it are the initial weights.
     """
 
     network: nn.Module
@@ -116,8 +116,9 @@ class Training:
     ) -> Iterator[tuple[int, B]]:
         """The steps still to be made and their mini-batches; saves after validations.
 
-        With `workers`, so many processes make mini-batches ahead, the same ones. Without `reseed`
-        (and without workers) dropout goes on in the random numbers that making the batch began.
+        `workers` processes make the mini-batches ahead, the same ones (0: this process does).
+        Without `reseed` dropout uses the random numbers that follow those of the mini-batch, which
+        must then be made in this process.
         """
         with tqdm(initial=self.step, total=self.last, desc=self.run.name, mininterval=2) as bar:
             made = batches(sampler, range(self.step, self.last), workers)
@@ -209,7 +210,7 @@ class Training:
         }
 
     def _is_over(self, made: int) -> bool:
-        """Whether the run has ended when so many steps are made."""
+        """Whether the run has ended after `made` steps."""
         validations = (made - self.best_step) // self.eval_interval
         stale = 0 < self.patience <= validations and self.best_step > 0
         return made >= self.last or stale

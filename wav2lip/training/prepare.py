@@ -40,7 +40,7 @@ MARGIN = 16
 
 
 def main(clips: Path, out: Path, processes: int = 2, limit: dict[str, int] | None = None) -> int:
-    """Prepare every video under `clips`, in so many `processes`; returns how many prepared clips
+    """Prepare every video under `clips` in `processes` processes; returns how many prepared clips
     `out` then holds.
 
     `limit` maps a folder directly under `clips` to the most clips taken from it, evenly spread.
@@ -117,20 +117,23 @@ def read_clip(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def _faces(frames: list[np.ndarray]) -> np.ndarray:
-    """The largest face of each frame, (n, 4), NaN where there is none; filled in between looks."""
-    looks = list(range(0, len(frames), DETECT_EVERY))
-    found = np.full((len(looks), 4), np.nan)
-    for row, index in enumerate(looks):
+    """The largest face of each frame, (n, 4), NaN where there is none.
+
+    Detection runs every DETECT_EVERY frames; boxes between are interpolated.
+    """
+    searched = list(range(0, len(frames), DETECT_EVERY))
+    found = np.full((len(searched), 4), np.nan)
+    for row, index in enumerate(searched):
         frame = frames[index]
         faces = _detector()(frame, 0 if min(frame.shape[:2]) > 200 else 1)
         if faces:
             face = max(faces, key=lambda f: f.area())
             found[row] = face.left(), face.top(), face.right() + 1, face.bottom() + 1
-    for row in range(1, len(looks)):
+    for row in range(1, len(searched)):
         if _overlap(found[row - 1], found[row]) < 0.5:
             found[row - 1] = np.nan
     ticks = np.arange(len(frames))
-    return np.stack([np.interp(ticks, looks, column) for column in found.T], 1)
+    return np.stack([np.interp(ticks, searched, column) for column in found.T], 1)
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -104,7 +104,7 @@ def main(
 ) -> Path:
     """Train on a folder that `windows.load` reads; returns run/expert.pt, best on validation.
 
-    `table` and `lags` are for `windows.load`; so many `workers` make mini-batches. `config.start`
+    `table` and `lags` are for `windows.load`; `workers` processes make mini-batches. `config.start`
     is an expert to go on from, a name or a file. Raises NamedError `nothing-prepared`,
     `checkpoint-missing`, `checkpoint-corrupt` and `checkpoint-unsuitable`, or `other-run` where
     `run` holds a run of another configuration.

@@ -79,8 +79,8 @@ def main(
     """Train on a folder that `windows.load` reads; returns run/generator.pt, best on validation.
 
     `expert_name` is the name or the file of the expert that teaches; `table` and `lags` are for
-    `windows.load`; so many `workers` make mini-batches. `config.start` is the name or the file of a
-    generator to go on from. Raises NamedError `nothing-prepared`, `checkpoint-corrupt`,
+    `windows.load`; `workers` processes make mini-batches. `config.start` is a generator to go on
+    from, a name or a file. Raises NamedError `nothing-prepared`, `checkpoint-corrupt`,
     `checkpoint-missing`, `checkpoint-unsuitable`, or `other-run` where `run` holds a run of another
     configuration.
     """

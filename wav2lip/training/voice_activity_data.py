@@ -118,7 +118,7 @@ def mixed(voices: Track, others: Track, rng: np.random.Generator) -> Batch:
     spoken *= (rng.random(BATCH) < 0.65)[:, None]
     said, spoken = _halting(said, spoken, rng)
     mask = torch.from_numpy(spoken)[:, None]
-    alone = _chosen(rng, 0.2) * mask.amax(2, keepdim=True)
+    alone = _bernoulli(rng, 0.2) * mask.amax(2, keepdim=True)
     front = _power(_coloured(_whispered(said, rng), rng)) * mask.amax(2, keepdim=True)
     back = _background(others, rng) * (1 - alone)
     loud = (front * mask).sum((1, 2), keepdim=True) / (N_MELS * mask.sum((1, 2), keepdim=True) + 1)
@@ -189,7 +189,7 @@ def _background(others: Track, rng: np.random.Generator) -> Tensor:
         _power(_coloured(_drawn(others, rng, rng.uniform(0.8, 1.25, BATCH))[0], rng))
         for _ in range(2)
     )
-    mixed = _levelled(first) + _levelled(second) * _chosen(rng, 0.25) * _uniform(rng, 0.05, 1)
+    mixed = _levelled(first) + _levelled(second) * _bernoulli(rng, 0.25) * _uniform(rng, 0.05, 1)
     return _levelled(mixed)
 
 
@@ -228,7 +228,7 @@ def _whispered(mel: Tensor, rng: np.random.Generator) -> Tensor:
     smooth = functional.avg_pool2d(mel[:, None], (7, 1), 1, (3, 0), count_include_pad=False)[:, 0]
     lows = (1.2 - torch.arange(N_MELS) / 20).clamp(min=0)[:, None]
     return torch.where(
-        _chosen(rng, 0.06) > 0, smooth - lows + 0.35 * torch.randn(mel.shape), mel
+        _bernoulli(rng, 0.06) > 0, smooth - lows + 0.35 * torch.randn(mel.shape), mel
     ).clamp(min=SILENCE)
 
 
@@ -236,12 +236,12 @@ def _telephoned(mel: Tensor, rng: np.random.Generator) -> Tensor:
     """Some of it without what a telephone, an old record or a codec leaves out."""
     bands = torch.arange(N_MELS)[:, None]
     cut = (bands > _uniform(rng, 40, 76)) | (bands < _uniform(rng, -8, 8))
-    return torch.where(cut & (_chosen(rng, 0.25) > 0), SILENCE, mel)
+    return torch.where(cut & (_bernoulli(rng, 0.25) > 0), SILENCE, mel)
 
 
-def _chosen(rng: np.random.Generator, share: float) -> Tensor:
-    """1 for a `share` of the batch and 0 for the rest, (n, 1, 1)."""
-    return torch.from_numpy((rng.random((BATCH, 1, 1)) < share).astype(np.float32))
+def _bernoulli(rng: np.random.Generator, probability: float) -> Tensor:
+    """1 with a `probability` for each of the batch, else 0: (n, 1, 1) float32."""
+    return torch.from_numpy((rng.random((BATCH, 1, 1)) < probability).astype(np.float32))
 
 
 def _uniform(rng: np.random.Generator, low: float, high: float) -> Tensor:

@@ -239,10 +239,10 @@ def clip_probabilities(clips: list[Clip]) -> np.ndarray:
     A person's clips together weigh the square root of their number: those with many clips come more
     often, but do not dominate.
     """
-    chance = np.zeros(len(clips))
+    weights = np.zeros(len(clips))
     for members in by_person(clips).values():
-        chance[members] = len(members) ** -0.5
-    return chance / chance.sum()
+        weights[members] = len(members) ** -0.5
+    return weights / weights.sum()
 
 
 def sample_windows(clip: Clip, most: int, rng: np.random.Generator) -> np.ndarray:
