@@ -6,10 +6,12 @@ Numbers are stored in half precision, with the configurations they were trained 
 """
 
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
 
+from media.errors import NamedError
 from wav2lip.training import state
 from wav2lip.training.command_line import FOLDER, NEW_FILE, Command
 from wav2lip.training.shrink import halved
@@ -18,15 +20,19 @@ from wav2lip.training.shrink import halved
 def main(voice_run: Path, renderer_run: Path, out: Path) -> int:
     """Write `out`; returns its size in bytes.
 
-    Raises ValueError where the two runs measured mouths in different units: they would not
-    understand each other.
+    Raises NamedError `checkpoint-missing` where one of the trainings has not ended, and
+    `checkpoint-unsuitable` where the two measured mouths in different units: the renderer would not
+    understand the voice nets.
     """
     voice, renderer = (
-        torch.load(path, map_location="cpu", weights_only=True)
-        for path in (voice_run / "voice.pt", renderer_run / "renderer.pt")
+        _result(path) for path in (voice_run / "voice.pt", renderer_run / "renderer.pt")
     )
     if not torch.allclose(voice["unit"], renderer["unit"], rtol=0.1):
-        raise ValueError("voice and renderer were trained on different mouths: prepare them alike")
+        raise NamedError(
+            "checkpoint-unsuitable",
+            f"{voice_run} and {renderer_run} measured mouths in different units.",
+            "Train both on the same prepared clips, or go on from the same weights.",
+        )
     # Silent clips teach the renderer alone, so the two units differ by a few per cent.
     scale = voice["unit"] / renderer["unit"]
     state.save(
@@ -42,6 +48,13 @@ def main(voice_run: Path, renderer_run: Path, out: Path) -> int:
         },
     )
     return out.stat().st_size
+
+
+def _result(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        problem, remedy = f"{path} is missing.", "Train it to the end first."
+        raise NamedError("checkpoint-missing", problem, remedy)
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 @click.command(cls=Command)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor, nn
 
 import checkpoints
@@ -56,8 +57,9 @@ def test_what_fits_nowhere_near_is_left_alone() -> None:
 def test_only_clips_to_learn_from_get_new_lags(prepared: Path, clips: Path, tmp_path: Path) -> None:
     lags, out = tmp_path / "lags.json", tmp_path / "new.json"
     lags.write_text(json.dumps({"talk/second.mp4": 1, "talk/third.mp4": -6}))
-    judge = checkpoints.require("expert")
-    realign.main(prepared, judge, lags, out, clips / "clips.csv")
+    words = [prepared, checkpoints.require("expert"), lags, out, "--table", clips / "clips.csv"]
+    answer = CliRunner().invoke(realign.command, [str(word) for word in words])
+    assert answer.exit_code == 0, answer.output
     found = json.loads(out.read_text())
     assert found.keys() == {"talk/second.mp4", "talk/third.mp4"}
     assert abs(found["talk/second.mp4"] - 1) < realign.FURTHEST

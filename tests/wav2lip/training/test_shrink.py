@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from click.testing import CliRunner
 
 from wav2lip import expert
 from wav2lip.training import shrink
@@ -19,7 +20,12 @@ def test_a_shrunk_expert_answers_as_before_from_a_small_file(tmp_path: Path) -> 
         "global_step": 2,
     }
     torch.save(trained, tmp_path / "run.pt")
-    assert shrink.main(tmp_path / "run.pt", tmp_path / "small.pt") < 4_000_000
+    words = [str(tmp_path / name) for name in ("run.pt", "small.pt")]
+    answer = CliRunner().invoke(shrink.command, words)
+    assert answer.exit_code == 0, answer.output
+    size = (tmp_path / "small.pt").stat().st_size
+    assert answer.stdout == f"{size} bytes\n"
+    assert size < 4_000_000
 
     mel, faces = torch.randn(2, 1, 80, 16), torch.rand(2, 15, 48, 96)
     with torch.inference_mode():

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from media.errors import NamedError
 from wav2lip.audio import SAMPLE_RATE
@@ -96,6 +97,15 @@ def test_music_and_noises_come_from_their_seed_alone() -> None:
         assert not np.array_equal(first, other)
         assert first.dtype == np.float32
         assert np.abs(first).max() == pytest.approx(1, abs=1e-3)
+
+
+def test_tunes_are_written_to_a_folder(tmp_path: Path) -> None:
+    words = [str(tmp_path / "tunes"), "--count", "2", "--seconds", "3"]
+    answer = CliRunner().invoke(midi.command, words)
+    assert answer.exit_code == 0, answer.output
+    first, second = (path.read_bytes() for path in sorted((tmp_path / "tunes").glob("*.mid")))
+    assert first.startswith(b"MThd")
+    assert first != second
 
 
 def test_a_tune_as_midi_holds_its_notes() -> None:

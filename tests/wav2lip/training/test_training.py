@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from skimage import data
 
 import checkpoints
@@ -80,7 +81,10 @@ def test_a_trained_model_is_exported_and_loaded(
     train_the_voice(prepared, clips, tmp_path / "voice")
     train_the_renderer(prepared, clips, tmp_path / "renderer")
     path = tmp_path / "compact.pt"
-    assert export.main(tmp_path / "voice", tmp_path / "renderer", path) < 12_000_000
+    words = [str(each) for each in (tmp_path / "voice", tmp_path / "renderer", path)]
+    answer = CliRunner().invoke(export.command, words)
+    assert answer.exit_code == 0, answer.output
+    assert path.stat().st_size < 12_000_000
     engine = CompactEngine.from_checkpoint(path)
     frame = data.astronaut()
     drive = engine.drive(np.zeros((80, 80), np.float32), 0, 1, Fraction(25))
@@ -248,5 +252,12 @@ def test_runs_on_different_mouths_are_not_joined(tmp_path: Path) -> None:
     for name, unit in (("voice", 1.0), ("renderer", 2.0)):
         (tmp_path / name).mkdir()
         torch.save({"unit": torch.full((8,), unit)}, tmp_path / name / f"{name}.pt")
-    with pytest.raises(ValueError, match="prepare them alike"):
+    with pytest.raises(NamedError, match="mouths in different units") as error:
         export.main(tmp_path / "voice", tmp_path / "renderer", tmp_path / "compact.pt")
+    assert error.value.code == "checkpoint-unsuitable"
+
+
+def test_only_what_was_trained_to_the_end_is_exported(tmp_path: Path) -> None:
+    with pytest.raises(NamedError, match=r"voice\.pt is missing") as error:
+        export.main(tmp_path, tmp_path, tmp_path / "compact.pt")
+    assert error.value.code == "checkpoint-missing"
