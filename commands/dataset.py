@@ -38,16 +38,16 @@ def photographs(required: bool) -> Callable[..., Any]:
         multiple=True,
         required=required,
         metavar="PHOTO",
-        help="A photograph of whom the clips are about; may be given several times.",
+        help="A photograph of the person of the clips; may be given several times.",
     )
 
 
 @click.group()
 def dataset() -> None:
-    """Make material for training out of raw footage, step by step.
+    """Make training data from raw footage, step by step.
 
-    Each step reads one folder and fills another, says what it dropped and why (report.html there),
-    and goes on where it was when started again.
+    Each step reads one folder and fills another, reports what it dropped and why (report.html
+    there), and continues where it was when started again.
     """
 
 
@@ -69,20 +69,28 @@ def dataset() -> None:
     help="How long silence must last.",
 )
 @click.option(
-    "--longest", type=SECONDS, default=10.0, show_default=True, help="Cut what has more seconds ..."
+    "--longest",
+    type=SECONDS,
+    default=10.0,
+    show_default=True,
+    help="Cut what has more seconds ...",
 )
 @click.option(
-    "--piece", type=SECONDS, default=5.0, show_default=True, help="... into pieces of so many."
+    "--piece", type=SECONDS, default=5.0, show_default=True, help="... into pieces of this length."
 )
 @click.option(
-    "--shortest", type=SECONDS, default=1.0, show_default=True, help="Drop what has fewer seconds."
+    "--shortest",
+    type=SECONDS,
+    default=1.0,
+    show_default=True,
+    help="Drop what has fewer seconds.",
 )
 @processes
 def clips(footage: Path, clips: Path, processes: int, **cutting: Any) -> None:
-    """Cut raw FOOTAGE, a file or a folder, into CLIPS where nobody speaks."""
-    from dataset.clips import Cutting, main
+    """Cut raw FOOTAGE, a file or a folder, into CLIPS at silences."""
+    from dataset.clips import CutOptions, main
 
-    click.echo(main(footage, clips, Cutting(**cutting), processes).summary())
+    click.echo(main(footage, clips, CutOptions(**cutting), processes).summary())
 
 
 @dataset.command()
@@ -100,7 +108,7 @@ def clips(footage: Path, clips: Path, processes: int, **cutting: Any) -> None:
 def crop(
     clips: Path, out: Path, region: tuple[int, int, int, int] | None, half: Any, processes: int
 ) -> None:
-    """Cut a region out of the picture of all CLIPS: one of two speakers side by side."""
+    """Crop all CLIPS to a region of the picture: one of two speakers side by side."""
     from dataset.crop import main
 
     if (region is None) == (half is None):
@@ -130,14 +138,14 @@ def keep(clips: Path, out: Path, persons: tuple[Path, ...], **how: Any) -> None:
     "--expert",
     type=SYNC_EXPERT,
     metavar="CHECKPOINT",
-    help="A sync expert that judges, a name or a file; else `compact` does.",
+    help="Judge with this sync expert, a name or a file, and not with `compact`.",
 )
-@click.option("--fit", type=FiniteRange(), help="How well a second of sound must fit the lips.")
-@click.option("--margin", type=FiniteRange(), help="How much worse it must fit at other lags.")
-@flag("--by-folder", "All clips of a folder have one lag, as from one recording.")
+@click.option("--fit", type=FiniteRange(), help="Lowest correlation for a clip of one second.")
+@click.option("--margin", type=FiniteRange(), help="By how much other lags must fit less.")
+@flag("--by-folder", "One lag for all clips of a folder, as from one recording.")
 @processes
 def sync(clips: Path, out: Path, expert: str | None, **how: Any) -> None:
-    """Measure by how much the sound of CLIPS is late or early; move it, or drop the clip."""
+    """Measure the audio-video offset of CLIPS, and correct it; or drop the clip."""
     from dataset.sync import main
     from wav2lip.evaluation.expert import locate
 
@@ -171,26 +179,27 @@ def prepare(clips: Path, prepared: Path, persons: tuple[Path, ...], **how: Any) 
 @click.argument("prepared", type=FOLDER)
 @click.option(
     "--shares",
+    "ratios",
     type=FiniteRange(0, 1),
     nargs=3,
     default=(0.9, 0.05, 0.05),
     show_default=True,
     metavar="TRAIN VAL TEST",
-    help="Of the minutes.",
+    help="Split ratios of the duration.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Another one, another choice.",
+    help="Decides which persons go to which list.",
 )
-@flag("--by-folder", "Take each folder for one person; faces are not compared.")
+@flag("--by-folder", "Take each folder for one person; do not compare faces.")
 @processes
 def split(prepared: Path, **how: Any) -> None:
-    """List the clips in PREPARED for training, validation and test, by person.
+    """Split the clips in PREPARED into lists for training, validation and test, by person.
 
-    Nobody who is in one of PREPARED/filelists/train.txt, val.txt and test.txt is in another.
+    No person is in two of PREPARED/filelists/train.txt, val.txt and test.txt.
     """
     from dataset.split import main
 

@@ -1,4 +1,4 @@
-"""A region of every clip: one of two speakers side by side, or a picture in a picture."""
+"""Crop all clips to a region: one of two speakers side by side, or a picture in a picture."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dataset.footage import rate_and_frames, videos, write_clip, write_sound
+from dataset.footage import find_videos, rate_and_frames, write_clip, write_sound
 from dataset.report import Report
-from dataset.worklist import Dropped, Outcome, Task, placing, work
+from dataset.worklist import Dropped, Outcome, Task, atomic_output, run_tasks
 from media.errors import NamedError
 from media.video import read_frames
 
@@ -23,7 +23,7 @@ Region = tuple[int, int, int, int]
 
 
 def main(clips: Path, out: Path, region: Region | Half, processes: int = 1) -> Report:
-    """Cut a region, or a half, out of every clip of `clips`; `out` holds clips of the same names.
+    """Crop every clip of `clips` to a region in pixels, or a half; `out` gets clips of that name.
 
     Raises NamedError `bad-region`, `no-clips`, `same-folder`, `same-name`.
     """
@@ -31,13 +31,14 @@ def main(clips: Path, out: Path, region: Region | Half, processes: int = 1) -> R
         problem = f"{region} is no region of a picture."
         raise NamedError("bad-region", problem, "Give left, top, width and height in pixels.")
     settings = {"command": "crop", "clips": str(clips.absolute()), "region": region}
-    tasks = [Task(name, path) for name, path in videos(clips, out).items()]
-    done = work(tasks, partial(_crop, out=out, region=region), out, "journal", settings, processes)
+    tasks = [Task(name, path) for name, path in find_videos(clips, out).items()]
+    do = partial(_crop, out=out, region=region)
+    done = run_tasks(tasks, do, out, "journal", settings, processes)
     return Report("crop", out, settings, done).write()
 
 
 def rectangle(region: Region | Half, width: int, height: int) -> Region:
-    """The region in a picture of this size. Raises `Dropped` where it reaches outside."""
+    """The region of a frame of this size, in pixels. Raises `Dropped` if it reaches outside."""
     halves = {
         "left": (0, 0, width // 2, height),
         "right": (width - width // 2, 0, width // 2, height),
@@ -53,7 +54,7 @@ def rectangle(region: Region | Half, width: int, height: int) -> Region:
 def _crop(task: Task, out: Path, region: Region | Half) -> Outcome:
     fps, frames = rate_and_frames(task.source)
     name = f"{task.name}.mp4"
-    with placing(out, name) as path:
+    with atomic_output(out, name) as path:
         sound = path.with_suffix(".wav")
         write_sound(sound, task.source, Fraction(0), frames / fps)
         write_clip(path, _cropped(read_frames(task.source), region), fps, sound)

@@ -1,4 +1,4 @@
-"""Clips as files: finding them, cutting them out of longer ones, giving them other sound."""
+"""Video files of clips: finding, cutting, and replacing their sound."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from media.video import VideoWriter, read_frames
 LIMITS = Limits(bytes=2**40, duration=Fraction(24 * 3600), frames=24 * 3600 * 120)
 
 
-def videos(source: Path, out: Path) -> dict[str, Path]:
+def find_videos(source: Path, out: Path) -> dict[str, Path]:
     """Every video in a folder, at any depth, by its name there; or the one file given.
 
-    A name has `/` between folders and no suffix. What lies in `out`, where the caller writes, is
-    no source. Raises NamedError `no-clips`, `same-folder`, `same-name`.
+    A name has `/` between folders and no suffix. Files in `out`, where the caller writes, are
+    ignored. Raises NamedError `no-clips`, `same-folder`, `same-name`.
     """
     if source.is_file():
         return {source.stem: source}
@@ -60,7 +60,7 @@ def videos(source: Path, out: Path) -> dict[str, Path]:
 
 
 def rate_and_frames(path: Path) -> tuple[Fraction, int]:
-    """Frames a second and in all of a video, however long. Raises MediaError."""
+    """Frames a second, and the number of frames, of a video of any length. Raises MediaError."""
     info = probe(path, LIMITS)
     if info.fps is None or info.frames is None:
         raise not_a_face_file()
@@ -70,9 +70,9 @@ def rate_and_frames(path: Path) -> tuple[Fraction, int]:
 def write_clip(
     target: Path, frames: Iterable[np.ndarray], fps: Fraction, sound: Path | None
 ) -> int:
-    """Encode `frames` (RGB uint8, one size, at least one) and the sound; returns their number.
+    """Encode `frames` (RGB uint8 (h, w, 3), at least one) and `sound`; returns the frames' number.
 
-    The sound is cut or filled with silence to the length of the picture.
+    The sound, a file, is cut or padded with silence to the length of the picture.
     """
     silent = target.with_suffix(".silent.mp4")
     waiting = iter(frames)
@@ -89,7 +89,7 @@ def write_clip(
 def write_sound(path: Path, source: Path, begin: Fraction, seconds: Fraction) -> None:
     """Write the sound of a video as WAV, 48 kHz stereo, from `begin` (seconds of its picture) on.
 
-    It has `seconds` to the sample, silence before and after what there is. Raises MediaError.
+    It lasts `seconds` to the sample, padded with silence at both ends. Raises MediaError.
     """
     start = soundtrack_delay(source) - begin
     blocks = stereo_blocks(source, round_half_up(seconds * RATE), start)
@@ -102,7 +102,7 @@ def write_sound(path: Path, source: Path, begin: Fraction, seconds: Fraction) ->
 
 
 def cut_sound(path: Path, whole: Path, begin: Fraction, seconds: Fraction) -> None:
-    """Write the part of a WAV that begins at `begin` and lasts `seconds`, to the sample."""
+    """Write the part of a WAV that starts at `begin` and lasts `seconds`, exact to the sample."""
     with wave.open(str(whole), "rb") as source, wave.open(str(path), "wb") as file:
         file.setparams(source.getparams())
         rate = source.getframerate()
@@ -110,10 +110,10 @@ def cut_sound(path: Path, whole: Path, begin: Fraction, seconds: Fraction) -> No
         file.writeframes(source.readframes(round_half_up(seconds * rate)))
 
 
-def heard(path: Path, begin: Fraction, seconds: Fraction, rate: int) -> np.ndarray:
-    """The sound of a clip as float32 mono (n,) from `begin` (seconds of its picture) on.
+def read_clip_sound(path: Path, begin: Fraction, seconds: Fraction, rate: int) -> np.ndarray:
+    """The sound of a clip from `begin` (seconds of its picture) on: (n,) float32 mono at `rate`.
 
-    It has `seconds` to the sample, silence before and after what there is. Raises MediaError.
+    It lasts `seconds` to the sample, padded with silence at both ends. Raises MediaError.
     """
     samples = read_sound(path, rate)
     skip = round_half_up((begin - soundtrack_delay(path)) * rate)
@@ -125,7 +125,7 @@ def heard(path: Path, begin: Fraction, seconds: Fraction, rate: int) -> np.ndarr
 def shift_sound(source: Path, target: Path, begin: Fraction) -> None:
     """Write `source` with its sound from `begin` (seconds of the picture) on.
 
-    The picture is copied as it is; what cannot be copied, as a rate that changes, is encoded anew.
+    The picture is copied without decoding if it can be, and otherwise encoded again.
     """
     fps, frames = rate_and_frames(source)
     sound = target.with_suffix(".wav")
@@ -137,8 +137,8 @@ def shift_sound(source: Path, target: Path, begin: Fraction) -> None:
     sound.unlink()
 
 
-def link(source: Path, target: Path) -> None:
-    """The same file under another name: no copy where the disk can do without."""
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` a hard link to `source`, or a copy where the file system has no links."""
     try:
         os.link(source, target)
     except OSError:
@@ -146,7 +146,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def _copyable(path: Path, fps: Fraction, frames: int) -> bool:
-    """Whether the video is H.264 in MP4 with one picture for each frame, the first at 0."""
+    """Whether the video is H.264 in MP4 at a constant frame rate from time 0 on."""
     with open_media(path) as container:
         stream = required_video_stream(container)
         if not container.format.name.startswith("mov") or stream.codec_context.name != "h264":

@@ -1,6 +1,6 @@
-"""Who is to be seen in a clip, and which of them it is about.
+"""The persons in a clip, and which of them it is about.
 
-What was found lies beside a clip as <clip>.faces.csv, so that later steps need not look again.
+The face boxes of that person are kept next to a clip as <clip>.faces.csv, for later steps.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ from media.timeline import round_half_up
 from media.video import read_frames, read_frames_at
 from wav2lip.rotated_box import level
 
-# Faces are looked for in every third frame; one that is missed there is bridged by its neighbours.
-EVERY = 3
-# Looks at one person whose embeddings are averaged.
-LOOKS = 5
-# From photograph to video a face changes more than within one: measured on averages of `LOOKS`.
+# Faces are detected in every third frame, and interpolated in between.
+DETECTION_STRIDE = 3
+# Frames of a person whose embeddings are averaged.
+EMBEDDING_SAMPLES = 5
+# Distance of embeddings up to which a photograph and a video show one person. It is more than
+# within a video; measured on means of EMBEDDING_SAMPLES.
 TOLERANCE = 0.5
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A clip of `frames` frames and everybody in it."""
+    """A clip of `frames` frames and the persons in it."""
 
     path: Path
     persons: list[Person]
@@ -50,49 +51,52 @@ class Scene:
     fps: Fraction
 
 
-def look_at(path: Path) -> Scene:
-    """Everybody in a clip. Raises MediaError."""
+def detect_persons(path: Path) -> Scene:
+    """All persons in a clip, linked over its shots. Raises MediaError."""
     fps, _ = rate_and_frames(path)
-    found, places, signatures = _searched(read_frames(path), _detector())
+    found, places, signatures = _detect_sampled(read_frames(path), _detector())
     frames = len(signatures)
     shots = cuts(np.array(signatures), fps)
 
     def read(samples: Sequence[int]) -> Iterable[np.ndarray]:
         return read_frames_at(path, [places[sample] for sample in samples], fps)
 
-    # To `link`, what was searched is a video of a lower rate.
+    # For `link`, the frames with detections are a video of a lower frame rate.
     sampled = np.searchsorted(places, shots).tolist()
     persons = [
         replace(person, frames=np.array(places)[person.frames], fps=fps, cuts=tuple(shots))
-        for person in link(found, fps / EVERY, sampled, identity_from(read))
+        for person in link(found, fps / DETECTION_STRIDE, sampled, identity_from(read))
     ]
     return Scene(path, persons, frames, fps)
 
 
-def subject(path: Path, known: np.ndarray | None = None, tolerance: float = TOLERANCE) -> Scene:
-    """The clip with the one person it is about: as kept beside it, or known, or the only one.
+def find_subject(
+    path: Path, known: np.ndarray | None = None, tolerance: float = TOLERANCE
+) -> Scene:
+    """The clip with the one person it is about.
 
-    Raises Dropped where there is none, or several and nobody is `known` (n, 128), and MediaError.
+    That is the one of its faces file; else the one closest to the `known` embeddings (n, 128); else
+    the only one. Raises Dropped if there is none or more than one, and MediaError.
     """
     kept = faces_file(path)
     if kept.exists():
         fps, frames = rate_and_frames(path)
         return Scene(path, from_csv(kept.read_text(encoding="utf-8")), frames, fps)
-    scene = look_at(path)
+    scene = detect_persons(path)
     if not scene.persons:
         raise Dropped("no face")
     if known is not None:
-        return replace(scene, persons=[nearest(scene, known, tolerance)[0]])
+        return replace(scene, persons=[closest_person(scene, known, tolerance)[0]])
     if len(scene.persons) > 1:
         raise Dropped(f"several people: {len(scene.persons)}, nobody says who is meant")
     return scene
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A run of frames, at some rate, with a person in sight: the first, boxes and rolls in each."""
+class FaceTrack:
+    """Consecutive frames, at a constant frame rate, in which a person is visible."""
 
-    first: int
+    first: int  # number of the first of the n frames in the clip, at that rate
     boxes: np.ndarray  # (n, 4) float32
     rolls: np.ndarray  # (n,) float32, degrees
 
@@ -100,7 +104,7 @@ class Stretch:
         return len(self.boxes)
 
     def upright(self, number: int, frame: np.ndarray) -> np.ndarray:
-        """A frame, turned about the box in it by as much as the head leans."""
+        """The frame (h, w, 3) of that number, rotated about its box so that the head is upright."""
         box, roll = self.boxes[number].astype(float), float(self.rolls[number])
         if not roll:
             return frame
@@ -108,8 +112,8 @@ class Stretch:
         return cv2.warpAffine(frame, level(box, roll), size, borderMode=cv2.BORDER_REPLICATE)
 
 
-def stretch(scene: Scene, person: Person, rate: Fraction) -> Stretch:
-    """The longest run with a person in sight, within one shot, at a constant `rate`."""
+def longest_track(scene: Scene, person: Person, rate: Fraction) -> FaceTrack:
+    """The longest track of a person within one shot, resampled to `rate` frames a second."""
     runs: list[tuple[int, int]] = []
     for start, stop in person.intervals:
         edges = [start, *(cut for cut in person.cuts if start < cut < stop), stop]
@@ -121,57 +125,57 @@ def stretch(scene: Scene, person: Person, rate: Fraction) -> Stretch:
         for frame in range(first, last + 1)
     ]
     boxes = np.array([person.box_at(frame) for frame in shown], np.float32).reshape(-1, 4)
-    return Stretch(first, boxes, np.array([person.roll_at(f) for f in shown], np.float32))
+    return FaceTrack(first, boxes, np.array([person.roll_at(f) for f in shown], np.float32))
 
 
-def nearest(scene: Scene, known: np.ndarray, tolerance: float) -> tuple[Person, float]:
-    """The person most like the `known` embeddings (n, 128), and how far off.
+def closest_person(scene: Scene, known: np.ndarray, tolerance: float) -> tuple[Person, float]:
+    """The person closest to one of the `known` embeddings (n, 128), and the distance.
 
-    Raises Dropped where nobody is within `tolerance`.
+    Raises Dropped if it is more than `tolerance`.
     """
-    far = [
-        (float(np.linalg.norm(known - looks_of(scene, person), axis=1).min()), person.id, person)
-        for person in scene.persons
-    ]
-    distance, _, person = min(far)
+    distances = []
+    for person in scene.persons:
+        apart = np.linalg.norm(known - mean_embedding(scene, person), axis=1).min()
+        distances.append((float(apart), person.id, person))
+    distance, _, person = min(distances)
     if distance > tolerance:
         raise Dropped(f"another face: the nearest is {distance:.2f} off")
     return person, distance
 
 
-def looks_of(scene: Scene, person: Person) -> np.ndarray:
+def mean_embedding(scene: Scene, person: Person) -> np.ndarray:
     """The mean embedding (128,) float32 of a person over some frames of the clip."""
-    look = identity_from(lambda frames: read_frames_at(scene.path, frames, scene.fps))
-    sightings = np.linspace(0, len(person.frames) - 1, min(LOOKS, len(person.frames))).round()
-    looks = []
-    for i in sightings.astype(int).tolist():
+    embed = identity_from(lambda frames: read_frames_at(scene.path, frames, scene.fps))
+    count = min(EMBEDDING_SAMPLES, len(person.frames))
+    samples = []
+    for i in np.linspace(0, len(person.frames) - 1, count).round().astype(int).tolist():
         x1, y1, x2, y2 = person.boxes[i].tolist()
         frame = int(person.frames[i])
-        looks.append((frame, (x1, y1, x2, y2), person.roll_at(frame, smooth=False)))
-    return look(looks).mean(axis=0)
+        samples.append((frame, (x1, y1, x2, y2), person.roll_at(frame, smooth=False)))
+    return embed(samples).mean(axis=0)
 
 
-def photographed(paths: Sequence[Path]) -> np.ndarray:
-    """The embeddings (n, 128) of the persons on photographs of one face each.
+def photo_embeddings(paths: Sequence[Path]) -> np.ndarray:
+    """The embeddings (n, 128) of the faces on n photographs of one face each.
 
     Raises NamedError: no-face-found, several-faces, MediaError.
     """
     return np.array([_face_on(path) for path in paths])
 
 
-def described(photographs: Sequence[Path]) -> dict[str, Any]:
-    """What besides the clips decides who is found in them, as JSON: part of a step's settings."""
+def detection_settings(photographs: Sequence[Path]) -> dict[str, Any]:
+    """What decides, besides the clips, who is found in them: JSON, part of a step's settings."""
     known = {str(path.absolute()): content_hash(path)[:12] for path in photographs}
     return {"photographs": known, "detector": default_detector()}
 
 
 def faces_file(clip: Path) -> Path:
-    """Where the faces of a clip are kept."""
+    """The file of a clip's face boxes."""
     return clip.with_suffix(".faces.csv")
 
 
-def keep_faces(path: Path, person: Person) -> None:
-    """Write the faces of the person a clip is about to `path`."""
+def write_faces(path: Path, person: Person) -> None:
+    """Write the face boxes of the person that a clip is about to `path`."""
     path.write_text(to_csv([person]), encoding="utf-8")
 
 
@@ -193,10 +197,10 @@ def _face_on(path: Path) -> np.ndarray:
     return embedding(picture, faces[0].box, faces[0].roll)
 
 
-def _searched(
+def _detect_sampled(
     frames: Iterator[np.ndarray], detector: Detector
 ) -> tuple[list[list[Detection]], list[int], list[np.ndarray]]:
-    """The faces in every third frame and the last, which frames those are, all signatures."""
+    """Detections in every third frame and the last, the numbers of these, all signatures."""
     found: list[list[Detection]] = []
     places: list[int] = []
     signatures: list[np.ndarray] = []
@@ -204,7 +208,7 @@ def _searched(
     frame = None
     for number, frame in enumerate(frames):
         signatures.append(signature(frame))
-        if number % EVERY == 0:
+        if number % DETECTION_STRIDE == 0:
             waiting.append(frame)
             places.append(number)
         if len(waiting) == detector.batch_size:

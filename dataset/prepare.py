@@ -14,10 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset.footage import heard, videos
-from dataset.people import TOLERANCE, Stretch, described, looks_of, photographed, stretch, subject
+from dataset.footage import find_videos, read_clip_sound
+from dataset.people import (
+    TOLERANCE,
+    FaceTrack,
+    detection_settings,
+    find_subject,
+    longest_track,
+    mean_embedding,
+    photo_embeddings,
+)
 from dataset.report import Report
-from dataset.worklist import Dropped, Outcome, Task, placing, work
+from dataset.worklist import Dropped, Outcome, Task, atomic_output, run_tasks
 from media.atomic import replacing
 from media.errors import NamedError
 from media.pictures import write_picture
@@ -25,7 +33,7 @@ from media.video import read_frames
 
 FPS = Fraction(25)
 SAMPLE_RATE = 16000
-# The window of five frames, its sound, and as much again elsewhere for a reference.
+# Seconds: a window of five frames and its sound, and as much again elsewhere for a reference.
 SHORTEST = 1.0
 QUALITY = 95
 LISTS = ("train", "val", "test")
@@ -40,21 +48,21 @@ def main(
     processes: int = 1,
     devices: tuple[str, ...] = (),
 ) -> Report:
-    """Prepare every clip of `clips`, of one person each or of whom the `photographs` show.
+    """Prepare every clip of `clips`: of its only person, or of the one on the `photographs`.
 
     With `lists`, a folder with train.txt, val.txt, test.txt as LRS2 has them, only the clips named
-    there are prepared, and `out`/filelists names those that could be. Each of `devices` gets a
-    process of its own. Raises NamedError: no-clips, same-folder, same-name, no-lists.
+    there are prepared, and `out`/filelists names those that were. Each of `devices` gets a process
+    of its own. Raises NamedError: no-clips, same-folder, same-name, no-lists.
     """
-    known = photographed(photographs) if photographs else None
+    known = photo_embeddings(photographs) if photographs else None
     settings = {
         "command": "prepare",
         "clips": str(clips.absolute()),
-        **described(photographs or []),
+        **detection_settings(photographs or []),
         "tolerance": tolerance,
     }
     listed = read_lists(lists) if lists else None
-    found = videos(clips, out)
+    found = find_videos(clips, out)
     tasks = [Task(prepared_name(name, clips), path) for name, path in found.items()]
     notes = []
     if listed is not None:
@@ -64,7 +72,7 @@ def main(
         if not tasks:
             raise _none_listed(clips)
     do = partial(_prepare, out=out, known=known, tolerance=tolerance)
-    done = work(tasks, do, out, "journal", settings, processes, devices)
+    done = run_tasks(tasks, do, out, "journal", settings, processes, devices)
     report = Report("prepare", out, settings, done, ["seconds", "height"], notes)
     if listed is not None:
         made = {each.name for each in report.kept}
@@ -73,18 +81,18 @@ def main(
 
 
 def prepared_name(name: str, clips: Path) -> str:
-    """<group>/<clip> for a clip's name in the folder `clips`, at whatever depth it lies.
+    """<group>/<clip> for a clip's name in the folder `clips`, at any depth.
 
-    In a list a name ends at the first space, so it has none.
+    Spaces become "_", since a name in a list ends at the first space.
     """
     *folders, clip = "_".join(name.split()).split("/")
     return f"{'-'.join(folders) or '_'.join(clips.resolve().name.split())}/{clip}"
 
 
 def read_lists(folder: Path) -> dict[str, list[str]]:
-    """The clips named in train.txt, val.txt, test.txt of a folder, as far as those are there.
+    """The clips named in train.txt, val.txt, test.txt of a folder, of those that exist.
 
-    A line is <group>/<clip>; LRS2 puts more behind a space. Raises NamedError `no-lists`.
+    A line is <group>/<clip>, and whatever follows a space. Raises NamedError `no-lists`.
     """
     found = {
         name: [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
@@ -98,7 +106,7 @@ def read_lists(folder: Path) -> dict[str, list[str]]:
 
 
 def write_lists(prepared: Path, lists: dict[str, list[str]]) -> int:
-    """Write filelists/train.txt and so on: one <group>/<clip> a line. Returns how many are new."""
+    """Write filelists/train.txt and so on, a clip a line; returns how many files have changed."""
     folder = prepared / "filelists"
     folder.mkdir(parents=True, exist_ok=True)
     new = 0
@@ -120,32 +128,33 @@ def _none_listed(clips: Path) -> NamedError:
 
 
 def _prepare(task: Task, out: Path, known: np.ndarray | None, tolerance: float) -> Outcome:
-    scene = subject(task.source, known, tolerance)
+    scene = find_subject(task.source, known, tolerance)
     (person,) = scene.persons
-    seen = stretch(scene, person, FPS)
-    if len(seen) < SHORTEST * FPS:
-        raise Dropped(f"face in sight for less than {SHORTEST:g} s: {len(seen)} frames")
-    with placing(out, task.name) as folder:
+    track = longest_track(scene, person, FPS)
+    if len(track) < SHORTEST * FPS:
+        raise Dropped(f"face in sight for less than {SHORTEST:g} s: {len(track)} frames")
+    with atomic_output(out, task.name) as folder:
         folder.mkdir()
-        seconds = _write_faces(folder, task.source, seen) / FPS
-        _write_wav(folder / "audio.wav", heard(task.source, seen.first / FPS, seconds, SAMPLE_RATE))
-        np.save(folder / "identity.npy", looks_of(scene, person))
+        seconds = _write_faces(folder, task.source, track) / FPS
+        samples = read_clip_sound(task.source, track.first / FPS, seconds, SAMPLE_RATE)
+        _write_wav(folder / "audio.wav", samples)
+        np.save(folder / "identity.npy", mean_embedding(scene, person))
     facts = {
         "seconds": round(float(seconds), 3),
-        "height": round(float(np.median(seen.boxes[:, 3] - seen.boxes[:, 1])), 1),
+        "height": round(float(np.median(track.boxes[:, 3] - track.boxes[:, 1])), 1),
         "left out": round(float(scene.frames / scene.fps - seconds), 2),
     }
     return Outcome(made=(task.name,), facts=facts)
 
 
-def _write_faces(folder: Path, clip: Path, seen: Stretch) -> int:
-    """Write the face of each frame, upright, cut along its box; returns of how many."""
+def _write_faces(folder: Path, clip: Path, track: FaceTrack) -> int:
+    """Write the upright crop of the face of each frame; returns the number of frames."""
     number = 0
-    frames = read_frames(clip, seen.first, seen.first + len(seen), FPS)
-    for number, (frame, box) in enumerate(zip(frames, seen.boxes, strict=False), start=1):
+    frames = read_frames(clip, track.first, track.first + len(track), FPS)
+    for number, (frame, box) in enumerate(zip(frames, track.boxes, strict=False), start=1):
         height, width = frame.shape[:2]
         x1, y1, x2, y2 = (round(side) for side in box.tolist())
-        upright = seen.upright(number - 1, frame)
+        upright = track.upright(number - 1, frame)
         face = upright[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
         write_picture(folder / f"{number - 1}.jpg", np.ascontiguousarray(face), QUALITY)
     return number

@@ -1,4 +1,4 @@
-"""What a step did, for the researcher to check: on the terminal, as JSON, and as a page."""
+"""The report of a step: on the terminal, as JSON, and as a page."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _CHART_WIDTH, _CHART_HEIGHT = 480, 120
 
 @dataclass(frozen=True)
 class Report:
-    """A step's outcomes and how they are shown; `write` puts it beside the output.
+    """The outcomes of a step and how they are shown; `write` puts it into the output folder.
 
-    `histograms` are names of facts that are numbers, `pictures` are rows of pictures (paths
-    relative to `folder`) by their caption, `notes` are sentences for the reader.
+    `histograms` are names of numeric facts, `pictures` rows of images (paths relative to `folder`)
+    by caption, `notes` sentences.
     """
 
     command: str
@@ -46,17 +46,18 @@ class Report:
 
     @property
     def kept(self) -> list[Outcome]:
+        """The outcomes that were not dropped."""
         return [each for each in self.done.outcomes if not each.reason]
 
     @property
     def reasons(self) -> list[tuple[str, int]]:
-        """Why things were dropped, the most frequent reason first; times and numbers left out."""
+        """Why clips were dropped, the most frequent reason first, without times and numbers."""
         dropped = (each.reason for each in self.done.outcomes if each.reason)
         return Counter(reason.split(":")[0] for reason in dropped).most_common()
 
     @property
     def seconds(self) -> float:
-        """How long all clips that were kept last together."""
+        """The total duration of the clips that were kept."""
         return sum(each.facts.get("seconds", 0.0) for each in self.kept)
 
     def write(self) -> Report:
@@ -68,7 +69,7 @@ class Report:
         return self
 
     def summary(self) -> str:
-        """Some lines for a terminal."""
+        """The report for a terminal, in a few lines."""
         total, kept = len(self.done.outcomes), len(self.kept)
         length = f" ({self.seconds / 60:.1f} min)" if self.seconds else ""
         lines = [f"{self.command}: {total} in, {kept} kept{length}, {total - kept} dropped"]
@@ -143,7 +144,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _histogram(values: Sequence[float]) -> str:
-    """Bars as SVG: one for each value where those are few whole numbers, else twenty."""
+    """An SVG of bars: one for each value if these are few integers, else twenty."""
     whole = all(float(value).is_integer() for value in values)
     if whole and max(values) - min(values) < 64:
         edges = np.arange(min(values), max(values) + 2) - 0.5

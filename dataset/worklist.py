@@ -1,7 +1,7 @@
-"""Working through a list of tasks in several processes, so that killed at any moment it goes on.
+"""A list of tasks done in several processes, which can be killed at any moment and continued.
 
-A journal beside the output names every task that is finished. What a task makes is written aside
-and moved into place, so that whatever lies in the output folder is whole.
+A journal in the output folder names every task that is finished. Output is written elsewhere and
+moved into place, so that every file in the output folder is complete.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNFINISHED = ".unfinished"
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to do. It is done again when its `source` file or its `what` (JSON) changes."""
+    """One task. It is done again when its `source` file or its `what` (JSON) changes."""
 
     name: str
     source: Path
@@ -40,15 +40,16 @@ class Task:
 
     @property
     def key(self) -> str:
+        """What the journal compares: size and time of the source, and `what`."""
         status = self.source.stat()
         return f"{status.st_size} {status.st_mtime_ns} {json.dumps(self.what)}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: the paths it made, relative to the output folder, or why none.
+    """The result of a task: paths that it made, relative to the output folder, or why none.
 
-    `facts` are JSON values for the report; `seconds` among them is the length of a clip.
+    `facts` are JSON values for the report; `seconds` among them is the duration of a clip.
     """
 
     name: str = ""
@@ -58,12 +59,12 @@ class Outcome:
 
 
 class Dropped(Exception):
-    """Raised by a task whose clip is of no use; its words are the reason."""
+    """Raised by a task whose clip cannot be used; the message is the reason in the report."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """The outcomes of all tasks, in their order, and how many of them are new."""
+    """The outcomes of all tasks, in their order, and the number of those that were done now."""
 
     outcomes: list[Outcome]
     fresh: int
@@ -73,7 +74,7 @@ Do = Callable[[Task], Outcome]
 _device: str | None = None
 
 
-def work(
+def run_tasks(
     tasks: Sequence[Task],
     do: Do,
     out: Path,
@@ -82,13 +83,14 @@ def work(
     processes: int = 1,
     devices: Sequence[str] = (),
 ) -> Done:
-    """Do every task that `out`/`journal`.jsonl does not name as done with what it made still there.
+    """Do every task that is not done yet: not in `out`/`journal`.jsonl, or with output missing.
 
-    `do` must be picklable, and gives what it made by `placing`; what it drops raises `Dropped`, and
-    errors in the clip itself (MediaError, FaceError) count as that. With `devices` each process has
-    one of them, see `device`. What a task made that is no longer on the list is removed.
+    `do` must be picklable, writes by `atomic_output`, and raises `Dropped` for a clip that cannot
+    be used; MediaError and FaceError count as that. With `devices` each process uses one of them,
+    see `device`. The output of tasks that are no longer on the list is removed.
 
-    Raises NamedError: same-name, other-settings, already-running, worker-died.
+    Raises NamedError: same-name, other-settings (if `settings` are not those of the journal),
+    already-running, worker-died.
     """
     _require_distinct(tasks)
     out.mkdir(parents=True, exist_ok=True)
@@ -112,8 +114,8 @@ def work(
 
 
 @contextmanager
-def placing(out: Path, name: str) -> Iterator[Path]:
-    """A path to write a file or folder to: on success it becomes `out`/`name`."""
+def atomic_output(out: Path, name: str) -> Iterator[Path]:
+    """A path to write a file or folder to, which is renamed to `out`/`name` at the end."""
     target = out / name
     aside = out / _UNFINISHED / f"{uuid4().hex}{target.suffix}"
     aside.parent.mkdir(parents=True, exist_ok=True)
@@ -125,13 +127,13 @@ def placing(out: Path, name: str) -> Iterator[Path]:
 
 
 def same_name(one: Path, other: Path, name: str) -> NamedError:
-    """What to raise where two files would become one."""
+    """The error for two files that would get the same name."""
     problem = f"{one} and {other} would both become {name}."
     return NamedError("same-name", problem, "Rename one of them.")
 
 
 def device() -> str | None:
-    """Which of the `devices` this process is to use; None for the usual one."""
+    """The one of the `devices` that this process uses; None for the default one."""
     return _device
 
 
@@ -174,7 +176,7 @@ def _attempt(do: Do, task: Task) -> Outcome:
 
 
 def _begin(devices: Queue[str | None]) -> None:
-    """Prepare a working process."""
+    """Set up a process of the pool."""
     global _device
     _device = devices.get()
     cv2.setNumThreads(1)

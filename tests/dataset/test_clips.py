@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from dataset import clips
-from dataset.clips import Cutting, pieces
+from dataset.clips import CutOptions, split_span
 from media.errors import NamedError
 from media.probe import probe
 from media.sound import read_sound, sound_duration
@@ -95,7 +95,7 @@ def test_sound_that_begins_later_than_the_picture_stays_later(
 def test_long_speech_goes_to_pieces() -> None:
     def lengths(seconds: int, **how: float) -> list[int]:
         span = (Fraction(0), Fraction(seconds))
-        found = pieces(span, Fraction(25), 10_000, Cutting(**how))
+        found = split_span(span, Fraction(25), 10_000, CutOptions(**how))
         return [stop - start for start, stop in found]
 
     assert lengths(10) == [250]
@@ -106,7 +106,7 @@ def test_long_speech_goes_to_pieces() -> None:
 
 def test_pieces_stay_inside_the_video() -> None:
     span = (Fraction(-1, 2), Fraction(3))
-    assert list(pieces(span, Fraction(25), 60, Cutting())) == [(0, 60)]
+    assert list(split_span(span, Fraction(25), 60, CutOptions())) == [(0, 60)]
 
 
 def test_footage_of_silence_is_named(write_footage: Callable[..., Path], tmp_path: Path) -> None:

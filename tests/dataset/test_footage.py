@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from dataset.footage import heard, link, shift_sound, videos
+from dataset.footage import find_videos, link_or_copy, read_clip_sound, shift_sound
 from media.errors import NamedError
 from media.probe import probe
 from media.sound import read_sound, sound_duration
@@ -74,34 +74,34 @@ def test_what_cannot_be_copied_is_encoded(clip: Path, tmp_path: Path) -> None:
 
 
 def test_sound_from_any_moment_on(clip: Path) -> None:
-    whole = heard(clip, Fraction(0), Fraction(1), 16000)
+    whole = read_clip_sound(clip, Fraction(0), Fraction(1), 16000)
     assert len(whole) == 16000
-    part = heard(clip, Fraction(1, 2), Fraction(1), 16000)
+    part = read_clip_sound(clip, Fraction(1, 2), Fraction(1), 16000)
     assert np.array_equal(part[:8000], whole[8000:])
     assert not part[-6000:].any()
-    assert not heard(clip, Fraction(-1), Fraction(1), 16000).any()
+    assert not read_clip_sound(clip, Fraction(-1), Fraction(1), 16000).any()
 
 
 def test_names_are_those_of_the_folder(clip: Path, tmp_path: Path) -> None:
-    link(clip, tmp_path / "b.MOV")
-    link(clip, tmp_path / ".hidden.mp4")
+    link_or_copy(clip, tmp_path / "b.MOV")
+    link_or_copy(clip, tmp_path / ".hidden.mp4")
     (tmp_path / "made").mkdir()
-    link(clip, tmp_path / "made" / "c.mp4")
-    assert list(videos(tmp_path, tmp_path / "made")) == ["a/clip", "b"]
-    assert videos(clip, tmp_path) == {"clip": clip}
+    link_or_copy(clip, tmp_path / "made" / "c.mp4")
+    assert list(find_videos(tmp_path, tmp_path / "made")) == ["a/clip", "b"]
+    assert find_videos(clip, tmp_path) == {"clip": clip}
     (tmp_path / "empty").mkdir()
     with pytest.raises(NamedError, match="There is no video"):
-        videos(tmp_path / "empty", tmp_path)
+        find_videos(tmp_path / "empty", tmp_path)
 
 
 def test_nothing_is_written_over_what_is_read(clip: Path) -> None:
     with pytest.raises(NamedError) as failure:
-        videos(clip.parent, clip.parent / ".." / clip.parent.name)
+        find_videos(clip.parent, clip.parent / ".." / clip.parent.name)
     assert failure.value.code == "same-folder"
 
 
 def test_no_video_hides_another_of_its_name(clip: Path, tmp_path: Path) -> None:
     for name in ("a.mp4", "a.mov"):
-        link(clip, tmp_path / name)
+        link_or_copy(clip, tmp_path / name)
     with pytest.raises(NamedError, match=r"a\.mov and .*a\.mp4 would both become a\."):
-        videos(tmp_path, tmp_path / "out")
+        find_videos(tmp_path, tmp_path / "out")

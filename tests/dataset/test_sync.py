@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dataset import sync
-from dataset.sync import LAGS, USUAL, verdict
+from dataset.sync import DEFAULT_THRESHOLDS, LAGS, verdict
 from media.probe import probe
 from media.sound import read_sound
 from media.video import read_frames
@@ -100,9 +100,10 @@ def test_a_verdict_names_the_reason() -> None:
         return out
 
     def reason(*peaks: tuple[int, float], seconds: float = 4) -> str:
-        return str(verdict(curve(*peaks), seconds, USUAL)["reason"])
+        return str(verdict(curve(*peaks), seconds, DEFAULT_THRESHOLDS)["reason"])
 
-    assert verdict(curve((3, 0.6)), 4, USUAL) == {"lag": 3, "fit": 0.6, "margin": 0.6, "reason": ""}
+    found = verdict(curve((3, 0.6)), 4, DEFAULT_THRESHOLDS)
+    assert found == {"lag": 3, "fit": 0.6, "margin": 0.6, "reason": ""}
     assert reason((3, 0.6), (4, 0.58)) == ""
     assert reason((3, 0.6), (9, 0.58)).startswith("no lag is clearly best")
     assert reason((15, 0.9)).startswith("further apart")

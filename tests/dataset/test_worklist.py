@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset.worklist import Done, Dropped, Outcome, Task, placing, work
+from dataset.worklist import Done, Dropped, Outcome, Task, atomic_output, run_tasks
 from media.errors import MediaError, NamedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ def copy(task: Task, out: Path) -> Outcome:
         raise ZeroDivisionError
     with (out / "log").open("a") as log:
         log.write(task.name)
-    with placing(out, f"{task.name}.txt") as path:
+    with atomic_output(out, f"{task.name}.txt") as path:
         path.write_text(f"{text} {task.what}")
     return Outcome(made=(f"{task.name}.txt",), facts={"length": len(text)})
 
@@ -45,7 +45,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def run(tasks: list[Task], out: Path, processes: int = 1) -> Done:
-    return work(tasks, partial(copy, out=out), out, "journal", SETTINGS, processes)
+    return run_tasks(tasks, partial(copy, out=out), out, "journal", SETTINGS, processes)
 
 
 def log(out: Path) -> str:
@@ -95,7 +95,7 @@ def test_a_damaged_clip_is_dropped_and_a_bug_is_not_hidden(tasks: list[Task], ou
 def test_two_ways_are_not_mixed(tasks: list[Task], out: Path) -> None:
     run(tasks, out)
     with pytest.raises(NamedError, match="made with other settings") as caught:
-        work(tasks, partial(copy, out=out), out, "journal", {"command": "move"})
+        run_tasks(tasks, partial(copy, out=out), out, "journal", {"command": "move"})
     assert caught.value.code == "other-settings"
 
 
@@ -126,10 +126,10 @@ import sys
 from functools import partial
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from dataset.worklist import Outcome, Task, placing, work
+from dataset.worklist import Outcome, Task, atomic_output, run_tasks
 
 def do(task, out):
-    with placing(out, task.name + ".txt") as path:
+    with atomic_output(out, task.name + ".txt") as path:
         path.write_text("half")
         if task.name == "c":
             reached = Path({pipe!r}).open("w")  # waits for a reader
@@ -142,7 +142,8 @@ def do(task, out):
 if __name__ == "__main__":
     folder = Path({folder!r})
     tasks = [Task(name, folder / name, 1) for name in "abc"]
-    work(tasks, partial(do, out=folder / "out"), folder / "out", "journal", {settings!r}, {count})
+    out = folder / "out"
+    run_tasks(tasks, partial(do, out=out), out, "journal", {settings!r}, {count})
 """
 
 
