@@ -1,9 +1,9 @@
-"""What the work costs on this machine: stages and whole jobs, beside the plain reference.
+"""What the work costs on this machine: stages and whole jobs, compared with the reference.
 
     python -m benchmarks [--quick] [--long] [--only WORD] [--json FILE]
     python -m benchmarks --markdown FILE
 
-On a machine that does other things meanwhile, compare the seconds of processors at work.
+On a machine that does other work at the same time, compare processor times (docs/speed.md).
 """
 
 import argparse
@@ -29,7 +29,7 @@ LONG, LONGER = 30.0, 600.0
 
 
 def table(rows: list[Row]) -> Iterator[str]:
-    """The lines of a table for people."""
+    """The lines of the table that is printed, its head first."""
     yield (
         f"{'work':44} {'seconds':>8} {'cpu s':>7} {'frames/s':>8} {'GF/cpu s':>8} {'of peak':>7} "
         f"{'MiB':>6} {'ratio':>6} {'cpu':>6}  "
@@ -38,7 +38,7 @@ def table(rows: list[Row]) -> Iterator[str]:
         yield (
             f"{row.work:44} {_figure(row.seconds, 3):>8} {_figure(row.cpu, 3):>7} "
             f"{_figure(row.frames_per_second, 1):>8} {_figure(row.gflops, 0):>8} "
-            f"{_percent(row.share_of_peak):>7} {_figure(row.memory, 0):>6} "
+            f"{_percent(row.fraction_of_peak):>7} {_figure(row.memory, 0):>6} "
             f"{_times(row.ratio):>6} {_times(row.cpu_ratio):>6}  {row.note}"
         ).rstrip()
 
@@ -56,13 +56,13 @@ def _times(value: float | None) -> str:
 
 
 def markdown(report: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of a table for a document, of what was written as JSON."""
+    """The lines of a Markdown table, from the report that is written as JSON."""
     yield "| work | seconds | of processors | GFLOP/s | memory | reference takes |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for values in report["rows"]:
         row = Row(**values)
-        share = f" ({_percent(row.share_of_peak)})" if row.share_of_peak else ""
-        speed = _figure(row.gflops, 0) + share
+        fraction = f" ({_percent(row.fraction_of_peak)})" if row.fraction_of_peak else ""
+        speed = _figure(row.gflops, 0) + fraction
         times = " / ".join(filter(None, (_times(row.ratio), _times(row.cpu_ratio))))
         memory = row.memory and f"{row.memory:.0f} MiB"
         cells = (_figure(row.seconds, 2), _figure(row.cpu, 2), speed, memory, times or row.note)
@@ -71,11 +71,11 @@ def markdown(report: Mapping[str, Any]) -> Iterator[str]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--quick", action="store_true", help="two seconds of video, not ten")
+    options.add_argument("--quick", action="store_true", help="two seconds of video instead of ten")
     options.add_argument("--long", action="store_true", help="memory of ten minutes of video")
     options.add_argument("--only", choices=GROUPS, help="a group of rows")
     options.add_argument("--json", type=Path, default=Path("benchmarks.json"))
-    options.add_argument("--markdown", type=Path, help="print what this JSON holds, and no more")
+    options.add_argument("--markdown", type=Path, help="print this report, measure nothing")
     chosen = options.parse_args()
     if chosen.markdown:
         print("\n".join(markdown(json.loads(chosen.markdown.read_text()))))

@@ -1,10 +1,10 @@
-"""One job in a warm worker: what is loaded stays loaded, as it does for everybody's second job.
+"""One job in a warm worker, whose networks are loaded already.
 
     python -m benchmarks.job FACE VOICE OUT [--weights FILE] [--s3fd FILE] [--detected]
                              [--precision HOW]
 
-Prints what it cost as JSON. With --detected faces have been looked for before, as in a second job
-of the same video.
+Prints its cost as JSON. With --detected the detections are in the cache, as in a second job of the
+same video.
 """
 
 import argparse
@@ -38,10 +38,10 @@ from rendering.spec import RenderSpec, Source, VoiceTrack, frames_to_detect
 from wav2lip.engine import Engine
 
 
-class Pretending(S3fdDetector):
-    """S3FD at work, with weights that know no face: after the search it is told where one is.
+class S3fdWithKnownFaces(S3fdDetector):
+    """S3FD with weights that find no face: the detections are replaced by the known box.
 
-    `film` is the material that it searches; a part of a frame has the face in the middle.
+    `film` is a video of `material`; a crop of a frame has the face in its middle.
     """
 
     def __init__(self, weights: Path, film: Source) -> None:
@@ -49,7 +49,7 @@ class Pretending(S3fdDetector):
         self._size = film.size
         frames = enumerate(film.read(range(film.frames)))
         self._boxes = {
-            signature(frame).tobytes(): material.box(at, *film.size) for at, frame in frames
+            signature(frame).tobytes(): material.face_box(at, *film.size) for at, frame in frames
         }
 
     def _find_batch(self, frames: list[np.ndarray], scale: float) -> list[list[Detection]]:
@@ -65,10 +65,10 @@ class Pretending(S3fdDetector):
 
 
 def detector_for(source: Source, s3fd: Path | None) -> Detector:
-    """dlib, or S3FD with these weights for a film of `material`."""
+    """dlib, or, given weights of S3FD, that one for a film of `material`."""
     if s3fd is None:
         return models.detector_for(source, "dlib")
-    return Strided(Pretending(s3fd, source), LONG_STRIDE)
+    return Strided(S3fdWithKnownFaces(s3fd, source), LONG_STRIDE)
 
 
 def run(
@@ -79,7 +79,7 @@ def run(
     engine: Engine,
     settings: Settings,
 ) -> None:
-    """A job from the files to the finished video."""
+    """Do a job, from the files to the finished video `out`."""
     duration = sound_duration(voice)
     frames = frames_to_detect(source, [duration])
     cache, seconds = DetectionCache(str(settings.var_dir / "faces")), settings.segment_seconds
@@ -92,7 +92,7 @@ def run(
 
 @contextmanager
 def first_batch_noted(engine: Engine) -> Iterator[list[float]]:
-    """The moments at which the engine was asked to render, in seconds of processors at work."""
+    """The processor times (seconds of this process) at which the engine was asked to render."""
     moments: list[float] = []
     render = engine.render
 
@@ -132,7 +132,7 @@ def main() -> None:
             run(source, chosen.voice, chosen.out, detector, engine, settings)
         with first_batch_noted(engine) as moments:
             began = time.process_time()
-            cost = measure.of_call(
+            cost = measure.measure_call(
                 lambda: run(source, chosen.voice, chosen.out, detector, engine, settings)
             )
     print(json.dumps({**asdict(cost), "before_first_batch": moments[0] - began}))

@@ -1,4 +1,4 @@
-"""Whole jobs in a warm worker, beside the plain reference: a process that loads everything anew."""
+"""Whole jobs in a warm worker, compared with the reference, a process that loads everything."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import material, networks
-from benchmarks.measure import Cost, Row, of_process
+from benchmarks.measure import Cost, Row, measure_process
 from processes.serve import PROCFILE, processes
 from wav2lip.inference import best_device, uses_int8
 
@@ -27,7 +27,7 @@ def _compared(folder: Path, seconds: float) -> Iterator[Row]:
     weights = ["--weights", str(networks.generator_weights(folder))]
     s3fd = ["--s3fd", str(networks.s3fd_weights(folder))]
     length = f"{seconds:g} s of voice"
-    boxes = [material.box(at, 640, 480) for at in range(frames)]
+    boxes = [material.face_box(at, 640, 480) for at in range(frames)]
     face = [list(material.FACE)]
     for work, source, where, searched, known in (
         ("still", still, face, weights, weights),
@@ -45,7 +45,7 @@ def _compared(folder: Path, seconds: float) -> Iterator[Row]:
 
 
 def _precisions() -> list[str]:
-    """What there is without the extra, and what there is with it."""
+    """The precisions of `auto` without the extra, and with it if it is installed."""
     return ["half", "int8"] if uses_int8(best_device(), "auto") else ["half"]
 
 
@@ -78,7 +78,7 @@ def _row(work: str, mine: dict[str, float], plain: Cost | None, frames: int, not
 
 
 def _job(face: Path, voice: Path, more: Sequence[str]) -> dict[str, float]:
-    """What a job costs in a worker that starts as the Procfile starts it."""
+    """The cost of a job in a process with the environment of an engine worker."""
     out = voice.with_suffix(".mp4")
     command = [sys.executable, "-m", "benchmarks.job", str(face), str(voice), str(out), *more]
     answer = subprocess.run(  # noqa: S603 - our own module
@@ -94,10 +94,10 @@ def _reference(
     known = folder / "boxes.json"
     known.write_text(json.dumps(boxes))
     given = [str(face), str(voice), str(folder / "reference.mp4"), "--boxes", str(known)]
-    return of_process([sys.executable, "-m", "benchmarks.reference", *given, *more])
+    return measure_process([sys.executable, "-m", "benchmarks.reference", *given, *more])
 
 
 def worker_environment() -> dict[str, str]:
-    """The variables in front of the engine worker's command."""
+    """The environment variables of the engine worker in the Procfile."""
     words = shlex.split(processes(PROCFILE)["engine"])
     return dict(word.split("=", 1) for word in words[: words.index("celery")] if "=" in word)

@@ -1,14 +1,14 @@
-"""The steps across the edge of the mask through which a drawing shows, in a frame and its result.
+"""Steps across the edge of the mask through which a rendered face is pasted into its frame.
 
-A step is the difference, in levels of 255, between the first band in which more is seen of the
-drawing than of the frame and the first in which nothing is seen of it. Further in lies, for
-`compact`, the mouth itself, which is meant to differ. What a drawing is off by in colour or light
-therefore counts by three quarters; what it bends without changing a colour hardly counts.
+A step is the difference, in levels of 255, between the band just inside the contour at which the
+mask is a half, and the band just outside the mask. Further in lies, for `compact`, the mouth
+itself, which is meant to differ. An error of colour or light therefore counts by three quarters; a
+warp that changes no colour hardly counts.
 
-A seam is a step that neither face has: not the one that was, nor the one that is drawn. A rim runs
-over chins and collars, where a patch that is too bright makes steps smaller as often as larger, and
-what moves there (a jaw that sinks, lips that close over teeth) changes them though nobody would
-see a seam. So two things are told, see `Steps`.
+A seam is a step that neither the source face nor the rendered face has. The edge runs over chins
+and collars, where a patch that is too bright makes steps smaller as often as larger, and what moves
+there (a jaw, lips that close over teeth) changes them without a visible seam. So two values are
+measured, see `Steps`.
 """
 
 import math
@@ -26,22 +26,21 @@ from wav2lip.compact.engine import CompactEngine
 from wav2lip.compact.mouth_motion import Speaker
 from wav2lip.compact.renderer import Renderer
 
-# A face is looked at in so many pixels, with as much around it; bands are so deep, and a step is
-# taken over so long a stretch of them.
-LOOK, AROUND, DEPTH, STRETCH = 192, 24, 6, 16
-SIDE = LOOK + 2 * AROUND
-# A mask of less shows nothing: that is a level of 255 at most; of more, all.
-NOTHING, ALL = 1 / 255, 0.99
+# Pixels: the side of a face crop and its margin, the depth of the bands, and the length of the edge
+# over which a step is averaged.
+FACE_SIZE, MARGIN, DEPTH, STRETCH = 192, 24, 6, 16
+SIDE = FACE_SIZE + 2 * MARGIN
+# Below the first value a mask shows at most a level of 255, above the second everything.
+TRANSPARENT, OPAQUE = 1 / 255, 0.99
 
 
 @dataclass(frozen=True)
 class Steps:
     """The steps of a face: means of absolute levels.
 
-    `after` less `before` says how much larger steps have become: little of one face, whose smile
-    may just have closed, more of many, where such things even out. `apart` says by how much each
-    step differs, whether larger or smaller, from that between the same two pieces of the face as
-    they were: what merely moved counts for little.
+    `after` - `before` is how much larger steps became; it means little for one face, whose smile
+    may have closed, and more for the mean of many. `apart` is by how much each step differs, larger
+    or smaller, from the step between the same two parts of the source face: motion counts little.
     """
 
     before: float
@@ -50,36 +49,39 @@ class Steps:
 
 
 def compare(was: np.ndarray, became: Sequence[np.ndarray], shown: np.ndarray) -> Steps:
-    """The steps of one look and of those that it has become, across the edge of a mask."""
+    """Steps across the edge of a mask `shown` in a source crop `was`, and in results `became`.
+
+    Crops are those of `face_crop`, (240, 240, 3) uint8; values are means over the results.
+    """
     before = np.abs(steps(was, shown)).mean()
     after, apart = [], []
     for seen in became:
         now = steps(seen, shown)
         after.append(np.abs(now).mean())
-        apart.append(np.abs(now - steps(followed(was, seen), shown)).mean())
+        apart.append(np.abs(now - steps(warped_to(was, seen), shown)).mean())
     return Steps(float(before), float(np.mean(after)), float(np.mean(apart)))
 
 
-def look(frame: np.ndarray, box: np.ndarray, roll: float, architecture: str) -> np.ndarray:
-    """The face upright, (240, 240, 3) in levels, with a margin around the area that is drawn."""
+def face_crop(frame: np.ndarray, box: np.ndarray, roll: float, architecture: str) -> np.ndarray:
+    """The upright face with a margin around the area that is rendered, (240, 240, 3) uint8."""
     x1, y1, x2, y2 = _area(box, architecture)
-    width, height = (x2 - x1) * AROUND / LOOK, (y2 - y1) * AROUND / LOOK
+    width, height = (x2 - x1) * MARGIN / FACE_SIZE, (y2 - y1) * MARGIN / FACE_SIZE
     wide = np.array([x1 - width, y1 - height, x2 + width, y2 + height])
-    # A box that leans by nearly nothing is seen through the same glass as any other.
+    # A roll of almost 0 keeps the interpolation the same as for other rolls.
     return compositing.crop_face(frame, wide, SIDE, roll or 1e-9)
 
 
 def mask(box: np.ndarray, architecture: str) -> np.ndarray:
-    """How much of a drawing shows at each pixel of a look, (240, 240) in 0..1."""
+    """The opacity of the mask at each pixel of a face crop, (240, 240) in 0..1."""
     if architecture != "compact":
         shown = np.zeros((SIDE, SIDE))
-        lower = compositing.lower_half_mask(LOOK, LOOK)
-        end = AROUND + LOOK
-        shown[end - len(lower) : end, AROUND:end] = lower
+        lower = compositing.lower_half_mask(FACE_SIZE, FACE_SIZE)
+        end = MARGIN + FACE_SIZE
+        shown[end - len(lower) : end, MARGIN:end] = lower
         return shown
-    # There several masks follow each other: what they do together is what becomes of white.
+    # `compact` multiplies several masks: the result of painting black white is their product.
     left, top, side = square(box)
-    place = (box - np.array([left, top, left, top])) * (LOOK / side) + AROUND
+    place = (box - np.array([left, top, left, top])) * (FACE_SIZE / side) + MARGIN
     black = np.zeros((SIDE, SIDE, 3), np.uint8)
     shapes = np.zeros((1, mouth_shape.COUNT), np.float32)
     [white] = whitener(opacity=1 - 1e-9).render([black], place[None], shapes)
@@ -87,11 +89,11 @@ def mask(box: np.ndarray, architecture: str) -> np.ndarray:
 
 
 def whitener(opacity: float) -> CompactEngine:
-    """An engine whose drawing is the face as it is, under white paint of such an opacity."""
+    """An engine that renders the source face under white paint of this opacity."""
     renderer = Renderer()
     with torch.no_grad():
         renderer.head.weight.zero_()
-        # Its flow, its paint and its opacity, as the renderer reads them.
+        # The renderer's outputs: flow, paint, opacity as logits.
         said = [0.0] * 2 + [20.0] * 12 + [math.log(opacity / (1 - opacity))] * 4
         renderer.head.bias.copy_(torch.tensor(said))  # type: ignore[union-attr]
     nobody = Speaker(*np.zeros((3, mouth_shape.COUNT), np.float32))
@@ -100,7 +102,7 @@ def whitener(opacity: float) -> CompactEngine:
 
 
 def steps(seen: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """The steps inwards of a look, (n, 3), one for each stretch along all the edge of a mask."""
+    """Inside minus outside, (n, 3) in levels of RGB, for n stretches along the edge of a mask."""
     found = []
     for turn, at, half, end in _stretches(shown):
         across = np.rot90(seen, turn)[:, at : at + STRETCH].astype(float)
@@ -109,8 +111,8 @@ def steps(seen: np.ndarray, shown: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def followed(was: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """The look `was`, each of its pieces moved to where it is in the look `seen`.
+def warped_to(was: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The crop `was` warped so that each part is where it is in the crop `seen`.
 
     By optical flow (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016).
     """
@@ -123,17 +125,19 @@ def followed(was: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _stretches(shown: np.ndarray) -> Iterator[tuple[int, int, int, int]]:
-    """Where a mask ends, for each stretch of its edge: (turn, column, half, end).
+    """For each stretch of the edge of a mask: (turn, column, half, end).
 
-    After so many quarter turns the stretch is at the bottom, begins in that column, and the mask is
-    less than a half, and nothing, from those rows on.
+    After `turn` quarter turns the stretch is at the bottom and starts at `column`; the mask is
+    below a half from row `half` on, and transparent from row `end` on.
     """
     for turn in range(4):
         turned = np.rot90(shown, turn)
-        first, *_, last = np.flatnonzero(turned.max(axis=0) >= ALL)
+        first, *_, last = np.flatnonzero(turned.max(axis=0) >= OPAQUE)
         for at in range(first, last + 2 - STRETCH, STRETCH):
-            share = turned[:, at : at + STRETCH].mean(axis=1)
-            half, end = (int(np.flatnonzero(share > least)[-1]) + 1 for least in (0.5, NOTHING))
+            opacity = turned[:, at : at + STRETCH].mean(axis=1)
+            half, end = (
+                int(np.flatnonzero(opacity > least)[-1]) + 1 for least in (0.5, TRANSPARENT)
+            )
             yield turn, at, half, end
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks work on, made on the spot: a photographed person who moves, and a voice."""
+"""The input of the benchmarks, generated: a photograph of a person that moves, and a voice."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -15,31 +15,31 @@ from media.sound import read_sound
 from media.video import VideoWriter
 
 FPS = Fraction(25)
-FACE = (180.0, 76.0, 272.0, 187.0)  # in the photograph
+FACE = (180.0, 76.0, 272.0, 187.0)  # the box in the photograph
 RATE = 16_000
 
 
 def still(path: Path) -> Path:
-    """The photograph, 512x512."""
+    """Write the photograph, 512x512."""
     write_picture(path, astronaut())
     return path
 
 
 def film(path: Path, width: int, height: int, frames: int) -> Path:
-    """The photograph filling the height of a video, moved as by a hand-held camera."""
+    """Write a video of the photograph, which fills its height, as from a hand-held camera."""
     with VideoWriter(path, width, height, FPS) as writer:
-        for frame in moving(width, height, frames):
+        for frame in film_frames(width, height, frames):
             writer.write(frame)
     return path
 
 
 def repeated(short: Path, path: Path, frames: int, times: int) -> Path:
-    """A `film` of so many frames, again and again; nothing is encoded anew."""
+    """Write a `film` of `frames` frames repeated `times` times, without encoding it again."""
     concatenate([short] * times, None, path, FPS, frames * times)
     return path
 
 
-def moving(width: int, height: int, frames: int) -> Iterator[np.ndarray]:
+def film_frames(width: int, height: int, frames: int) -> Iterator[np.ndarray]:
     """The frames of `film`, RGB uint8 (height, width, 3)."""
     behind = cv2.resize(rocket(), (width, height), interpolation=cv2.INTER_CUBIC)
     grain = np.random.default_rng(0).normal(0, 2, (8, height, width, 1)).astype(np.float32)
@@ -51,12 +51,12 @@ def moving(width: int, height: int, frames: int) -> Iterator[np.ndarray]:
             dst=behind.copy(),
             borderMode=cv2.BORDER_TRANSPARENT,
         )
-        # A camera's noise, without which nothing is harder to encode than a drawing.
+        # The noise of a camera, without which a video is unusually easy to encode.
         yield np.rint(picture + grain[at % len(grain)]).clip(0, 255).astype(np.uint8)
 
 
-def box(at: int, width: int, height: int) -> tuple[float, float, float, float]:
-    """Where the face is in a frame of `film`."""
+def face_box(at: int, width: int, height: int) -> tuple[float, float, float, float]:
+    """The box of the face in frame `at` of a `film`, x1, y1, x2, y2."""
     (a, b, dx), (c, d, dy) = _motion(at, width, height).tolist()
     x1, y1, x2, y2 = FACE
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
@@ -67,7 +67,7 @@ def box(at: int, width: int, height: int) -> tuple[float, float, float, float]:
 
 
 def voice(path: Path, seconds: float) -> Path:
-    """The voice of the sample, said again and again, as WAV of 16 kHz."""
+    """Write the sample voice, repeated, as a WAV of 16 kHz and `seconds` seconds."""
     import wave
 
     said = read_sound(SAMPLE_VOICE, RATE)
@@ -81,7 +81,7 @@ def voice(path: Path, seconds: float) -> Path:
 
 
 def _motion(at: int, width: int, height: int) -> np.ndarray:
-    """The (2, 3) matrix from the photograph to a frame: a nod, a sway, a little nearer and away."""
+    """The (2, 3) matrix from the photograph to frame `at`: roll, sway and a slow zoom."""
     time = at / float(FPS)
     scale = height / 512 * (1 + 0.05 * np.sin(0.9 * time))
     turn = 4 * np.sin(1.3 * time)

@@ -1,4 +1,4 @@
-"""How long something takes, and how much memory: of a call, of a process, of this machine."""
+"""Time and memory of a call and of a process, and the speed of this machine."""
 
 import os
 import time
@@ -15,37 +15,37 @@ from torch.utils.flop_counter import FlopCounterMode
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds by the clock, seconds of processors at work, and the most memory, in MiB."""
+    """What a piece of work costs."""
 
-    seconds: float
-    cpu: float
-    memory: float
+    seconds: float  # by the clock
+    cpu: float  # seconds of processor time, of all threads
+    memory: float  # MiB, the most that the process held
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; `ratio` is how many times longer the reference takes."""
+    """A line of the table; None where something was not measured."""
 
     work: str
     seconds: float | None = None
     cpu: float | None = None
     frames_per_second: float | None = None
-    gflops: float | None = None  # GFLOP in a second of a processor at work
-    share_of_peak: float | None = None
+    gflops: float | None = None  # GFLOP in a second of processor time
+    fraction_of_peak: float | None = None
     memory: float | None = None  # MiB
-    ratio: float | None = None
-    cpu_ratio: float | None = None
+    ratio: float | None = None  # time of the reference / ours, by the clock
+    cpu_ratio: float | None = None  # the same in processor time
     note: str = ""
 
 
-def of_call(work: Callable[[], object], times: int = 1) -> Cost:
-    """The quickest of several runs in this process."""
-    costs = [_of_one_call(work) for _ in range(times)]
+def measure_call(work: Callable[[], object], times: int = 1) -> Cost:
+    """The cost of the fastest of several calls in this process."""
+    costs = [_measure_once(work) for _ in range(times)]
     return min(costs, key=lambda cost: cost.seconds)
 
 
-def of_process(command: Sequence[str]) -> Cost:
-    """A whole process, from its start to its end. Raises RuntimeError when it fails."""
+def measure_process(command: Sequence[str]) -> Cost:
+    """The cost of a process from its start to its end. Raises RuntimeError if it fails."""
     began = time.perf_counter()
     pid = os.posix_spawnp(command[0], list(command), os.environ)
     _, status, usage = os.wait4(pid, 0)
@@ -55,18 +55,19 @@ def of_process(command: Sequence[str]) -> Cost:
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def most_memory(pid: int | str = "self") -> float:
-    """The most memory that a process has held so far, in MiB. Raises FileNotFoundError."""
+def peak_memory(pid: int | str = "self") -> float:
+    """The most memory that a process has held (VmHWM), in MiB. Raises FileNotFoundError."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    # A process that has ended, and that nobody has asked about yet, holds none.
+    # A zombie process has no such line, and no memory.
     kilobytes = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
     return int(kilobytes[0]) / 1024 if kilobytes else 0.0
 
 
 @cache
-def peak(dtype: torch.dtype, device: str = "cpu") -> float:
-    """GFLOP in a second, of a processor at work or of a GPU: as a wide convolution or the product
-    of two large matrices gets it, whichever gets more.
+def peak_gflops(dtype: torch.dtype, device: str = "cpu") -> float:
+    """The peak of this machine: GFLOP in a second of processor time, or of a GPU.
+
+    It is the higher of what a wide convolution and a product of large matrices reach.
     """
     side, channels, pixels, pictures = (
         (2048, 512, 24, 16) if device == "cpu" else (8192, 512, 64, 64)
@@ -76,7 +77,7 @@ def peak(dtype: torch.dtype, device: str = "cpu") -> float:
     shown = shown.contiguous(memory_format=torch.channels_last)
     kernel = torch.rand(channels, channels, 3, 3).to(device, dtype)
     kernel = kernel.contiguous(memory_format=torch.channels_last)
-    # The libraries for matrices do not treat all makes of processors alike.
+    # Matrix libraries do not optimize for all makes of processors alike.
     product = _gflops(lambda: torch.mm(one, other), 2 * side**3, device)
     points = pictures * pixels**2
     work = 2 * 9 * channels**2 * points
@@ -90,21 +91,21 @@ def _gflops(work: Callable[[], object], operations: int, device: str) -> float:
             torch.accelerator.synchronize()
 
     with torch.inference_mode():
-        costs = [_of_one_call(finished) for _ in range(8)]
-    # The middle one: the clock of processors at work is too coarse for the quickest.
+        costs = [_measure_once(finished) for _ in range(8)]
+    # The median: the clock of processor time is too coarse for the minimum.
     seconds = median(cost.cpu if device == "cpu" else cost.seconds for cost in costs)
     return operations / seconds / 1e9
 
 
-def gflop(work: Callable[[], object]) -> float:
-    """The multiplications and additions of networks that run in plain torch."""
+def count_gflop(work: Callable[[], object]) -> float:
+    """The GFLOP (multiplications and additions) of networks that run in plain torch."""
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops() / 1e9
 
 
 def machine() -> dict[str, object]:
-    """What the figures were measured on."""
+    """The machine on which a report was measured, as JSON values."""
     names = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -113,16 +114,16 @@ def machine() -> dict[str, object]:
     return {
         "processor": names[0] if names else "unknown",
         "cores": len(os.sched_getaffinity(0)),
-        "fp32 GFLOP/s a core": round(peak(torch.float32)),
-        "bf16 GFLOP/s a core": round(peak(torch.bfloat16)),
+        "fp32 GFLOP/s a core": round(peak_gflops(torch.float32)),
+        "bf16 GFLOP/s a core": round(peak_gflops(torch.bfloat16)),
         "GPU": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "load": [round(each, 1) for each in os.getloadavg()],
     }
 
 
-def _of_one_call(work: Callable[[], object]) -> Cost:
-    # Linux forgets the most memory so far when told so; from here on it counts anew.
+def _measure_once(work: Callable[[], object]) -> Cost:
+    # Writing 5 resets VmHWM, see proc(5).
     Path("/proc/self/clear_refs").write_text("5")
     began, busy = time.perf_counter(), time.process_time()
     work()
-    return Cost(time.perf_counter() - began, time.process_time() - busy, most_memory())
+    return Cost(time.perf_counter() - began, time.process_time() - busy, peak_memory())

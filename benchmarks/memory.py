@@ -1,9 +1,8 @@
-"""The memory of a worker: the same for a short video and a long one, in a real job.
+"""The memory of workers in a real job: the same for a short video and a long one.
 
-Redis, the workers and the clock run as `mouth serve` starts them; the job goes through the
-database and the queue. What is measured is the most that one process had in memory at any moment
-(VmHWM of proc(5)): what it shares with the process that forked it, and the pages of programs and
-weights that are mapped from files, are counted in full, though no machine needs them twice.
+Redis, the workers and beat run as `mouth serve` starts them; the job goes through the database and
+the queue. Measured is the most that each process had in memory (VmHWM of proc(5)), in which memory
+shared with its parent process and pages mapped from files count in full.
 """
 
 import os
@@ -20,7 +19,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from benchmarks import material, networks
-from benchmarks.measure import Row, most_memory
+from benchmarks.measure import Row, peak_memory
 from jobs.choices import VoiceChoice
 from jobs.records import FINAL
 from jobs.service import Jobs
@@ -29,11 +28,11 @@ from jobs.settings import from_environment
 SIZE = (1280, 720)
 PROCESSES = ("redis", "light", "engine", "beat")
 SHORT = 10.0  # seconds
-EVERY = 0.5  # seconds between two looks at a job
+POLL_INTERVAL = 0.5  # seconds
 
 
 def rows(folder: Path, _seconds: float, long: float) -> Iterator[Row]:
-    """Of ten seconds, and of as many times ten as there are in `long`."""
+    """Jobs of ten seconds, and of `long` seconds (a multiple of ten)."""
     frames = round(SHORT * material.FPS)
     short = material.film(folder / "short.mp4", *SIZE, frames)
     weights = networks.generator_weights(folder)
@@ -60,9 +59,9 @@ def rows(folder: Path, _seconds: float, long: float) -> Iterator[Row]:
 
 
 def of_job(film: Path, voice: Path, settings: Mapping[str, str]) -> tuple[float, dict[str, float]]:
-    """Seconds that a job takes in workers just started, and the most that each kind of them held.
+    """Seconds that a job takes in workers just started, and the memory of each kind of them, MiB.
 
-    Raises RuntimeError when the job fails.
+    Raises RuntimeError if the job fails.
     """
     most: dict[str, float] = {}
     with TemporaryDirectory() as folder:
@@ -78,7 +77,7 @@ def of_job(film: Path, voice: Path, settings: Mapping[str, str]) -> tuple[float,
                     most[part] = max(memory, most.get(part, 0.0))
                 if job.state in FINAL:
                     break
-                threading.Event().wait(EVERY)
+                threading.Event().wait(POLL_INTERVAL)
             if job.state != "done":
                 raise RuntimeError(f"the job {job.state}: {job.error}")
             return time.perf_counter() - began, most
@@ -101,11 +100,11 @@ def _begin(jobs: Jobs, film: Path, voice: Path) -> str:
 
 
 def of_workers(server: psutil.Process) -> Iterator[tuple[str, float]]:
-    """The kind of each worker that `server` has started, and the most memory it ever held, MiB."""
+    """The kind of each worker process under `server`, and the most memory it has held, in MiB."""
     for process in server.children(recursive=True):
         try:
             named = [word for word in process.cmdline() if "@" in word]
-            memory = most_memory(process.pid)
+            memory = peak_memory(process.pid)
         except (psutil.NoSuchProcess, FileNotFoundError):  # it has just ended
             continue
         if named:

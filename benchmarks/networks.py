@@ -1,4 +1,4 @@
-"""Networks of the public architectures with weights that know nothing: they take the same time."""
+"""Networks of the published architectures with random weights, which take the same time."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def generator_weights(folder: Path) -> Path:
 
 
 def s3fd_weights(folder: Path) -> Path:
-    """Of a detector that sees no face anywhere: what it finds would take time to sort out."""
+    """Weights of an S3FD that finds no face anywhere, so that no time goes into its results."""
     path = folder / "s3fd.pth"
     if not path.exists():
         torch.manual_seed(0)
@@ -38,5 +38,5 @@ def s3fd_weights(folder: Path) -> Path:
 
 
 def plain_s3fd(weights: Path) -> Any:
-    """The detector in single precision, as its package makes it."""
+    """The detector of the package face_alignment, in single precision."""
     return FaceDetector("cpu", path_to_detector=str(weights))

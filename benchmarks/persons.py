@@ -1,12 +1,12 @@
-"""How well persons are told apart in programmes made of talking clips, and let speak.
+"""How well persons are told apart in programmes cut together from talking clips, and animated.
 
     python -m benchmarks.persons FOLDER --fold 1 --sheets SHEETS
 
 FOLDER holds clips and a clips.csv with the columns file, seconds and person. Each programme shows
-a few of the persons, one, two or four in a frame, and cuts every few seconds; then everybody who
-was found in it speaks. Printed are the persons found and expected, identity switches a minute, the
-share of frames in which who is shown is animated, and the programmes that could not be made. A fold
-is one half of the persons, the same in every run: what was tuned on one is reported on the other.
+some of the persons, one, two or four in a frame, and cuts every few seconds; then all persons that
+were found in it are animated. Printed are persons found and expected, identity switches a minute,
+the fraction of shown frames that are animated, and programmes that failed. A fold is one half of
+the persons, the same in every run: parameters tuned on one are reported on the other.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ from rendering.spec import RenderSpec, Source, VoiceTrack
 
 FPS = Fraction(25)
 WIDTH, HEIGHT = 640, 360
-# How many rows and columns of tiles a frame may have, and how often.
+# Rows and columns of tiles in a frame, and how frequent each layout is.
 LAYOUTS = [(1, 1), (1, 2), (2, 2)]
-HOW_OFTEN = [3, 3, 2]
+LAYOUT_WEIGHTS = [3, 3, 2]
 SCENE_SECONDS = (2.0, 5.0)
 SEGMENT_SECONDS = 10.0
 CAST = 6
-# A person is right when so much of their time is one found person's, who is nobody else for more.
-RIGHT_SHARE = 0.9
+# A person counts as right if a found person has at least this fraction of the person's frames, and
+# these are at least this fraction of the found person's.
+RIGHT_FRACTION = 0.9
 
 Tile = tuple[int, int, int, int]
 
@@ -82,12 +83,12 @@ class Score:
 
 
 def plan(clips: pd.DataFrame, folder: Path, seconds: float, rng: random.Random) -> list[Scene]:
-    """Scenes of a programme: a cast in changing company, each from any of their clips."""
+    """Scenes of a programme: persons of a cast in random layouts, each from one of their clips."""
     cast = rng.sample(sorted(clips["person"].unique()), CAST)
     scenes: list[Scene] = []
     start = 0
     while start < seconds * FPS:
-        rows, columns = rng.choices(LAYOUTS, HOW_OFTEN)[0]
+        rows, columns = rng.choices(LAYOUTS, LAYOUT_WEIGHTS)[0]
         stop = start + round(rng.uniform(*SCENE_SECONDS) * FPS)
         width, height = WIDTH // columns, HEIGHT // rows
         places = [
@@ -153,8 +154,8 @@ def fails(source: Source, persons: list[Person], made: Path) -> bool:
     return probe(made).frames != source.frames
 
 
-def who(persons: list[Person], frame: int, tile: Tile) -> int | None:
-    """The number of the person in a tile, if any."""
+def person_in_tile(persons: list[Person], frame: int, tile: Tile) -> int | None:
+    """The id of the person whose box is centred in a tile, if any."""
     x, y, width, height = tile
     for person in persons:
         if box := person.box_at(frame):
@@ -169,7 +170,9 @@ def score(scenes: list[Scene], persons: list[Person], found: list[int], failed: 
     shown = 0
     for scene in scenes:
         for name, tile in scene.tiles.items():
-            numbers = [who(persons, frame, tile) for frame in range(scene.start, scene.stop)]
+            numbers = [
+                person_in_tile(persons, frame, tile) for frame in range(scene.start, scene.stop)
+            ]
             seen.setdefault(name, []).extend(n for n in numbers if n is not None)
             shown += len(numbers)
     switches = sum(a != b for n in seen.values() for a, b in pairwise(n))
@@ -177,7 +180,7 @@ def score(scenes: list[Scene], persons: list[Person], found: list[int], failed: 
     right = 0
     for met in seen.values():
         for number, count in Counter(met).most_common(1):
-            right += count >= RIGHT_SHARE * max(len(met), of_person[number])
+            right += count >= RIGHT_FRACTION * max(len(met), of_person[number])
     true_cuts = {scene.start for scene in scenes[1:]}
     return Score(
         len(seen),
@@ -195,7 +198,7 @@ def score(scenes: list[Scene], persons: list[Person], found: list[int], failed: 
 
 
 def contact_sheet(path: Path, persons: list[Person], columns: int = 12) -> np.ndarray:
-    """A row for each person: the best frame, then frames spread over the time in sight."""
+    """A row for each person: the best frame, then frames spread over all in which they appear."""
     rows = []
     for person in persons:
         spread = np.linspace(0, len(person.frames) - 1, columns - 1).round().astype(int)

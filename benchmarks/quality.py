@@ -1,4 +1,4 @@
-"""What the speed costs: how far the fast ways are from the plain ones."""
+"""What the speed costs in quality: the difference of fast methods to exact ones."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -25,7 +25,7 @@ def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
         name = str(fast.dtype).removeprefix("torch.")
         note = f"mean {mean:.2f}, most {largest:.2f} levels of 255"
         yield Row(f"generator {name} ({kind}) against fp32", note=note)
-    moving = list(material.moving(640, 480, frames))
+    moving = list(material.film_frames(640, 480, frames))
     every = DlibDetector().detect(moving)
     for stride in (STRIDE, LONG_STRIDE):
         errors = stride_errors(moving, every, stride)
@@ -41,7 +41,10 @@ def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
 def stride_errors(
     frames: list[np.ndarray], every: list[list[Detection]], stride: int
 ) -> np.ndarray:
-    """Mean distance of a box's sides from those found in that very frame, in widths of the face."""
+    """For each face, the mean distance of its box's sides to those detected in that very frame.
+
+    In widths of the face, (n,); `every` are detections in every frame.
+    """
     strided = Strided(DlibDetector(), stride)
     quick: list[list[Detection]] = []
     for batch in overlapping(frames, strided.batch_size):
@@ -55,7 +58,7 @@ def stride_errors(
 
 
 def background(film: Path, out: Path) -> tuple[float, float]:
-    """PSNR of a video that was read and written again, nothing in it changed, and its bit rate."""
+    """PSNR in dB of a video that is read and written unchanged, and its bit rate in Mbit/s."""
     frames = list(read_frames(film))
     height, width = frames[0].shape[:2]
     colours = stored_colours(film)

@@ -1,11 +1,11 @@
-"""The published algorithm, rendered plainly: what everything else here is measured against.
+"""The published algorithm, implemented plainly: the reference of the benchmarks.
 
     python -m benchmarks.reference FACE VOICE OUT --weights FILE --boxes FILE [--s3fd FILE]
 
-Single precision, all frames in memory, faces searched for in every frame at full size, whatever the
-face lies in pasted over, and a process that loads everything for one request, as the inference
-script that came with the paper does (Prajwal et al., ACM Multimedia 2020). Public weights of the
-detector are not needed: the boxes are given, and the search with any weights only takes its time.
+Single precision, all frames in memory, faces detected in every frame at full size, the whole box
+pasted back, and a process that loads everything for one request, as the inference script of the
+paper does (Prajwal et al., ACM Multimedia 2020). Published weights of the detector are not needed:
+boxes are given, and detection with random weights takes the same time.
 """
 
 import argparse
@@ -25,14 +25,17 @@ from media.sound import read_sound
 from media.video import VideoWriter, read_frames
 from wav2lip.networks import Wav2Lip
 
-BATCH = 128  # faces drawn at once
+BATCH = 128  # faces rendered at once
 Frames = Sequence[np.ndarray]
 
 
 def render(
     frames: Frames, boxes: Sequence[Sequence[float]], windows: np.ndarray, network: Wav2Lip
 ) -> list[np.ndarray]:
-    """Each frame with the whole of its box replaced by what `network` draws for its window."""
+    """Each frame with its whole box replaced by the face that `network` renders for its mel window.
+
+    `windows` (n, 80, 16); frames and boxes are repeated until there are n.
+    """
     out = []
     for at in range(0, len(windows), BATCH):
         crops = []
@@ -56,7 +59,7 @@ def render(
 
 
 def mel_windows(voice: Path) -> np.ndarray:
-    """What each frame hears, (n, 80, 16): log-mel in -4..4 of pre-emphasised sound of 16 kHz."""
+    """The mel window of each frame, (n, 80, 16): log-mel in -4..4, after pre-emphasis, 16 kHz."""
     sound, rate = read_sound(voice, 16_000), 16_000
     emphasised = np.append(sound[0], sound[1:] - 0.97 * sound[:-1])
     spectrum = np.abs(librosa.stft(emphasised, n_fft=800, hop_length=200, pad_mode="constant"))
@@ -69,14 +72,14 @@ def mel_windows(voice: Path) -> np.ndarray:
 
 
 def search(frames: Frames, weights: Path) -> None:
-    """Look for faces in every frame, one by one, at full size."""
+    """Detect faces in every frame, one by one, at full size."""
     detector = FaceDetector("cpu", path_to_detector=str(weights))
     for frame in frames:
         detector.detect_from_batch(torch.from_numpy(frame.copy()).permute(2, 0, 1)[None])
 
 
 def load(weights: Path) -> Wav2Lip:
-    """The generator as it left training."""
+    """The generator in single precision."""
     network = Wav2Lip()
     network.load_state_dict(torch.load(weights, weights_only=True)["state_dict"])
     return network.eval()

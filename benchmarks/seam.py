@@ -1,15 +1,15 @@
-"""Whether it shows where a drawn mouth ends: the step at its rim, and how much it shimmers.
+"""Whether the edge of a rendered mouth shows: steps across the mask's edge, and shimmer.
 
     python -m benchmarks.seam [--moving] [--checkpoint FILE] [CLIPS ...]
 
-Steps and what is told of them are those of `benchmarks.mask_edge`, for six moments from the
-quietest to the loudest of a voice. Three engines draw: the shipped one; one whose faces come in
-another light; one of random weights, whose light, and nothing else, can be right. Below them stand
-yardsticks: the faces with a patch of TEN levels, a seam that is faint; and those of the clips as
-they went on to talk, where there is no seam at all.
+Steps are those of `benchmarks.mask_edge`, at six moments of a voice from the quietest to the
+loudest. Three engines render: the shipped one; one whose faces come back in another light; one with
+random weights, of which only the light can be right. Two baselines follow: the faces with a patch
+of PATCH_LEVELS levels, which is a faint seam; and those of the clips some frames later, without any
+seam.
 
-Shimmer is the change from frame to frame in the cheeks of a person who holds still before a camera
-with some noise, while the box is found anew in every frame.
+Shimmer is the mean change from frame to frame in the cheeks of a person who does not move, in front
+of a camera with noise, with the box detected in every frame.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from wav2lip.networks import LOWER_TOP, Wav2Lip
 from wav2lip.rotated_box import grown
 from wav2lip.wav2lip_engine import SIDE, Wav2LipEngine
 
-# Of a clip the eleventh frame is drawn on, and those so many frames later are what really came.
+# The frame of a clip that is rendered on, and how many frames later the real mouth is compared.
 FIRST, LATER = 10, (5, 10)
-TEN = 10  # levels
+PATCH_LEVELS = 10
 
 
-class AnotherLight:
-    """A generator that gives back the face it is shown, darker, redder and lit from the left."""
+class RelitGenerator:
+    """A generator that returns its reference face darker, redder and lit from the left."""
 
     device = "cpu"
 
@@ -64,7 +64,7 @@ def engines(checkpoint: Path | None = None) -> Iterator[tuple[str, wav2lip.Engin
     if checkpoint:
         yield checkpoint.stem, wav2lip.load(checkpoint, device="cpu")
     yield "compact", wav2lip.load("compact", device="cpu")
-    yield "another light", Wav2LipEngine(AnotherLight())  # type: ignore[arg-type]
+    yield "another light", Wav2LipEngine(RelitGenerator())  # type: ignore[arg-type]
     torch.manual_seed(0)
     yield "random weights", Wav2LipEngine(fastest(Wav2Lip().eval(), "cpu", "fp32"))
 
@@ -76,7 +76,7 @@ def step_change(
     drive: np.ndarray,
     moving: bool = False,
 ) -> mask_edge.Steps:
-    """The steps in the frame as it was, and in what the engine makes of it."""
+    """The steps in a frame, and in what the engine renders of it for each row of `drive`."""
     rolls = np.array([face.roll])
     places = grown(np.array([face.box]), rolls, engine.pads)
     results = engine.render(
@@ -86,12 +86,12 @@ def step_change(
         rolls=np.repeat(rolls, len(drive)),
         moving=moving,
     )
-    was, *became = _looks([frame, *results], places[0], face.roll, engine.architecture)
+    was, *became = _face_crops([frame, *results], places[0], face.roll, engine.architecture)
     return mask_edge.compare(was, became, mask_edge.mask(places[0], engine.architecture))
 
 
 def shimmer(engine: wav2lip.Engine, frames: int = 25) -> tuple[float, float]:
-    """The change from frame to frame in the cheeks, before and after, in levels."""
+    """The mean change from frame to frame in the cheeks, in levels: of sources and of results."""
     noise = np.random.default_rng(0)
     film = [
         (astronaut() + noise.normal(0, 2, (512, 512, 1))).clip(0, 255).astype(np.uint8)
@@ -106,8 +106,8 @@ def shimmer(engine: wav2lip.Engine, frames: int = 25) -> tuple[float, float]:
     width, height = x2 - x1, y2 - y1
     rows = slice(round(y1 + 0.58 * height), round(y1 + 0.66 * height))
     cheeks = [
-        (rows, slice(round(x1 + share * width), round(x1 + (share + 0.12) * width)))
-        for share in (0.2, 0.68)
+        (rows, slice(round(x1 + left * width), round(x1 + (left + 0.12) * width)))
+        for left in (0.2, 0.68)
     ]
     before, after = (
         np.mean(
@@ -122,7 +122,7 @@ def shimmer(engine: wav2lip.Engine, frames: int = 25) -> tuple[float, float]:
 
 
 class Face(NamedTuple):
-    """A face in a frame, and the frames in which it went on to talk, if it did."""
+    """A face in a frame, and later frames of its clip, if it is from one."""
 
     name: str
     frame: np.ndarray
@@ -131,7 +131,7 @@ class Face(NamedTuple):
 
 
 def faces(clips: Sequence[Path]) -> Iterator[Face]:
-    """The photograph in three sizes, upright and leaning, and a frame of each clip."""
+    """The photograph in three sizes, upright and rolled, and a frame of each clip."""
     detector = DlibDetector()
     for scale, lean in product((1.0, 2.5, 5.0), (0, 25)):
         turn = cv2.getRotationMatrix2D((226, 131), -lean, 1)
@@ -146,28 +146,28 @@ def faces(clips: Sequence[Path]) -> Iterator[Face]:
             yield Face(clip.name, frames[0], detected[0], later)
 
 
-def yardsticks(
+def baselines(
     seen: Sequence[Face], engine: wav2lip.Engine
 ) -> Iterator[tuple[str, list[tuple[str, mask_edge.Steps]]]]:
-    """What is told at the rim of an engine of a faint seam, and of real mouths that move."""
+    """Steps at the mask's edge of an engine for a faint seam, and for real mouths that move."""
     patched, talking = [], []
     for name, frame, face, later in seen:
         [box] = grown(np.array([face.box]), np.array([face.roll]), engine.pads)
         shown = mask_edge.mask(box, engine.architecture)
-        was, *became = _looks([frame, *later], box, face.roll, engine.architecture)
-        patch = np.rint(was + TEN * shown[..., None]).clip(0, 255).astype(np.uint8)
+        was, *became = _face_crops([frame, *later], box, face.roll, engine.architecture)
+        patch = np.rint(was + PATCH_LEVELS * shown[..., None]).clip(0, 255).astype(np.uint8)
         patched.append((name, mask_edge.compare(was, [patch], shown)))
         if became:
             talking.append((name, mask_edge.compare(was, became, shown)))
-    yield f"{TEN} levels more", patched
+    yield f"{PATCH_LEVELS} levels more", patched
     if talking:
         yield "really talking", talking
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--moving", action="store_true", help="take frames for those of a video")
-    options.add_argument("--checkpoint", type=Path, help="weights that draw as well")
+    options.add_argument("--moving", action="store_true", help="render as for a video")
+    options.add_argument("--checkpoint", type=Path, help="a checkpoint to render with as well")
     options.add_argument("clips", type=Path, nargs="*")
     chosen = options.parse_args()
     seen = list(faces(chosen.clips))
@@ -182,8 +182,8 @@ def main() -> None:
         still, moving = shimmer(engine)
         print(f"{'':<15} shimmer {still:.2f} before, {moving:.2f} after", flush=True)
     for architecture, engine in {each.architecture: each for _, each in engines()}.items():
-        print(f"at the rim of {architecture}")
-        for name, told in yardsticks(seen, engine):
+        print(f"at the edge of {architecture}")
+        for name, told in baselines(seen, engine):
             _print(name, told)
 
 
@@ -199,10 +199,10 @@ def _print(name: str, told: Sequence[tuple[str, mask_edge.Steps]]) -> None:
     )
 
 
-def _looks(
+def _face_crops(
     frames: Sequence[np.ndarray], box: np.ndarray, roll: float, architecture: str
 ) -> list[np.ndarray]:
-    return [mask_edge.look(frame, box, roll, architecture) for frame in frames]
+    return [mask_edge.face_crop(frame, box, roll, architecture) for frame in frames]
 
 
 def _drive(engine: wav2lip.Engine) -> np.ndarray:

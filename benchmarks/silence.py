@@ -1,12 +1,11 @@
-"""Whether a mouth rests where nothing is said, measured with landmarks on the frames made.
+"""Whether the mouth rests where nobody speaks, measured with landmarks on rendered frames.
 
     python -m benchmarks.silence [--music FILE] [CLIPS ...]
 
-A still, a video of somebody who holds the mouth and moves the head, and clips of people who talk
-are given a voice of which it is known where it speaks: between its sentences there is silence, or
-one of the sounds of `benchmarks.sounds`, or another music. Printed is the variance of the opening
-in what is not speech, as a share of that in speech, with a fifth of a second at each border left
-out.
+A still, a video of a head that moves with a closed mouth, and clips of talking people are driven
+by a voice whose speech is known: between its sentences there is silence, one of the sounds of
+`benchmarks.sounds`, or other music. Printed is the variance of the opening in what is not speech,
+relative to that in speech, without a fifth of a second at each border.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from skimage.data import astronaut
 import face_detection
 import wav2lip
 from benchmarks import sounds
-from benchmarks.material import FACE, FPS, RATE, SAMPLE_VOICE, box, moving
+from benchmarks.material import FACE, FPS, RATE, SAMPLE_VOICE, face_box, film_frames
 from face_detection.dlib_detector import DlibDetector
 from face_detection.landmarks import landmarks_in_fitted
 from face_detection.persons import link
@@ -40,9 +39,9 @@ KINDS = ("silence", *sounds.KINDS)
 
 
 def voice(music: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The sound, mono at 16 kHz, and for each frame of it what is to be heard; "" at borders.
+    """The sound (m,) float32 at 16 kHz, and for each frame of it the kind of sound, "" at borders.
 
-    `music` is a file to be heard instead of the chords.
+    `music` is a file that replaces the chords.
     """
     spoken = read_sound(SAMPLE_VOICE, RATE)
     rng = np.random.default_rng(0)
@@ -61,7 +60,7 @@ def voice(music: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def openings(frames: list[np.ndarray], boxes: np.ndarray, rolls: np.ndarray) -> np.ndarray:
-    """The inner opening of the mouth in each frame, in units of the face (n,)."""
+    """The inner opening of the mouth in each frame, (n,) in units of the face."""
     points = [
         landmarks_in_fitted(frame, tuple(place), roll)
         for frame, place, roll in zip(frames, boxes.tolist(), rolls.tolist(), strict=True)
@@ -69,8 +68,8 @@ def openings(frames: list[np.ndarray], boxes: np.ndarray, rolls: np.ndarray) -> 
     return mouth_shape.measure(np.array(points))[:, mouth_shape.OPENING]
 
 
-def shares(opening: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Of each kind of sound that is not speech the variance as a share of that in speech."""
+def variance_ratios(opening: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """For each kind of sound but speech, the variance of the opening relative to that in speech."""
     spoken = opening[labels == "speech"].var()
     return {kind: float(opening[labels == kind].var() / spoken) for kind in KINDS}
 
@@ -80,8 +79,8 @@ def sources(
 ) -> Iterator[tuple[str, list[np.ndarray], np.ndarray, np.ndarray]]:
     """Name, frames, boxes (n, 4) and rolls (n,)."""
     yield "still", [astronaut()] * count, np.tile(FACE, (count, 1)), np.zeros(count)
-    boxes = np.array([box(at, 480, 360) for at in range(count)])
-    yield "moving head", list(moving(480, 360, count)), boxes, np.zeros(count)
+    boxes = np.array([face_box(at, 480, 360) for at in range(count)])
+    yield "moving head", list(film_frames(480, 360, count)), boxes, np.zeros(count)
     for clip in clips:
         seen = list(islice(read_frames(clip, 0, count, FPS), count))
         persons = link(list(face_detection.detect(seen, DlibDetector())))
@@ -108,7 +107,7 @@ def main() -> None:
         made = engine.render(frames, boxes, drive, rolls=rolls, moving=moving)
         opening = openings(made, boxes, rolls)
         own = openings(frames, boxes, rolls).std()
-        found = shares(opening, labels)
+        found = variance_ratios(opening, labels)
         print(
             f"{name[:23]:<24}"
             + "".join(f"{found[kind]:10.1%}" for kind in KINDS)

@@ -1,6 +1,6 @@
-"""Sounds that are no speech, for measuring: played otherwise than what the speech net learned from.
+"""Synthetic sounds that are not speech, unlike those that voice activity detection is trained on.
 
-Each takes random numbers and a count of samples, and gives (count,) at 16 kHz.
+Each takes a random generator and a number of samples, and returns (count,) float64 at 16 kHz.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The parts of a job, each by itself, beside the same part rendered plainly."""
+"""The stages of a job, each by itself, compared with a plain implementation of the same."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import material, networks
-from benchmarks.measure import Row, gflop, of_call, peak
+from benchmarks.measure import Row, count_gflop, measure_call, peak_gflops
 from face_detection.dlib_detector import DlibDetector
 from face_detection.s3fd import S3fdDetector
 from face_detection.stride import Strided
@@ -39,17 +39,17 @@ def compared(
     times: int = 3,
     device: str = "cpu",
 ) -> Row:
-    """Both run here, warm; `arithmetic` is the GFLOP of a run.
+    """The row of a stage: `ours` and `plain` are called in this process, after a first call each.
 
-    On a processor they are done in so many seconds of processors at work, elsewhere in so many
-    by the clock.
+    `frames` is what a call processes, `arithmetic` the GFLOP of a call; its rate is by processor
+    time on a CPU, by the clock elsewhere.
     """
     ours()
-    mine = of_call(ours, times)
+    mine = measure_call(ours, times)
     theirs = None
     if plain is not None:
         plain()
-        theirs = of_call(plain, max(1, times - 1))
+        theirs = measure_call(plain, max(1, times - 1))
     gflops = arithmetic and arithmetic / (mine.cpu if device == "cpu" else mine.seconds)
     return Row(
         work,
@@ -57,7 +57,7 @@ def compared(
         mine.cpu,
         frames / mine.seconds,
         gflops,
-        gflops / peak(dtype, device) if gflops and dtype.is_floating_point else None,
+        gflops / peak_gflops(dtype, device) if gflops and dtype.is_floating_point else None,
         mine.memory,
         theirs and theirs.seconds / mine.seconds,
         theirs and theirs.cpu / mine.cpu,
@@ -70,11 +70,11 @@ def _generator() -> Iterator[Row]:
     mel, faces = torch.rand(BATCH, 1, 80, 16) * 4, torch.rand(BATCH, 6, 96, 96)
     known = plain.encode(faces)
     arithmetic = {
-        "whole faces": gflop(lambda: plain(mel, faces)),
-        "the part that shows": gflop(lambda: plain.draw(mel, plain.encode(faces), True)),
-        "... of a still": gflop(lambda: plain.draw(mel, known, True)),
+        "whole faces": count_gflop(lambda: plain(mel, faces)),
+        "the part that shows": count_gflop(lambda: plain.draw(mel, plain.encode(faces), True)),
+        "... of a still": count_gflop(lambda: plain.draw(mel, known, True)),
     }
-    for device, precision in _ways():
+    for device, precision in _devices_and_precisions():
         fast = fastest(plain, device, precision)
         kind = str(fast.dtype).removeprefix("torch.") + ("" if device == "cpu" else f", {device}")
         still = [each[[0] * BATCH] for each in fast.encode(faces[:1])]
@@ -95,8 +95,8 @@ def _generator() -> Iterator[Row]:
             )
 
 
-def _ways() -> list[tuple[str, Precision]]:
-    """Devices and precisions that there are here."""
+def _devices_and_precisions() -> list[tuple[str, Precision]]:
+    """The devices and precisions that are available here."""
     extra = find_spec("openvino") is not None
     ways = [("cpu", each) for each in PRECISIONS if each != "auto" and (each != "int8" or extra)]
     device = best_device()
@@ -109,22 +109,22 @@ def _search(folder: Path) -> Iterator[Row]:
     ours = S3fdDetector(weights, device="cpu", max_pixels=1280 * 720)
     plain = networks.plain_s3fd(weights)
     for width, height in ((640, 480), (1280, 720)):
-        (frame,) = material.moving(width, height, 1)
+        (frame,) = material.film_frames(width, height, 1)
         batch = torch.from_numpy(frame).permute(2, 0, 1)[None]
-        look = partial(plain.detect_from_batch, batch)
+        detect = partial(plain.detect_from_batch, batch)
         yield compared(
             f"S3FD {width}x{height}, a frame",
             partial(ours.detect, [frame]),
-            look,
+            detect,
             1,
-            gflop(look),
+            count_gflop(detect),
             torch.bfloat16,
             times=2,
         )
 
 
 def _stride() -> Iterator[Row]:
-    frames = list(material.moving(640, 480, 25))
+    frames = list(material.film_frames(640, 480, 25))
     every, few = DlibDetector(), Strided(DlibDetector())
     yield compared(
         "dlib 640x480, at a stride",

@@ -1,9 +1,9 @@
-"""Many people send files at once: how long they and the page take, and what memory it costs.
+"""Many uploads at once: how long they and the start page take, and the memory of the server.
 
     python benchmarks/uploads.py --uploads 50 --megabytes 20
 
-starts a web server as the Procfile has it and sends a video of that size from as many threads,
-each by a visitor of its own, while another visitor keeps opening the start page.
+starts the web server of the Procfile and uploads a video of that size from as many threads, each as
+another visitor, while one more visitor keeps opening the start page.
 """
 
 import argparse
@@ -44,8 +44,8 @@ def _measure(server: "subprocess.Popen[bytes]", port: int, video: Path, uploads:
     page: list[float] = []
     memory: list[int] = []
     watchers = [
-        threading.Thread(target=_look, args=(port, page, over)),
-        threading.Thread(target=_weigh, args=(server.pid, memory, over)),
+        threading.Thread(target=_poll_page, args=(port, page, over)),
+        threading.Thread(target=_poll_memory, args=(server.pid, memory, over)),
     ]
     for watcher in watchers:
         watcher.start()
@@ -83,8 +83,8 @@ def _measure(server: "subprocess.Popen[bytes]", port: int, video: Path, uploads:
     print(json.dumps(facts, indent=2))
 
 
-def _look(port: int, took: list[float], over: threading.Event) -> None:
-    """Open the start page ten times a second, with a connection each, as a new visitor does."""
+def _poll_page(port: int, took: list[float], over: threading.Event) -> None:
+    """Open the start page ten times a second, each time in a new connection."""
     while not over.wait(0.1):
         began = time.monotonic()
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
@@ -97,8 +97,8 @@ def _look(port: int, took: list[float], over: threading.Event) -> None:
         took.append(time.monotonic() - began)
 
 
-def _weigh(pid: int, memory: list[int], over: threading.Event) -> None:
-    """Proportional memory of the server and all its children: what they share counts once."""
+def _poll_memory(pid: int, memory: list[int], over: threading.Event) -> None:
+    """Poll the PSS of the server and its children, in which shared memory counts once."""
     server = psutil.Process(pid)
     while not over.wait(0.1):
         total = 0
@@ -134,7 +134,7 @@ def _send(port: int, video: Path, number: int, answers: list[tuple[int, float]])
 
 
 def _video(folder: Path, megabytes: int) -> Path:
-    """A second of noise, and bytes after it until the size is right, which players ignore."""
+    """A video of one second of noise, padded to the size with bytes that players ignore."""
     path = folder / "video.mp4"
     chance = np.random.default_rng(1)
     with VideoWriter(path, 640, 360, Fraction(25)) as writer:

@@ -42,10 +42,10 @@ def test_it_draws_what_the_engine_draws() -> None:
 
 
 def test_the_face_is_where_the_material_says() -> None:
-    frames = list(material.moving(480, 360, 30))
+    frames = list(material.film_frames(480, 360, 30))
     for at in (0, 29):
         [faces] = DlibDetector().detect([frames[at]])
-        assert iou(faces[0].box, material.box(at, 480, 360)) > 0.8
+        assert iou(faces[0].box, material.face_box(at, 480, 360)) > 0.8
 
 
 def test_a_film_is_made_and_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import wav2lip
 from benchmarks import mask_edge
 from benchmarks.material import FPS, RATE, SAMPLE_VOICE
-from benchmarks.seam import AnotherLight, engines, faces, shimmer, step_change, yardsticks
+from benchmarks.seam import RelitGenerator, baselines, engines, faces, shimmer, step_change
 from face_detection.detection import Detection
 from media.sound import read_sound
 from wav2lip import compositing
@@ -56,7 +56,7 @@ def test_no_step_grows_at_the_rim_of_a_drawing(
 def test_the_rim_of_a_face_is_changed_far_less_than_by_a_faint_seam() -> None:
     engine = ENGINES["compact"]
     seen = list(islice(faces([]), 2))
-    [(_, patched)] = yardsticks(seen, engine)
+    [(_, patched)] = baselines(seen, engine)
     for face, (_, patch) in zip(seen, patched, strict=True):
         told = step_change(engine, face.frame, face.detection, voiced(engine))
         assert abs(told.after - told.before) <= MOST
@@ -65,7 +65,7 @@ def test_the_rim_of_a_face_is_changed_far_less_than_by_a_faint_seam() -> None:
 
 def test_the_measure_sees_a_seam_that_nothing_hides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compositing, "match_colours", lambda drawn, face, alpha: drawn)
-    engine = Wav2LipEngine(AnotherLight())  # type: ignore[arg-type]
+    engine = Wav2LipEngine(RelitGenerator())  # type: ignore[arg-type]
     face = Detection(180.0, 160, 300, 310, 1)
     drive = np.zeros((1, 80, 16), np.float32)
     told = step_change(engine, wall((205.0, 170, 150)), face, drive)
@@ -87,7 +87,7 @@ def test_the_measure_sees_a_drawing_that_is_paler_than_its_face() -> None:
 def test_a_jaw_that_sinks_is_no_seam_and_a_patch_is_one(architecture: str) -> None:
     face = next(faces([]))
     box = np.array(face.detection.box)
-    was = mask_edge.look(face.frame, box, 0.0, architecture)
+    was = mask_edge.face_crop(face.frame, box, 0.0, architecture)
     shown = mask_edge.mask(box, architecture)
     rows, columns = np.mgrid[: mask_edge.SIDE, : mask_edge.SIDE].astype(np.float32)
     sunk = cv2.remap(was, columns, rows - 8 * shown.astype(np.float32), cv2.INTER_LINEAR)
@@ -104,7 +104,7 @@ def test_nothing_changes_where_the_mask_of_a_drawing_is_nothing(
     [result] = engine.render([face.frame], place, voiced(engine)[:1])
     shown = mask_edge.mask(place[0], engine.architecture)
     was, became = (
-        mask_edge.look(each, place[0], 0.0, engine.architecture).astype(int)
+        mask_edge.face_crop(each, place[0], 0.0, engine.architecture).astype(int)
         for each in (face.frame, result)
     )
     changed = np.abs(became - was).max(axis=2) > 1
