@@ -1,4 +1,4 @@
-"""`mouth verify`: what a video says it was made from, and whether it is unchanged since."""
+"""`mouth verify`: what a video was made from by its Content Credentials, and whether they hold."""
 
 import json
 from pathlib import Path
