@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     # What they look at comes in this order: whatever is refused early costs little.
     for part in (compress, errors, security, identity, password, ownership, upload_limits):
-        part.register(app)
+        part.init_app(app)
     app.before_request(security.check_body)
     app.register_blueprint(health.operation)
     app.register_blueprint(pages.pages)

@@ -14,11 +14,11 @@ METHODS = ("options", "get", "head", "post", "put", "patch", "delete")
 
 
 @lru_cache(maxsize=1)
-def guide() -> dict[str, Any]:
+def api_reference() -> dict[str, Any]:
     """Title, description, operations and schemas of openapi.json, all pointers followed once."""
     document = json.loads(DOCUMENT)
     return {
-        "info": _marked(document["info"]),
+        "info": _with_html(document["info"]),
         "base": document["servers"][0]["url"],
         "operations": list(_operations(document)),
         "errors": document["components"]["responses"]["Problem"]["x-errors"],
@@ -47,33 +47,33 @@ def _operation(
         "id": asked["operationId"],
         "method": method.upper(),
         "path": path,
-        "summary": _code(asked["summary"]),
-        "description": _code(asked.get("description", "")),
+        "summary": _code_html(asked["summary"]),
+        "description": _code_html(asked.get("description", "")),
         "parameters": [
-            _marked(_followed(document, each))
+            _with_html(_dereference(document, each))
             for each in item.get("parameters", []) + asked.get("parameters", [])
         ],
-        "bodies": [each for kind in contents for each in _shown(document, kind, contents[kind])],
+        "bodies": [each for kind in contents for each in _examples(document, kind, contents[kind])],
         "errors": asked.get("x-errors", []),
         "answers": [
-            (status, _marked(_followed(document, answer)))
+            (status, _with_html(_dereference(document, answer)))
             for status, answer in asked["responses"].items()
         ],
     }
 
 
-def _shown(
+def _examples(
     document: dict[str, Any], kind: str, content: dict[str, Any]
 ) -> Iterator[tuple[str, str]]:
     """A body's kind, with the name of an example where there are several, and the example."""
     named = content.get("examples", {"": {"value": content.get("example")}})
     for name, example in named.items():
-        value = _followed(document, example)["value"]
+        value = _dereference(document, example)["value"]
         title = f"{kind}, {name}" if len(named) > 1 else kind
         yield title, value if isinstance(value, str) else json.dumps(value, indent=1)
 
 
-def _followed(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+def _dereference(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
     """The thing itself where the document points to it; schemas inside stay pointers."""
     while "$ref" in value:
         found: Any = document
@@ -83,11 +83,11 @@ def _followed(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]
     return value
 
 
-def _marked(thing: dict[str, Any]) -> dict[str, Any]:
+def _with_html(thing: dict[str, Any]) -> dict[str, Any]:
     """The same with its description as HTML."""
-    return thing | {"description": _code(thing.get("description", ""))}
+    return thing | {"description": _code_html(thing.get("description", ""))}
 
 
-def _code(text: str) -> Markup:
+def _code_html(text: str) -> Markup:
     """Text of the document as HTML: what stands between `backticks` is code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704

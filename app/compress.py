@@ -9,21 +9,21 @@ from functools import lru_cache
 
 from flask import Flask, Response, request
 
-KINDS = {"text/css", "text/javascript", "image/svg+xml"}
+MIME_TYPES = {"text/css", "text/javascript", "image/svg+xml"}
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     app.after_request(_compress)
 
 
 def _compress(response: Response) -> Response:
-    if request.endpoint != "static" or response.mimetype not in KINDS:
+    if request.endpoint != "static" or response.mimetype not in MIME_TYPES:
         return response
     response.vary.add("Accept-Encoding")
     if response.status_code != 200 or not request.accept_encodings["gzip"]:
         return response
     response.direct_passthrough = False  # it is read here, and not by the server
-    response.set_data(_packed(response.get_data()))
+    response.set_data(_gzip(response.get_data()))
     response.content_encoding = "gzip"
     response.set_etag(f"{response.get_etag()[0]}-gzip")
     response.make_conditional(request)
@@ -31,5 +31,5 @@ def _compress(response: Response) -> Response:
 
 
 @lru_cache(maxsize=64)
-def _packed(data: bytes) -> bytes:
+def _gzip(data: bytes) -> bytes:
     return gzip.compress(data, mtime=0)

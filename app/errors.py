@@ -7,10 +7,10 @@ from flask import Flask, Response, current_app, jsonify, render_template, reques
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.filters import size
+from app.filters import byte_size
 from jobs import logs
-from jobs.errors import not_found, of_storage
-from jobs.rate_limit import Wait
+from jobs.errors import from_os_error, not_found
+from jobs.rate_limit import RetryLater
 from media.errors import NamedError
 
 # The status (RFC 9110) of every code that a package of the web process can name; a test compares.
@@ -66,7 +66,7 @@ def status_of(error: NamedError) -> int:
     return STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Let `app` answer failures: below /api as problem+json, elsewhere as a page."""
     app.register_error_handler(NamedError, _answer)
     app.register_error_handler(HTTPException, _answer_http)
@@ -80,7 +80,7 @@ def _answer(error: NamedError) -> Response:
     else:
         answer = current_app.make_response(render_template("error.html", error=error))
         answer.status_code = status_of(error)
-    if isinstance(error, Wait):
+    if isinstance(error, RetryLater):
         answer.headers["Retry-After"] = str(error.seconds)
     if answer.status_code == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
@@ -88,7 +88,7 @@ def _answer(error: NamedError) -> Response:
 
 
 def _answer_storage(error: OSError) -> Response:
-    if (named := of_storage(error)) is None:
+    if (named := from_os_error(error)) is None:
         raise error
     logs.failure("storage-error")
     return _answer(named)
@@ -124,7 +124,7 @@ def _named(error: HTTPException) -> NamedError:
             "See /api/v1/openapi.json for what each address takes.",
         )
     if status == 413:
-        limit = size(current_app.config["MAX_CONTENT_LENGTH"])
+        limit = byte_size(current_app.config["MAX_CONTENT_LENGTH"])
         return NamedError(
             "too-large",
             f"What was sent is too large; at most {limit} are accepted.",

@@ -14,7 +14,7 @@ from werkzeug.wsgi import FileWrapper
 
 from jobs.storage import Storage
 
-BLOCK = 1 << 16  # bytes read and sent at a time
+CHUNK_BYTES = 1 << 16  # bytes read and sent at a time
 
 
 class UploadRequest(Request):
@@ -38,7 +38,7 @@ def send(storage: Storage, key: str, mimetype: str, headers: Headers | None = No
     Raises FileNotFoundError, and RequestedRangeNotSatisfiable for a range beyond the end.
     """
     size = storage.size(key)
-    body = FileWrapper(storage.open(key), BLOCK)
+    body = FileWrapper(storage.open(key), CHUNK_BYTES)
     response = Response(body, mimetype=mimetype, headers=headers, direct_passthrough=True)
     response.content_length = size
     response.set_etag(f"{key}-{size}")

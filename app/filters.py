@@ -25,14 +25,14 @@ BADGES = {
 }
 
 # What each process of the Procfile does that is heard of as a worker.
-PARTS = {
+PROCESSES = {
     "light": "tells people apart, joins videos",
     "engine": "finds faces, moves mouths",
     "beat": "keeps the clock",
 }
 
 
-def size(count: int) -> str:
+def byte_size(count: int) -> str:
     """Bytes as "2 GB" or "350 kB", in powers of 1024 as limits are set."""
     value = float(count)
     for unit in ("bytes", "kB", "MB"):
@@ -47,7 +47,7 @@ def host(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
-def moment(iso: str) -> str:
+def time_since(iso: str) -> str:
     """An ISO 8601 time as the time since: "just now", "5 minutes ago", "on 3 May 2025"."""
     then = datetime.fromisoformat(iso)
     seconds = (datetime.now(UTC) - then).total_seconds()
@@ -59,7 +59,7 @@ def moment(iso: str) -> str:
     return "just now"
 
 
-def ahead(iso: str) -> str:
+def time_until(iso: str) -> str:
     """An ISO 8601 time to come: "in 6 days", "in 3 hours", "soon"."""
     seconds = (datetime.fromisoformat(iso) - datetime.now(UTC)).total_seconds()
     for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):

@@ -19,7 +19,7 @@ forms = Blueprint("forms", __name__)
 @forms.post("/jobs")
 def create() -> Response:
     """A face and its voices, one after the other, as the form of the start page sends them."""
-    (source, *_), voices = _received("source", "face"), _received("voice", "voice")
+    (source, *_), voices = _uploads("source", "face"), _uploads("voice", "voice")
     if "consent" not in request.form:
         raise NamedError(
             "consent-missing",
@@ -31,13 +31,13 @@ def create() -> Response:
         choices.append(VoiceChoice(voice.id, start=round(start, 3)))
         start += float(jobs().voice_duration(voice))
     job = jobs().create_job(visitor(), source.id, choices, _options(), consent=True)
-    return _to(job.id)
+    return _redirect_to_job(job.id)
 
 
 @forms.post("/sample")
 def try_sample() -> Response:
-    source, voice = sample.given()
-    return _to(jobs().create_job(visitor(), source.id, [VoiceChoice(voice.id)]).id)
+    source, voice = sample.sample_uploads()
+    return _redirect_to_job(jobs().create_job(visitor(), source.id, [VoiceChoice(voice.id)]).id)
 
 
 @forms.post("/jobs/<id>/voices")
@@ -53,19 +53,19 @@ def choose(id: str) -> Response:
         for number, voice in enumerate(jobs().job(id).voices, start=1)
     ]
     jobs().choose_voices(id, choices)
-    return _to(id)
+    return _redirect_to_job(id)
 
 
 @forms.post("/jobs/<id>/cancel")
 def cancel(id: str) -> Response:
     jobs().cancel(id)
-    return _to(id)
+    return _redirect_to_job(id)
 
 
 @forms.post("/jobs/<id>/retry")
 def retry(id: str) -> Response:
     jobs().retry(id)
-    return _to(id)
+    return _redirect_to_job(id)
 
 
 @forms.post("/jobs/<id>/delete")
@@ -82,7 +82,7 @@ def delete_all() -> Response:
     return redirect(url_for("pages.jobs"), 303)
 
 
-def _received(field: str, what: str) -> list[Upload]:
+def _uploads(field: str, what: str) -> list[Upload]:
     """What was chosen in a field of the form, at least one file.
 
     Raises NamedError bad-request where nothing was chosen, and as `create_upload`.
@@ -109,5 +109,5 @@ def _options() -> dict[str, Any]:
     return chosen
 
 
-def _to(id: str) -> Response:
+def _redirect_to_job(id: str) -> Response:
     return redirect(url_for("pages.job", id=id), 303)

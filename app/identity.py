@@ -1,6 +1,6 @@
-"""Who is asking: a program by its token, or an anonymous visitor by a number in a signed cookie.
+"""Who sends a request: a program with an API token, or an anonymous visitor with a signed cookie.
 
-What either makes is its own, and nobody else ever learns that it exists (`app.ownership`).
+Uploads and jobs belong to their owner; for others they do not exist (`app.ownership`).
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from jobs.records import Token
 from media.errors import NamedError
 
 
-def register(app: Flask) -> None:
-    app.before_request(_recognise)
+def init_app(app: Flask) -> None:
+    app.before_request(_authenticate)
 
 
 def visitor() -> str:
@@ -31,44 +31,44 @@ def visitor() -> str:
 
 def known_visitor() -> str | None:
     """The owner of what this request may see, None when it was never here before."""
-    if token := program():
+    if token := api_token():
         return tokens.owner(token)
     return session.get("visitor")
 
 
-def program() -> Token | None:
+def api_token() -> Token | None:
     """The token that the request carries."""
     return g.get("token")
 
 
-def client() -> str:
-    """Whom to count for: the token, or the address, which nobody can read from this.
+def client_key() -> str:
+    """The key under which a client is rate limited: its token, or its address in a keyed hash.
 
     An IPv6 customer has a whole network, which counts as one.
     """
-    if token := program():
+    if token := api_token():
         return tokens.owner(token)
-    return address()
+    return address_key()
 
 
-def address() -> str:
-    """The address of the request, keyed and hashed, so that no personal data is stored."""
+def address_key() -> str:
+    """The address of the request as a keyed hash (HMAC), so that no personal data is stored."""
     key = str(current_app.config["SECRET_KEY"]).encode()
     network = _network(request.remote_addr or "").encode()
     return f"address:{hmac.new(key, network, hashlib.sha256).hexdigest()[:32]}"
 
 
 def count_guess() -> None:
-    """Count a wrong token or an attempt at the password. Raises `jobs.rate_limit.Wait`."""
+    """Count a wrong token or an attempt at the password. Raises `jobs.rate_limit.RetryLater`."""
     settings = jobs().settings
     rate_limit.count(
-        jobs().database, guesses(), settings.guesses_per_hour, "Something wrong was tried"
+        jobs().database, guesses_key(), settings.guesses_per_hour, "Something wrong was tried"
     )
 
 
-def guesses() -> str:
-    """The name under which the guesses from this address are counted."""
-    return f"guess {address()}"
+def guesses_key() -> str:
+    """The key under which guesses from this address are counted."""
+    return f"guess {address_key()}"
 
 
 def _network(address: str) -> str:
@@ -80,12 +80,12 @@ def _network(address: str) -> str:
     return str(ipaddress.ip_network(f"{host}/{bits}", strict=False))
 
 
-def _recognise() -> None:
-    """Raises NamedError `bad-token`, and `jobs.rate_limit.Wait` after too many of them."""
+def _authenticate() -> None:
+    """Raises NamedError `bad-token`, and `jobs.rate_limit.RetryLater` after too many of them."""
     shown = request.authorization
     if shown is None or shown.type != "bearer":
         return
-    g.token = tokens.find(jobs().database, shown.token or "")
+    g.token = tokens.authenticate(jobs().database, shown.token or "")
     if g.token is None:
         count_guess()
         raise NamedError(

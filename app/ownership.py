@@ -18,11 +18,11 @@ from jobs.records import Job, Transfer
 _ID = re.compile("[0-9a-f]{32}")
 
 
-def register(app: Flask) -> None:
-    app.before_request(_only_the_owner)
+def init_app(app: Flask) -> None:
+    app.before_request(_require_owner)
 
 
-def _only_the_owner() -> None:
+def _require_owner() -> None:
     named = request.view_args or {}
     if id := named.get("id"):
         check_owner(id)

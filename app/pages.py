@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request
 
 from app import filters
 from app.api import representation
-from app.api_docs import guide
+from app.api_docs import api_reference
 from app.identity import visitor
 from app.jobs_access import LISTED, jobs_of
 from app.jobs_access import jobs as all_jobs
@@ -15,13 +15,18 @@ from app.system import generators, overview, system
 from app.weights import may_fetch
 from jobs.errors import not_found
 from jobs.records import FINAL, Job, Upload
-from jobs.status_text import length
+from jobs.status_text import duration_text
 
 pages = Blueprint("pages", __name__)
-for words_for in (filters.moment, filters.ahead, filters.size, filters.host):
-    pages.add_app_template_filter(words_for)
+for template_filter in (
+    filters.time_since,
+    filters.time_until,
+    filters.byte_size,
+    filters.host,
+):
+    pages.add_app_template_filter(template_filter)
 
-WAITING = ("choosing", *FINAL)  # states in which nothing happens by itself
+IDLE = ("choosing", *FINAL)  # states in which nothing happens by itself
 # What the list can be narrowed to: title and states.
 FILTERS: dict[str, tuple[str, tuple[str, ...] | None]] = {
     "": ("All", None),
@@ -53,16 +58,16 @@ def start() -> str:
         checkpoints=generators(),
         sync_modes=filters.SYNC_MODES,
         badges=filters.BADGES,
-        video=_finished(request.args.get("video")),
-        again=_known(request.args.get("again")),
+        video=_finished_job(request.args.get("video")),
+        again=_own_job(request.args.get("again")),
         max_bytes=settings.max_upload_bytes,
         max_seconds=settings.max_seconds,
-        max_size=filters.size(settings.max_upload_bytes),
-        max_duration=length(settings.max_seconds),
+        max_size=filters.byte_size(settings.max_upload_bytes),
+        max_duration=duration_text(settings.max_seconds),
     )
 
 
-def _known(id: str | None) -> dict[str, Any] | None:
+def _own_job(id: str | None) -> dict[str, Any] | None:
     """A job of the visitor's own. Raises NamedError not-found."""
     if id is None:
         return None
@@ -70,9 +75,9 @@ def _known(id: str | None) -> dict[str, Any] | None:
     return representation.job(all_jobs().job(id))
 
 
-def _finished(id: str | None) -> dict[str, Any] | None:
+def _finished_job(id: str | None) -> dict[str, Any] | None:
     """A job that has a result. Raises NamedError not-found."""
-    shown = _known(id)
+    shown = _own_job(id)
     if shown is not None and shown["result"] is None:
         raise not_found("result yet")
     return shown
@@ -85,7 +90,7 @@ def jobs() -> str:
     show = request.args.get("show", "")
     states = FILTERS.get(show, (None, None))[1]
     shown = [
-        representation.job(each) | {"bytes": _bytes(each)}
+        representation.job(each) | {"bytes": _disk_usage(each)}
         for each in everything
         if states is None or each.state in states
     ]
@@ -94,13 +99,13 @@ def jobs() -> str:
         jobs=shown,
         total=len(everything),
         most=LISTED,
-        running=any(each.state not in WAITING for each in everything),
+        running=any(each.state not in IDLE for each in everything),
         show=show,
         filters={name: title for name, (title, _) in FILTERS.items()},
     )
 
 
-def _bytes(job: Job) -> int:
+def _disk_usage(job: Job) -> int:
     """What a job and the files it was made from take on the disk, without what is passing."""
     given = {upload.sha256: upload.bytes for upload in _uploads(job)}
     storage = all_jobs().storage
@@ -113,14 +118,16 @@ def _uploads(job: Job) -> list[Upload]:
 
 
 @pages.get("/api")
-def api_guide() -> str:
-    return render_template("api.html", **guide())
+def api_reference_page() -> str:
+    return render_template("api.html", **api_reference())
 
 
 @pages.get("/system")
 def installation() -> str:
     known = overview(all_jobs())
-    return render_template("system.html", may_fetch=may_fetch(), parts=filters.PARTS, **known)
+    return render_template(
+        "system.html", may_fetch=may_fetch(), processes=filters.PROCESSES, **known
+    )
 
 
 @pages.get("/jobs/<id>")

@@ -17,53 +17,53 @@ from flask import (
 from werkzeug.security import check_password_hash
 from werkzeug.wrappers import Response
 
-from app.identity import count_guess, guesses, program
+from app.identity import api_token, count_guess, guesses_key
 from app.jobs_access import jobs
 from jobs import rate_limit
 from media.errors import NamedError
 
 password = Blueprint("password", __name__)
-OPEN = {"static", "password.ask", "password.enter"}  # what may be seen without it
+PUBLIC = {"static", "password.login_form", "password.login"}  # what may be seen without it
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     app.register_blueprint(password)
-    app.before_request(_ask_first)
+    app.before_request(_require_password)
     app.context_processor(lambda: {"may_leave": "password" in session})
 
 
 @password.get("/login")
-def ask() -> str | Response:
-    if _inside():
+def login_form() -> str | Response:
+    if _is_authenticated():
         return redirect(_next_page())
     return render_template("login.html", next=_next_page(), wrong=False)
 
 
 @password.post("/login")
-def enter() -> str | Response | tuple[str, int]:
+def login() -> str | Response | tuple[str, int]:
     # Counted before it is looked at, so that many at once do not slip through together.
     count_guess()
-    if not _is_right(request.form.get("password", "")):
+    if not _matches(request.form.get("password", "")):
         return render_template("login.html", next=_next_page(), wrong=True), 403
-    rate_limit.forget(jobs().database, guesses())
+    rate_limit.reset(jobs().database, guesses_key())
     session.permanent = True
-    session["password"] = _proof()
+    session["password"] = _session_proof()
     return redirect(_next_page(), 303)
 
 
 @password.post("/logout")
-def leave() -> Response:
+def logout() -> Response:
     """Close the door; who has the cookie still owns the same videos."""
     session.pop("password", None)
-    return redirect(url_for("password.ask"), 303)
+    return redirect(url_for("password.login_form"), 303)
 
 
-def _ask_first() -> Response | None:
+def _require_password() -> Response | None:
     """Raises NamedError `password-needed` where a program asks."""
-    if request.endpoint in OPEN or request.blueprint == "operation" or _inside():
+    if request.endpoint in PUBLIC or request.blueprint == "operation" or _is_authenticated():
         return None
     if not request.path.startswith("/api/") and request.method == "GET":
-        return redirect(url_for("password.ask", next=request.full_path.rstrip("?")))
+        return redirect(url_for("password.login_form", next=request.full_path.rstrip("?")))
     raise NamedError(
         "password-needed",
         "This site has a password.",
@@ -71,20 +71,20 @@ def _ask_first() -> Response | None:
     )
 
 
-def _inside() -> bool:
-    if not jobs().settings.site_password or program():
+def _is_authenticated() -> bool:
+    if not jobs().settings.site_password or api_token():
         return True
-    return hmac.compare_digest(session.get("password", ""), _proof())
+    return hmac.compare_digest(session.get("password", ""), _session_proof())
 
 
-def _proof() -> str:
+def _session_proof() -> str:
     """What a cookie holds of who knew the password: void once that is changed."""
     key = str(current_app.config["SECRET_KEY"]).encode()
     secret = jobs().settings.site_password.encode()
     return hmac.new(key, b"password " + secret, hashlib.sha256).hexdigest()
 
 
-def _is_right(guess: str) -> bool:
+def _matches(guess: str) -> bool:
     secret = jobs().settings.site_password
     if secret.startswith("scrypt:"):
         return check_password_hash(secret, guess)

@@ -10,13 +10,13 @@ from media.errors import NamedError
 from media.sample import VOICE
 
 
-def given() -> tuple[Upload, Upload]:
+def sample_uploads() -> tuple[Upload, Upload]:
     """Face and voice as uploads of the visitor. Raises NamedError `sample-missing`."""
-    source = jobs().create_upload(visitor(), face(), "astronaut.png")
+    source = jobs().create_upload(visitor(), sample_face(), "astronaut.png")
     return source, jobs().create_upload(visitor(), VOICE, "hello.mp3")
 
 
-def face() -> Path:
+def sample_face() -> Path:
     """The public-domain NASA portrait in the scikit-image wheel, found without importing that.
 
     Raises NamedError `sample-missing`.

@@ -25,8 +25,8 @@ HEADERS = {
 }
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # These take no JSON: a form with a file, and what names its protocol in a header of its own.
-BARE = {"api.create_upload", "api.begin_transfer", "api.append_to_transfer"}
-LARGEST_BODY = 1_000_000  # bytes of what is no upload
+NO_JSON = {"api.create_upload", "api.begin_transfer", "api.append_to_transfer"}
+MAX_BODY_BYTES = 1_000_000  # bytes of what is no upload
 
 
 class Sessions(SecureCookieSessionInterface):
@@ -36,9 +36,9 @@ class Sessions(SecureCookieSessionInterface):
         return request.is_secure
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     app.session_interface = Sessions()
-    app.before_request(_refuse_other_sites)
+    app.before_request(_refuse_cross_site)
     app.after_request(_add_headers)
     app.add_template_global(form_token)
 
@@ -52,7 +52,7 @@ def form_token() -> str:
     return token
 
 
-def _refuse_other_sites() -> None:
+def _refuse_cross_site() -> None:
     """Browsers say where a request comes from; programs that say nothing hold no cookie of ours.
 
     Raises NamedError `cross-site`.
@@ -81,10 +81,10 @@ def check_body() -> None:
     if request.method in SAFE_METHODS or request.endpoint is None:
         return
     if request.endpoint not in UPLOADING:
-        request.max_content_length = LARGEST_BODY
+        request.max_content_length = MAX_BODY_BYTES
     if request.blueprint != "api":
         _check_form()
-    elif request.endpoint not in BARE and request.method != "DELETE":
+    elif request.endpoint not in NO_JSON and request.method != "DELETE":
         _check_json()
 
 

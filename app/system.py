@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from kombu.exceptions import OperationalError as BrokerAway
+from kombu.exceptions import OperationalError as BrokerError
 
 import checkpoints
 from jobs import downloads, health
@@ -41,13 +41,15 @@ def versions() -> dict[str, str]:
 def overview(jobs: Jobs) -> dict[str, Any]:
     """What a page about the installation tells: who works, what waits, what is here."""
     with jobs.database.read() as session:
-        workers = [each for part in (LIGHT, ENGINE, "beat") for each in health.heard(session, part)]
+        workers = [
+            each for part in (LIGHT, ENGINE, "beat") for each in health.live_workers(session, part)
+        ]
     usage = shutil.disk_usage(jobs.settings.var_dir)
     try:
         waiting = {name: jobs.queue.length(name) for name in (CONTROL, LIGHT, ENGINE)}
-    except BrokerAway:
+    except BrokerError:
         waiting = {}
-    weights = downloads.listed(jobs.database)
+    weights = downloads.by_name(jobs.database)
     fetching = [name for name, each in weights.items() if each.state in downloads.OPEN]
     return {
         "readiness": health.readiness(jobs),

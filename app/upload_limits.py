@@ -4,12 +4,12 @@ import threading
 
 from flask import Flask, current_app, g, request
 
-from app.identity import client, visitor
+from app.identity import client_key, visitor
 from app.jobs_access import jobs
 from jobs import disk_space, limits, rate_limit
 
 # Where a file begins to come, and where what comes may be as large as a file.
-BEGINNING = {
+NEW_UPLOAD = {
     "api.create_upload",
     "api.create_sample",
     "api.reuse_result",
@@ -17,48 +17,50 @@ BEGINNING = {
     "forms.create",
     "forms.try_sample",
 }
-UPLOADING = BEGINNING - {"api.begin_transfer"} | {"api.append_to_transfer"}
-_AGAIN = 5  # seconds after which a busy server is asked again
+UPLOADING = NEW_UPLOAD - {"api.begin_transfer"} | {"api.append_to_transfer"}
+_RETRY_AFTER = 5  # seconds after which a busy server is asked again
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Let `app` refuse what is too much before any of it is read."""
     most = app.extensions["jobs"].settings.uploads_at_once
-    app.extensions["receiving"] = threading.BoundedSemaphore(most) if most else None
-    app.before_request(_admit)
-    app.teardown_request(_make_room)
+    app.extensions["upload_slots"] = threading.BoundedSemaphore(most) if most else None
+    app.before_request(_check)
+    app.teardown_request(_release_slot)
 
 
-def _admit() -> None:
-    """Raises `jobs.rate_limit.Wait` (too-often, busy), and NamedError
+def _check() -> None:
+    """Raises `jobs.rate_limit.RetryLater` (too-often, busy), and NamedError
     `too-much-stored`, `disk-full`.
     """
-    if request.endpoint in BEGINNING:
-        _admit_file()
+    if request.endpoint in NEW_UPLOAD:
+        _check_file()
     if request.endpoint in UPLOADING or request.endpoint == "api.finish_transfer":
-        _take_place()
+        _acquire_slot()
 
 
-def _admit_file() -> None:
+def _check_file() -> None:
     settings, database = jobs().settings, jobs().database
-    rate_limit.count(database, f"upload {client()}", settings.uploads_per_hour, "Files were sent")
+    rate_limit.count(
+        database, f"upload {client_key()}", settings.uploads_per_hour, "Files were sent"
+    )
     with database.read() as session:
         coming = request.content_length or 0
         disk_space.require_for_upload(settings, database, coming)
         limits.check_bytes(session, visitor(), coming, settings.bytes_per_client)
 
 
-def _take_place() -> None:
-    places: threading.BoundedSemaphore | None = current_app.extensions["receiving"]
+def _acquire_slot() -> None:
+    places: threading.BoundedSemaphore | None = current_app.extensions["upload_slots"]
     if places is None:
         return
     if not places.acquire(blocking=False):
-        raise rate_limit.Wait(
-            "busy", "Too many files are being received.", "Try again in a moment.", _AGAIN
+        raise rate_limit.RetryLater(
+            "busy", "Too many files are being received.", "Try again in a moment.", _RETRY_AFTER
         )
     g.place = places
 
 
-def _make_room(_error: BaseException | None) -> None:
+def _release_slot(_error: BaseException | None) -> None:
     if place := g.pop("place", None):
         place.release()

@@ -14,15 +14,15 @@ weights = Blueprint("weights", __name__)
 @weights.post("/system/weights/<checkpoint>/fetch")
 def fetch(checkpoint: str) -> Response:
     _check_operator()
-    downloads.ask(jobs().database, checkpoint)
-    return _back()
+    downloads.request(jobs().database, checkpoint)
+    return _redirect_back()
 
 
 @weights.post("/system/weights/<checkpoint>/cancel")
 def cancel(checkpoint: str) -> Response:
     _check_operator()
     downloads.cancel(jobs().database, checkpoint)
-    return _back()
+    return _redirect_back()
 
 
 def may_fetch() -> bool:
@@ -41,5 +41,5 @@ def _check_operator() -> None:
         )
 
 
-def _back() -> Response:
+def _redirect_back() -> Response:
     return redirect(url_for("pages.installation", _anchor="weights"), 303)

@@ -28,7 +28,7 @@ def new(name: str) -> None:
 @token.command("list")
 def list_tokens() -> None:
     """List the tokens by name, with when each was made and last used."""
-    for each in tokens.everyone(_database()):
+    for each in tokens.list_all(_database()):
         used = _moment(each.used) if each.used else "never"
         click.echo(f"{each.name:<32} made {_moment(each.created)}, last used {used}")
 

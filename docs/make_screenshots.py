@@ -56,7 +56,7 @@ class Photographer:
         page.get_by_role("radio", name="Person 2").check(timeout=WORK)
         self.shoot(page, "picker")
         # Six times the sample is long enough to be looked at while it is made.
-        self.send(page, sample.face(), *[sample.VOICE] * 6)
+        self.send(page, sample.sample_face(), *[sample.VOICE] * 6)
         page.locator(".beginning").wait_for(timeout=WORK)
         page.locator("progress[value]").wait_for()
         self.shoot(page, "status")
@@ -102,7 +102,7 @@ class Photographer:
 
 def two_people(folder: Path) -> Path:
     """The sample face, and her mirror image beside her."""
-    with Image.open(sample.face()) as picture:
+    with Image.open(sample.sample_face()) as picture:
         left = picture.convert("RGB").crop((64, 0, 384, 300))
     both = Image.new("RGB", (640, 300))
     both.paste(left, (0, 0))

@@ -9,7 +9,7 @@ from media.probe import MediaInfo
 from media.timeline import result_frames
 
 
-def usual_options(
+def default_options(
     source: Upload, voices: Sequence[Voice], options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What is taken for granted with such a source, where `options` do not say otherwise.

@@ -80,13 +80,13 @@ def insert(session: Session, record: type[Record]) -> sqlite.Insert | postgresql
     return postgresql.insert(record)
 
 
-def alone(session: Session, what: str) -> None:
-    """Let no other transaction that names the same go on before this one has ended.
+def advisory_lock(session: Session, name: str) -> None:
+    """Keep other transactions that lock the same name waiting until this one ends.
 
-    A transaction that writes to SQLite is alone anyway.
+    On SQLite there is only one writing transaction at a time anyway.
     """
     if session.get_bind().dialect.name != "sqlite":
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(what))))
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(name))))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -1,6 +1,6 @@
-"""Weights that are being fetched because somebody asked for them on a page: asking and cancelling.
+"""Downloads of checkpoints that were requested on the system page: requesting and cancelling them.
 
-`workers.downloader` does it, where the clock is kept. One row a checkpoint: the last time counts.
+`workers.downloader` carries them out, in the process `beat`. Each checkpoint has one row.
 """
 
 import sqlalchemy as sa
@@ -13,10 +13,10 @@ from media.errors import NamedError
 OPEN = ("waiting", "running")
 
 
-def ask(database: Database, name: str) -> None:
-    """Let a checkpoint be fetched; one that is being fetched is left alone.
+def request(database: Database, name: str) -> None:
+    """Queue the download of a checkpoint, unless it is queued or running already.
 
-    Raises NamedError `checkpoint-missing` for a name that nobody knows, or without an address.
+    Raises NamedError `checkpoint-missing` for a name that is not listed, or without an address.
     """
     if checkpoints.get(name).url is None:
         raise NamedError(
@@ -42,13 +42,13 @@ def ask(database: Database, name: str) -> None:
 
 
 def cancel(database: Database, name: str) -> None:
-    """Stop fetching; what has come so far is kept, and continued when asked for again."""
+    """Stop a download; what has come so far is kept, and continued by the next request."""
     with database.write() as session:
         open_one = sa.update(Download).where(Download.name == name, Download.state.in_(OPEN))
         session.execute(open_one.values(state="cancelled", holder=None))
 
 
-def listed(database: Database) -> dict[str, Download]:
+def by_name(database: Database) -> dict[str, Download]:
     """The last download of each checkpoint, by its name."""
     with database.read() as session:
         return {row.name: row for row in session.scalars(sa.select(Download))}

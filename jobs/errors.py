@@ -21,7 +21,7 @@ def no_such_person(number: int, known: Iterable[int]) -> NamedError:
     )
 
 
-def nobody_there(x: float, y: float, known: Iterable[int]) -> NamedError:
+def no_person_at(x: float, y: float, known: Iterable[int]) -> NamedError:
     """The same code: this too is answered by choosing again."""
     numbers = ", ".join(map(str, known))
     return NamedError(
@@ -52,7 +52,7 @@ def too_many_voices(most: int) -> NamedError:
     )
 
 
-def not_now(state: str, what: str) -> NamedError:
+def wrong_state(state: str, what: str) -> NamedError:
     return NamedError(
         "not-now",
         f"A job that is {state} cannot be {what}.",
@@ -68,7 +68,7 @@ def result_too_long(seconds: int) -> NamedError:
     )
 
 
-def larger_than(most: int) -> NamedError:
+def too_large(most: int) -> NamedError:
     return NamedError(
         "too-large",
         f"This is more than the {most} bytes that are accepted.",
@@ -139,8 +139,8 @@ _NO_STORAGE = {
 }
 
 
-def of_storage(error: BaseException) -> NamedError | None:
-    """What an error of the operating system says about the disk; None if it says nothing of it."""
+def from_os_error(error: BaseException) -> NamedError | None:
+    """The failure of the disk or storage that an OSError stands for; None for other errors."""
     number = error.errno if isinstance(error, OSError) else None
     if number in _NO_ROOM:
         return disk_full()

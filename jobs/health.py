@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from kombu.exceptions import OperationalError as BrokerAway
-from sqlalchemy.exc import OperationalError as DatabaseAway
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy.exc import OperationalError as DatabaseError
 from sqlalchemy.orm import Session
 
 from jobs import disk_space, metrics
@@ -15,7 +15,7 @@ from jobs.records import Job, Segment, Worker
 from jobs.service import Jobs
 from media.errors import NamedError
 
-SILENCE = 30.0  # seconds after which a worker counts as gone; it is heard every few
+WORKER_TIMEOUT = 30.0  # seconds after which a worker counts as gone; its heartbeat comes every 5
 
 
 def readiness(jobs: Jobs) -> dict[str, str]:
@@ -28,9 +28,9 @@ def readiness(jobs: Jobs) -> dict[str, str]:
     }
 
 
-def heard(session: Session, part: str) -> list[Worker]:
-    """The workers of a part (a process of the Procfile) that were heard lately."""
-    since = time.time() - SILENCE
+def live_workers(session: Session, part: str) -> list[Worker]:
+    """The workers of a process of the Procfile whose heartbeat came within WORKER_TIMEOUT."""
+    since = time.time() - WORKER_TIMEOUT
     return list(session.scalars(sa.select(Worker).where(Worker.part == part, Worker.seen > since)))
 
 
@@ -47,9 +47,9 @@ def _gauges(jobs: Jobs) -> Iterator[str]:
             .where(Segment.state != "done")
             .group_by(Segment.step, Segment.state)
         ).all()
-        workers = [each for part in (LIGHT, ENGINE, "beat") for each in heard(session, part)]
-        stored = disk_space.stored(session)
-    gauge = metrics.lines
+        workers = [each for part in (LIGHT, ENGINE, "beat") for each in live_workers(session, part)]
+        stored = disk_space.stored_bytes(session)
+    gauge = metrics.metric_lines
     yield from gauge("jobs", "gauge", "Jobs that are here.", "state", [(s, n) for s, n in states])
     for state in ("waiting", "sent", "running"):
         shown = [(step, n) for step, at, n in open_segments if at == state]
@@ -68,24 +68,24 @@ def _gauges(jobs: Jobs) -> Iterator[str]:
 def _queues(jobs: Jobs) -> Iterator[str]:
     try:
         lengths = [(name, float(jobs.queue.length(name))) for name in (CONTROL, LIGHT, ENGINE)]
-    except BrokerAway:
+    except BrokerError:
         lengths = []
     up = [("", float(bool(lengths)))]
-    yield from metrics.lines("broker_up", "gauge", "Whether the broker answers.", "", up)
+    yield from metrics.metric_lines("broker_up", "gauge", "Whether the broker answers.", "", up)
     what = "Messages that wait."
-    yield from metrics.lines("queue_length", "gauge", what, "queue", lengths)
+    yield from metrics.metric_lines("queue_length", "gauge", what, "queue", lengths)
 
 
 def _counters(jobs: Jobs) -> Iterator[str]:
     with jobs.database.read() as session:
-        yield from metrics.counted(session)
+        yield from metrics.counter_lines(session)
 
 
 def _database(jobs: Jobs) -> str:
     try:
         with jobs.database.read() as session:
             session.scalar(sa.select(sa.func.count()).select_from(Worker))
-    except DatabaseAway:
+    except DatabaseError:
         return "does not answer"
     return "ok"
 
@@ -93,7 +93,7 @@ def _database(jobs: Jobs) -> str:
 def _broker(jobs: Jobs) -> str:
     try:
         jobs.queue.length(ENGINE)
-    except BrokerAway:
+    except BrokerError:
         return "does not answer"
     return "ok"
 
@@ -111,7 +111,7 @@ def _disk(jobs: Jobs) -> str:
 def _workers(jobs: Jobs) -> str:
     try:
         with jobs.database.read() as session:
-            missing = [part for part in (LIGHT, ENGINE) if not heard(session, part)]
-    except DatabaseAway:
+            missing = [part for part in (LIGHT, ENGINE) if not live_workers(session, part)]
+    except DatabaseError:
         return "unknown"
     return f"not heard of: {', '.join(missing)}" if missing else "ok"

@@ -1,4 +1,4 @@
-"""Requests that may come twice: one with the same key makes nothing a second time."""
+"""Idempotency keys: a request that is sent twice with the same key makes one record."""
 
 import time
 
@@ -6,38 +6,39 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from jobs.database import insert
-from jobs.records import Receipt
+from jobs.records import IdempotencyKey
 from media.errors import NamedError
 
-KEPT = 7 * 86_400.0  # seconds
+KEY_LIFETIME = 7 * 86_400.0  # seconds
 
 
-def earlier(session: Session, receipt: Receipt, record_id: str) -> str | None:
-    """Take the receipt's key for `record_id`, or give the id that the same request had before.
+def claim(session: Session, key: IdempotencyKey, record_id: str) -> str | None:
+    """Take the key for `record_id`; or return the id that an earlier request with it made.
 
-    Of two at once the second waits for the first. Raises NamedError `key-reused`.
+    Of two requests at once the second waits for the first. Raises NamedError `key-reused` for a
+    key of a request with another content.
     """
-    session.execute(sa.delete(Receipt).where(Receipt.created < time.time() - KEPT))
-    row = insert(session, Receipt).values(
-        owner=receipt.owner,
-        key=receipt.key,
-        digest=receipt.digest,
+    expired = IdempotencyKey.created < time.time() - KEY_LIFETIME
+    session.execute(sa.delete(IdempotencyKey).where(expired))
+    row = insert(session, IdempotencyKey).values(
+        owner=key.owner,
+        key=key.key,
+        digest=key.digest,
         record_id=record_id,
         created=time.time(),
     )
-    taken = row.on_conflict_do_nothing().returning(Receipt.record_id)
-    if session.scalar(taken):
+    if session.scalar(row.on_conflict_do_nothing().returning(IdempotencyKey.record_id)):
         return None
-    known = session.get_one(Receipt, (receipt.owner, receipt.key))
-    if known.digest != receipt.digest:
+    earlier = session.get_one(IdempotencyKey, (key.owner, key.key))
+    if earlier.digest != key.digest:
         raise NamedError(
             "key-reused",
             "This Idempotency-Key was used for another request.",
             "Make a new key for every new request.",
         )
-    return known.record_id
+    return earlier.record_id
 
 
-def forget(session: Session, record_id: str) -> None:
-    """What a receipt stands for is gone: the same request may make it anew."""
-    session.execute(sa.delete(Receipt).where(Receipt.record_id == record_id))
+def release(session: Session, record_id: str) -> None:
+    """Forget the key of a record that is deleted: the same request may make it anew."""
+    session.execute(sa.delete(IdempotencyKey).where(IdempotencyKey.record_id == record_id))

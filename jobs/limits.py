@@ -7,18 +7,18 @@ from jobs.records import FINAL, Job, Transfer, Upload
 from media.errors import NamedError
 
 
-def check_open_jobs(session: Session, owner: str, most: int) -> None:
+def check_open_jobs(session: Session, owner: str, limit: int) -> None:
     """Raises NamedError `too-many-jobs` when one more would be too many; 0 is no limit."""
     mine = sa.select(sa.func.count()).where(Job.owner == owner, Job.state.not_in(FINAL))
-    if most and (session.scalar(mine) or 0) >= most:
+    if limit and (session.scalar(mine) or 0) >= limit:
         raise NamedError(
             "too-many-jobs",
-            f"{most} of your videos are not finished yet; more are not begun before.",
+            f"{limit} of your videos are not finished yet; more are not begun before.",
             "Wait until one is done, answer one that asks who speaks, or cancel one.",
         )
 
 
-def check_bytes(session: Session, owner: str, more: int, most: int) -> None:
+def check_bytes(session: Session, owner: str, more: int, limit: int) -> None:
     """Raises NamedError `too-much-stored` when `more` bytes would be too many; 0 is no limit.
 
     Files that are still being sent count with all the bytes that were announced.
@@ -27,9 +27,9 @@ def check_bytes(session: Session, owner: str, more: int, most: int) -> None:
     coming = sa.select(sa.func.sum(Transfer.bytes)).where(
         Transfer.owner == owner, Transfer.upload_id.is_(None)
     )
-    if most and sum(session.scalar(each) or 0 for each in (mine, coming)) + more > most:
+    if limit and sum(session.scalar(each) or 0 for each in (mine, coming)) + more > limit:
         raise NamedError(
             "too-much-stored",
-            f"Your files would take more than {most / 1024**3:.3g} GiB here.",
+            f"Your files would take more than {limit / 1024**3:.3g} GiB here.",
             "Delete videos that you do not need any more: their files go with them.",
         )

@@ -17,10 +17,10 @@ LIGHT = "light"
 ENGINE = "engine"
 
 # sockaddr_un holds 108 bytes with the closing zero.
-LONGEST_SOCKET_PATH = 107
+MAX_SOCKET_PATH = 107
 
 # Who sends does not wait for a broker that is away: the sweeper sends again.
-IMPATIENT = {
+SEND_OPTIONS = {
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0,
@@ -35,7 +35,7 @@ class Queue:
 
     def __init__(self, settings: Settings) -> None:
         self._producer = Celery(broker=broker_url(settings), set_as_current=False)
-        self._producer.conf.broker_transport_options = IMPATIENT
+        self._producer.conf.broker_transport_options = SEND_OPTIONS
 
     def enqueue(
         self, task: str, *arguments: str, queue: str = CONTROL, seconds: float | None = None
@@ -82,7 +82,7 @@ def socket_path(settings: Settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)  # who can connect is the master of all jobs
     path = folder / "redis.sock"
-    if len(bytes(path)) <= LONGEST_SOCKET_PATH:
+    if len(bytes(path)) <= MAX_SOCKET_PATH:
         return path
     return _short_link(folder) / path.name
 

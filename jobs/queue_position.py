@@ -1,4 +1,4 @@
-"""When a job's turn comes: how many are before it, and for how long."""
+"""The position of a job in the queue, and the estimated time until its turn."""
 
 from dataclasses import dataclass
 
@@ -14,17 +14,17 @@ _STEPS = ("detect", "render")
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """The place in the queue, 1 for who is next, and seconds until its turn where that is known."""
+class QueuePosition:
+    """1 for the job that is next; `seconds` until its turn, None before a speed is known."""
 
     position: int
     seconds: float | None
 
 
-def outlook(session: Session, job: Job) -> Outlook | None:
-    """Of a job with its segments loaded; None when it does not wait for others.
+def queue_position(session: Session, job: Job) -> QueuePosition | None:
+    """The position of a job whose segments are loaded; None for one that does not wait.
 
-    The pieces of all jobs take turns, so before it are only those pieces that were sent before.
+    The segments of all jobs take turns, so only segments that were sent earlier are before it.
     """
     if job.state not in _WAITING or any(each.state == "running" for each in job.segments):
         return None
@@ -41,19 +41,21 @@ def outlook(session: Session, job: Job) -> Outlook | None:
         Segment.job_id != job.id, Segment.step.in_(_STEPS), before | earlier
     )
     ahead = list(session.scalars(rows))
-    engines = max(1, len(health.heard(session, ENGINE)))
-    paces = {step: _pace(session, step) for step in {segment.step for segment in ahead}}
+    engines = max(1, len(health.live_workers(session, ENGINE)))
+    frame_seconds = {
+        step: _seconds_per_frame(session, step) for step in {segment.step for segment in ahead}
+    }
     costs = [
-        (each.stop - each.start - each.done_frames) * pace
+        (each.stop - each.start - each.done_frames) * each_frame
         for each in ahead
-        if (pace := paces[each.step]) is not None
+        if (each_frame := frame_seconds[each.step]) is not None
     ]
     seconds = sum(costs) / engines if len(costs) == len(ahead) else None
-    return Outlook(1 + len({segment.job_id for segment in ahead}), seconds)
+    return QueuePosition(1 + len({segment.job_id for segment in ahead}), seconds)
 
 
-def _pace(session: Session, step: str) -> float | None:
-    """Seconds a frame of a step takes, by all that were done; None before the first."""
+def _seconds_per_frame(session: Session, step: str) -> float | None:
+    """Mean time of a frame in a step, over all frames done so far; None before the first."""
     value = sa.select(Counter.value).where(Counter.label == step, Counter.bound == "")
     frames = session.scalar(value.where(Counter.name == "frames"))
     spent = session.scalar(value.where(Counter.name == "step_seconds_sum"))

@@ -232,8 +232,8 @@ class Token(Record):
     used: Mapped[float | None]
 
 
-class Tally(Record):
-    """How often somebody did something since a window of time was opened; void after `until`."""
+class RateLimitWindow(Record):
+    """The requests under a key (`name`) in the window of a rate limit that ends `until`."""
 
     __tablename__ = "tally"
 
@@ -242,10 +242,10 @@ class Tally(Record):
     until: Mapped[float] = mapped_column(index=True)
 
 
-class Receipt(Record):
-    """What a request with an idempotency key made, so that a repeated one makes nothing more.
+class IdempotencyKey(Record):
+    """The header Idempotency-Key of a request, and the upload or job (`record_id`) that it made.
 
-    `digest` is the sha256 of what was asked; `record_id` is the upload or the job.
+    `digest` is the sha256 of the request.
     """
 
     __tablename__ = "receipt"

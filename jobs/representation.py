@@ -3,12 +3,13 @@
 Addresses are paths on the server that was asked.
 """
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
 from jobs.progress import progress
-from jobs.queue_position import outlook
+from jobs.queue_position import queue_position
 from jobs.records import Delivery, Job, Person, Upload, Voice
 from jobs.retention import expires_at
 from jobs.service import Jobs
@@ -40,19 +41,19 @@ def job(jobs: Jobs, record: Job) -> dict[str, Any]:
     place = f"{API}/jobs/{record.id}"
     expires = expires_at(record, jobs.settings)
     with jobs.database.read() as session:
-        turn = outlook(session, record)
+        position = queue_position(session, record)
     return {
         "id": record.id,
         "state": record.state,
-        "summary": summary(record, turn),
-        "created": moment(record.created),
-        "updated": moment(record.updated),
+        "summary": summary(record, position),
+        "created": iso_time(record.created),
+        "updated": iso_time(record.updated),
         "expires": _when(expires),
         "source": upload(record.source),
         "voices": [_voice(each) for each in record.voices],
         "options": record.options | {"fps": _number(record.options["fps"])},
         "progress": progress(record),
-        "queue": turn and {"position": turn.position, "seconds": turn.seconds},
+        "queue": position and asdict(position),
         "picture": _picture(record, place),
         "persons": [_person(each, place) for each in record.persons],
         "previews": _previews(record, place),
@@ -74,7 +75,7 @@ def beginning(record: Job) -> str | None:
     return first[0].key if first and first[0].state == "done" else None
 
 
-def moment(seconds: float) -> str:
+def iso_time(seconds: float) -> str:
     """Seconds since 1970 as ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
@@ -141,7 +142,7 @@ def _delivery(record: Delivery) -> dict[str, Any]:
         "event": record.event,
         "state": pending if record.delivered is None else "delivered",
         "attempts": record.attempts,
-        "created": moment(record.created),
+        "created": iso_time(record.created),
         "next": _when(record.due),
         "delivered": _when(record.delivered),
         "error": record.error,
@@ -153,7 +154,7 @@ def _notes(source: Upload) -> list[str]:
 
 
 def _when(seconds: float | None) -> str | None:
-    return None if seconds is None else moment(seconds)
+    return None if seconds is None else iso_time(seconds)
 
 
 def _number(fraction: str | None) -> float | None:

@@ -25,7 +25,7 @@ def as_request(job: Job) -> dict[str, Any]:
             }
             for voice in job.voices
         ],
-        "options": _changed(job),
+        "options": _non_default_options(job),
         "consent": True,
     }
 
@@ -40,11 +40,11 @@ def as_command(job: Job) -> str | None:
             words += ["--person", str(voice.person)]
     elif all(voice.person is not None for voice in job.voices):
         for voice in job.voices:
-            words += ["--speaker", _speech(voice)]
+            words += ["--speaker", _speaker_value(voice)]
     else:
         return None
-    for name, value in _changed(job).items():
-        words += _words(name, value)
+    for name, value in _non_default_options(job).items():
+        words += _arguments(name, value)
     return shlex.join(words)
 
 
@@ -53,13 +53,13 @@ def _file(name: str) -> str:
     return f"./{name}" if name.startswith("-") else name
 
 
-def _speech(voice: Voice) -> str:
+def _speaker_value(voice: Voice) -> str:
     start = f"@{voice.start:.10g}" if voice.start else ""
     gain = f"{voice.gain:+g}dB" if voice.gain else ""
     return f"{voice.person}={voice.upload.name}{start}{gain}"
 
 
-def _changed(job: Job) -> dict[str, Any]:
+def _non_default_options(job: Job) -> dict[str, Any]:
     """The options that are not as they are by themselves, in the order in which they are listed."""
     usual = Options().to_dict()
     return {
@@ -69,7 +69,7 @@ def _changed(job: Job) -> dict[str, Any]:
     }
 
 
-def _words(name: str, value: Any) -> list[str]:
+def _arguments(name: str, value: Any) -> list[str]:
     option = "--" + name.replace("_", "-")
     if name in _NEGATED:
         return [_NEGATED[name]]

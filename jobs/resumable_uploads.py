@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from jobs import disk_space, errors, limits, logs
 from jobs.records import Transfer, Upload, new_id
 from jobs.service import Jobs
-from jobs.storage import FORGOTTEN, to_disk
+from jobs.storage import ABANDONED_AFTER, fsync
 from media.errors import MediaError
 
 HOUR = 3600.0
-EVERY = 16 * 1024**2  # bytes after which those that came are brought to the disk
+FSYNC_EVERY = 16 * 1024**2  # bytes after which those that came are brought to the disk
 
 
 class Transfers:
@@ -38,7 +38,7 @@ class Transfers:
         """
         settings = self._jobs.settings
         if size > settings.max_upload_bytes:
-            raise errors.larger_than(settings.max_upload_bytes)
+            raise errors.too_large(settings.max_upload_bytes)
         self._require_room(size)
         transfer = Transfer(id=new_id(), owner=owner, bytes=size, told=told)
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ class Transfers:
             limits.check_bytes(session, owner, size, settings.bytes_per_client)
             session.add(transfer)
             self._path(transfer).touch(mode=0o600, exist_ok=False)
-        to_disk(self._folder)  # the name of the file too
+        fsync(self._folder)  # the name of the file too
         return transfer
 
     def get(self, transfer_id: str) -> Transfer:
@@ -88,10 +88,10 @@ class Transfers:
             try:
                 for block in blocks:
                     if position + len(block) > transfer.bytes:
-                        raise errors.larger_than(transfer.bytes)
+                        raise errors.too_large(transfer.bytes)
                     _write(file, position, block)
                     position += len(block)
-                    if position - synced >= EVERY:
+                    if position - synced >= FSYNC_EVERY:
                         os.fsync(file.fileno())
                         synced = position
             finally:
@@ -107,7 +107,7 @@ class Transfers:
         try:
             with self._path(transfer).open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)  # of two at once the second waits for the first
-                self._look_into(self.get(transfer.id), name)
+                self._make_upload(self.get(transfer.id), name)
         except FileNotFoundError:
             logs.log("transfer-without-file", transfer=transfer.id)  # finished before, or ended
         with self._jobs.database.read() as session:
@@ -132,16 +132,16 @@ class Transfers:
             self.end(transfer)
         names = {transfer.id for transfer in known}
         # One that is new may belong to a transfer that is just being announced.
-        nobodys = [
+        orphans = [
             path
             for path, found in files.items()
-            if path.name not in names and now - found.st_mtime > FORGOTTEN
+            if path.name not in names and now - found.st_mtime > ABANDONED_AFTER
         ]
-        for path in nobodys:
+        for path in orphans:
             path.unlink(missing_ok=True)
-        return len(old) + len(nobodys)
+        return len(old) + len(orphans)
 
-    def _look_into(self, transfer: Transfer, name: str) -> None:
+    def _make_upload(self, transfer: Transfer, name: str) -> None:
         if transfer.upload_id is not None:
             return
         path = self._path(transfer)

@@ -13,13 +13,13 @@ from jobs.records import FINAL, Job, Upload, Voice, Worker
 from jobs.resumable_uploads import Transfers
 from jobs.service import Jobs
 from jobs.settings import Settings
-from jobs.storage import FORGOTTEN, Stored
+from jobs.storage import ABANDONED_AFTER, StoredFile
 from media.errors import NamedError
 
 DAY = 86_400.0
 HOUR = 3600.0
 RESTING = ("choosing", *FINAL)  # states in which nobody works on a job
-GRACE = FORGOTTEN  # a file without a row may belong to an upload that is just being made
+GRACE = ABANDONED_AFTER  # a file without a row may belong to an upload that is just being made
 
 
 def expires_at(job: Job, settings: Settings) -> float | None:
@@ -38,15 +38,15 @@ def tidy(jobs: Jobs, now: float | None = None) -> dict[str, int]:
     removed = {
         "jobs": _expired_jobs(jobs, now),
         "uploads": _unused_uploads(jobs, now),
-        "folders": _ownerless_folders(jobs),
+        "folders": _orphaned_folders(jobs),
         "scratch": jobs.storage.clear_scratch(now),
         "transfers": Transfers(jobs).clear(now),
     }
     files = list(jobs.storage.find())
-    removed["files"] = _ownerless_files(jobs, files, now)
+    removed["files"] = _orphaned_files(jobs, files, now)
     _missing_results(jobs, {file.key for file in files})
     with jobs.database.write() as session:
-        disk_space.write_down(session, sum(file.bytes for file in files), now)
+        disk_space.record_stored_bytes(session, sum(file.bytes for file in files), now)
         session.execute(sa.delete(Worker).where(Worker.seen < now - HOUR))
         for what, number in removed.items():
             if number:
@@ -90,7 +90,7 @@ def _unused_uploads(jobs: Jobs, now: float) -> int:
     return len(ids)
 
 
-def _ownerless_folders(jobs: Jobs) -> int:
+def _orphaned_folders(jobs: Jobs) -> int:
     """Delete what was made for a job, or found in an upload, that is not there any more."""
     # The folders first: whatever has one now has had its row before.
     folders = {top: jobs.storage.names(top) for top in ("jobs", "detections")}
@@ -105,7 +105,7 @@ def _ownerless_folders(jobs: Jobs) -> int:
     return len(gone)
 
 
-def _ownerless_files(jobs: Jobs, files: Iterable[Stored], now: float) -> int:
+def _orphaned_files(jobs: Jobs, files: Iterable[StoredFile], now: float) -> int:
     """Delete uploads without a row, and what a run that was too late put beside a result."""
     with jobs.database.read() as session:
         uploads = set(session.scalars(sa.select(Upload.key)))

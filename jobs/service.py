@@ -12,11 +12,21 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from jobs import disk_space, errors, idempotency, limits
-from jobs.chaining import usual_options
+from jobs.chaining import default_options
 from jobs.choices import VoiceChoice
-from jobs.database import Database, alone
+from jobs.database import Database, advisory_lock
 from jobs.queue import Queue
-from jobs.records import FINAL, Job, Person, Receipt, Segment, Transfer, Upload, Voice, new_id
+from jobs.records import (
+    FINAL,
+    IdempotencyKey,
+    Job,
+    Person,
+    Segment,
+    Transfer,
+    Upload,
+    Voice,
+    new_id,
+)
 from jobs.settings import Settings
 from jobs.storage import Storage
 from jobs.webhooks import Webhook
@@ -25,7 +35,7 @@ from media.errors import no_audio_track, not_a_face_file, not_a_voice
 from media.probe import Limits
 from rendering.options import Options
 
-MOST_VOICES = 50
+MAX_VOICES = 50
 ADVANCE = "workers.advance"  # the task that looks at a job's rows and sends what is next
 
 WHOLE_JOB = (
@@ -52,14 +62,14 @@ class Jobs:
         path: Path,
         name: str,
         result_of: str | None = None,
-        receipt: Receipt | None = None,
+        idempotency_key: IdempotencyKey | None = None,
         transfer: Transfer | None = None,
     ) -> Upload:
         """Store the file at `path`, which stays where it is; `name` is only for showing.
 
-        The result of a job, and what came in a transfer, nobody writes to any more: they share
-        their room on the disk where they can. With a receipt, what the same request made before is
-        given again.
+        The result of a job and the file of a transfer do not change any more: they are hard links
+        where the disk allows it. With an idempotency key that was used before, the upload of that
+        request is returned.
 
         Raises MediaError for what is no picture, video or sound, or beyond the limits, and
         NamedError `disk-full`, `too-much-stored`, `key-reused`; not-found for a transfer that has
@@ -68,8 +78,8 @@ class Jobs:
         size = path.stat().st_size
         shared = result_of is not None or transfer is not None
         disk_space.require_for_upload(self.settings, self.database, 0 if transfer else size)
-        info = sandbox.probe(path, self._limits(), self._bounds())
-        copy = _shared if shared else shutil.copyfile
+        info = sandbox.probe(path, self._probe_limits(), self._probe_bounds())
+        copy = _hard_link if shared else shutil.copyfile
         with self.storage.scratch() as folder:
             key = self.storage.put_file(Path(copy(path, folder / "upload")))
         upload = Upload(
@@ -84,12 +94,14 @@ class Jobs:
             result_of=result_of,
         )
         with self.database.write() as session:
-            if receipt and (known := idempotency.earlier(session, receipt, upload.id)):
+            if idempotency_key and (
+                known := idempotency.claim(session, idempotency_key, upload.id)
+            ):
                 return session.get_one(Upload, known)
             if transfer:  # first, so that its bytes are not counted twice
                 _claim(session, transfer.id, upload.id)
             limits.check_bytes(session, owner, size, self.settings.bytes_per_client)
-            alone(session, key)
+            advisory_lock(session, key)
             session.add(upload)
             session.flush()
             if not self.storage.exists(key):  # its last other user left in this very moment
@@ -98,7 +110,7 @@ class Jobs:
         return upload
 
     def reuse_result(
-        self, owner: str, job_id: str, name: str, receipt: Receipt | None = None
+        self, owner: str, job_id: str, name: str, idempotency_key: IdempotencyKey | None = None
     ) -> Upload:
         """Make an upload of a finished result, so that another job can start from it.
 
@@ -106,9 +118,9 @@ class Jobs:
         """
         job = self.job(job_id)
         if job.state != "done" or job.result_key is None:
-            raise errors.not_now(job.state, "used as a source")
+            raise errors.wrong_state(job.state, "used as a source")
         with self.storage.local(job.result_key) as path:
-            return self.create_upload(owner, path, name, job_id, receipt)
+            return self.create_upload(owner, path, name, job_id, idempotency_key)
 
     def create_job(
         self,
@@ -117,13 +129,13 @@ class Jobs:
         voices: Sequence[VoiceChoice],
         options: Mapping[str, Any] | None = None,
         consent: bool = False,
-        receipt: Receipt | None = None,
+        idempotency_key: IdempotencyKey | None = None,
         webhook: Webhook | None = None,
     ) -> Job:
         """Start a job of the owner's own uploads, of which a `webhook` is told how it goes on.
 
         For another job's result other `options` are usual, see `jobs.chaining`.
-        With a receipt, what the same request made before is given again.
+        With an idempotency key that was used before, the job of that request is returned.
 
         Raises NamedError: not-found, bad-option, no-voice, too-long, too-many-jobs, key-reused,
         bad-webhook, and MediaError for a source without a picture and a voice that cannot drive a
@@ -134,7 +146,7 @@ class Jobs:
             raise not_a_face_file()
         spoken = self._voices(owner, voices)
         asked = options or {}
-        usual = usual_options(source, spoken, asked)
+        usual = default_options(source, spoken, asked)
         checked = Options.from_dict({**usual, **asked}, self.settings.checkpoint)
         job = Job(
             id=new_id(),
@@ -146,7 +158,7 @@ class Jobs:
         )
         job.voices = spoken
         with self.database.write() as session:
-            if receipt and (known := idempotency.earlier(session, receipt, job.id)):
+            if idempotency_key and (known := idempotency.claim(session, idempotency_key, job.id)):
                 return session.get_one(Job, known, options=WHOLE_JOB)
             limits.check_open_jobs(session, owner, self.settings.open_jobs_per_client)
             session.add(job)
@@ -173,7 +185,7 @@ class Jobs:
                 "no-such-person"
             )
             if job.state != "choosing" and not wrong_person:
-                raise errors.not_now(job.state, "given other voices")
+                raise errors.wrong_state(job.state, "given other voices")
             known = [person.number for person in job.persons]
             for voice in chosen:
                 if voice.person is not None and voice.person not in known:
@@ -191,7 +203,7 @@ class Jobs:
             job = _locked(session, job_id)
             if job.state not in FINAL:
                 job.state = "cancelled"
-                _forget_work(session, job)
+                _delete_work(session, job)
         if job.state == "cancelled":
             self.storage.delete_folder(f"jobs/{job_id}")
         return self.job(job_id)
@@ -204,7 +216,7 @@ class Jobs:
         with self.database.write() as session:
             job = _locked(session, job_id)
             if job.state not in ("failed", "cancelled"):
-                raise errors.not_now(job.state, "retried")
+                raise errors.wrong_state(job.state, "retried")
             limits.check_open_jobs(session, job.owner, self.settings.open_jobs_per_client)
             job.state, job.error = "uploaded", None
             for segment in job.segments:
@@ -219,7 +231,7 @@ class Jobs:
             job = _locked(session, job_id)
             used = {job.source_id, *(voice.upload_id for voice in job.voices)}
             session.delete(job)
-            idempotency.forget(session, job_id)
+            idempotency.release(session, job_id)
             session.flush()
             for upload_id in used:
                 if not _is_used(session, upload_id):
@@ -232,13 +244,13 @@ class Jobs:
             if not (upload := session.get(Upload, upload_id)):
                 raise errors.not_found("upload")
             if _is_used(session, upload_id):
-                raise errors.not_now("using this file", "left without it")
+                raise errors.wrong_state("using this file", "left without it")
             self._remove_upload(session, upload)
 
     def remove_unclaimed(self, key: str) -> bool:
         """Remove an upload's file if there is no upload that has it; whether it was removed."""
         with self.database.write() as session:
-            alone(session, key)
+            advisory_lock(session, key)
             if session.scalar(sa.select(Upload.id).where(Upload.key == key).limit(1)):
                 return False
             self.storage.delete(key)
@@ -246,9 +258,9 @@ class Jobs:
 
     def _remove_upload(self, session: Session, upload: Upload) -> None:
         # Within the transaction: `create_upload` looks, within its own, whether the file is there.
-        alone(session, upload.key)
+        advisory_lock(session, upload.key)
         session.delete(upload)
-        idempotency.forget(session, upload.id)
+        idempotency.release(session, upload.id)
         session.flush()
         others = sa.select(sa.func.count()).where(Upload.sha256 == upload.sha256)
         if not session.scalar(others):
@@ -266,7 +278,7 @@ class Jobs:
             raise no_audio_track()
         if upload.voice_duration is None:
             with self.storage.local(upload.key) as path:
-                upload.voice_duration = str(sandbox.voice_duration(path, self._bounds()))
+                upload.voice_duration = str(sandbox.voice_duration(path, self._probe_bounds()))
             found = sa.update(Upload).where(Upload.id == upload.id)
             with self.database.write() as session:
                 session.execute(found.values(voice_duration=upload.voice_duration))
@@ -275,8 +287,8 @@ class Jobs:
     def _voices(self, owner: str, choices: Sequence[VoiceChoice]) -> list[Voice]:
         if not choices:
             raise errors.no_voice()
-        if len(choices) > MOST_VOICES:
-            raise errors.too_many_voices(MOST_VOICES)
+        if len(choices) > MAX_VOICES:
+            raise errors.too_many_voices(MAX_VOICES)
         voices = []
         for position, choice in enumerate(choices):
             upload = self._upload(owner, choice.upload_id)
@@ -303,12 +315,12 @@ class Jobs:
                 return upload
         raise errors.not_found("upload")
 
-    def _limits(self) -> Limits:
+    def _probe_limits(self) -> Limits:
         return Limits(
             bytes=self.settings.max_upload_bytes, duration=Fraction(self.settings.max_seconds)
         )
 
-    def _bounds(self) -> sandbox.Bounds:
+    def _probe_bounds(self) -> sandbox.Bounds:
         return sandbox.Bounds(self.settings.probe_memory, self.settings.probe_seconds)
 
 
@@ -326,13 +338,13 @@ def _claim(session: Session, transfer_id: str, upload_id: str) -> None:
         raise errors.not_found("transfer")
 
 
-def _forget_work(session: Session, job: Job) -> None:
+def _delete_work(session: Session, job: Job) -> None:
     for record in (Segment, Person):
         session.execute(sa.delete(record).where(record.job_id == job.id))
     job.picture = job.previews = job.not_animated = None
 
 
-def _shared(path: Path, target: Path) -> Path:
+def _hard_link(path: Path, target: Path) -> Path:
     """The file under another name too; a copy where the two are on different disks."""
     try:
         target.hardlink_to(path)

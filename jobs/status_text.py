@@ -1,8 +1,8 @@
-"""How a job stands, as people say it."""
+"""The state of a job as a sentence for people."""
 
 import math
 
-from jobs.queue_position import Outlook
+from jobs.queue_position import QueuePosition
 from jobs.records import Job
 
 STATES = {
@@ -18,16 +18,16 @@ STATES = {
 }
 
 
-def summary(job: Job, turn: Outlook | None) -> str:
-    """The state in words, with the place in the queue where others are before it."""
+def summary(job: Job, position: QueuePosition | None) -> str:
+    """The state in words, with the position in the queue where other jobs are before it."""
     # An answer may be there, and the worker that acts on it not yet.
     words = STATES["queued" if job.state == "choosing" and not is_asking(job) else job.state]
-    if turn is None or turn.position == 1:
+    if position is None or position.position == 1:
         return words
-    if turn.seconds is None:
-        return f"{STATES['queued']}: number {turn.position}"
-    rough = 10 * max(1, math.ceil(turn.seconds / 10))  # nobody knows it better than that
-    return f"{STATES['queued']}: number {turn.position}, in {length(rough)} or so"
+    if position.seconds is None:
+        return f"{STATES['queued']}: number {position.position}"
+    rough = 10 * max(1, math.ceil(position.seconds / 10))  # the estimate is no better than that
+    return f"{STATES['queued']}: number {position.position}, in {duration_text(rough)} or so"
 
 
 def is_asking(job: Job) -> bool:
@@ -36,7 +36,7 @@ def is_asking(job: Job) -> bool:
     return job.state == "choosing" and unknown
 
 
-def length(seconds: int) -> str:
+def duration_text(seconds: int) -> str:
     """Seconds as "90 seconds", "60 minutes" or "2 hours"."""
     if seconds >= 7200:
         return f"{seconds / 3600:.3g} hours"

@@ -20,12 +20,13 @@ from fsspec.implementations.local import LocalFileSystem
 
 from media.probe import content_hash
 
-YOUNG = 60.0  # seconds: a folder may exist for a moment before its maker holds it
-FORGOTTEN = 6 * 3600.0  # seconds: nobody writes to a file so slowly, and no clock is set so far
+MIN_SCRATCH_AGE = 60.0  # seconds: a folder may exist for a moment before its maker holds it
+# Seconds without a write: no upload is that slow, and no clock is set that far.
+ABANDONED_AFTER = 6 * 3600.0
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFile:
     """A file under a key; `modified` is in seconds since 1970."""
 
     key: str
@@ -70,7 +71,7 @@ class Storage:
         if path.stat().st_dev != target.parent.stat().st_dev:
             draft = target.with_name(f".{uuid.uuid4().hex}.part")
             path = Path(shutil.move(path, draft))
-        to_disk(path)
+        fsync(path)
         os.replace(path, target)  # noqa: PTH105 - the atomic one, by its POSIX name
 
     @contextmanager
@@ -112,7 +113,7 @@ class Storage:
         """
         if not self.work_dir.exists():
             return 0
-        return sum(_cleared(path, now) for path in self.work_dir.iterdir())
+        return sum(_remove_abandoned(path, now) for path in self.work_dir.iterdir())
 
     def open(self, key: str) -> IO[bytes]:
         """The file, opened for reading bytes from any position."""
@@ -136,11 +137,11 @@ class Storage:
         elif self.files.exists(self._path(prefix)):
             self.files.rm(self._path(prefix), recursive=True)
 
-    def find(self) -> Iterator[Stored]:
+    def find(self) -> Iterator[StoredFile]:
         """Every file that is stored."""
         found = self.files.find(self.root, detail=True) if self.files.exists(self.root) else {}
         for path, info in found.items():
-            yield Stored(path[len(self.root) + 1 :], int(info["size"]), _modified(info))
+            yield StoredFile(path[len(self.root) + 1 :], int(info["size"]), _modified(info))
 
     def names(self, prefix: str) -> set[str]:
         """What is directly under `prefix`."""
@@ -153,7 +154,7 @@ class Storage:
         return f"{self.root}/{key}"
 
 
-def to_disk(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Wait until a file, or the names in a folder, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -168,16 +169,16 @@ def _modified(info: Mapping[str, Any]) -> float:
     return float(told.timestamp() if hasattr(told, "timestamp") else told)
 
 
-def _cleared(path: Path, now: float) -> bool:
+def _remove_abandoned(path: Path, now: float) -> bool:
     """Remove a file or folder of the work folder unless somebody may still need it."""
     try:
         age = now - path.stat().st_mtime
         if path.is_dir():
-            held = is_held(path)
-            if held or age < (YOUNG if held is False else FORGOTTEN):
+            held = is_locked(path)
+            if held or age < (MIN_SCRATCH_AGE if held is False else ABANDONED_AFTER):
                 return False
             shutil.rmtree(path)
-        elif age < FORGOTTEN:
+        elif age < ABANDONED_AFTER:
             return False
         else:
             path.unlink()
@@ -186,7 +187,7 @@ def _cleared(path: Path, now: float) -> bool:
     return True
 
 
-def is_held(folder: Path) -> bool | None:
+def is_locked(folder: Path) -> bool | None:
     """Whether a process that lives holds a scratch folder; None where that cannot be known."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""Tokens of programs: each is an owner of jobs as a visitor is. They are kept as hashes only."""
+"""API tokens: each owns jobs as a visitor does. Only their hashes are stored."""
 
 import hashlib
 import secrets
@@ -11,21 +11,21 @@ from jobs.database import Database
 from jobs.records import Token
 from media.errors import NamedError
 
-PREFIX = "mouth_"  # so that whoever finds one in a file knows what it is
-LONGEST_NAME = 100
+PREFIX = "mouth_"  # so that a token found in a file, or by a secret scanner, is recognised
+MAX_NAME_LENGTH = 100
 _MINUTE = 60.0
 
 
 def create(database: Database, name: str) -> str:
-    """Make a token and give it: nobody will ever be able to show it again.
+    """Make a token and return it: it cannot be shown again, since only its hash is stored.
 
     Raises NamedError `bad-name`, `token-exists`.
     """
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+    if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
         raise NamedError(
             "bad-name",
             f"A token cannot be called {name!r}.",
-            f"Give a name of 1 to {LONGEST_NAME} printable characters.",
+            f"Give a name of 1 to {MAX_NAME_LENGTH} printable characters.",
         )
     token = PREFIX + secrets.token_urlsafe(32)
     try:
@@ -40,8 +40,8 @@ def create(database: Database, name: str) -> str:
     return token
 
 
-def find(database: Database, token: str) -> Token | None:
-    """The record of a token that somebody shows, and a note that it was used; None if none is."""
+def authenticate(database: Database, token: str) -> Token | None:
+    """The record of a token that a request carries, whose `used` is updated; None if unknown."""
     with database.read() as session:
         record = session.scalar(sa.select(Token).where(Token.sha256 == _digest(token)))
     now = time.time()
@@ -51,7 +51,7 @@ def find(database: Database, token: str) -> Token | None:
     return record
 
 
-def everyone(database: Database) -> list[Token]:
+def list_all(database: Database) -> list[Token]:
     """All tokens, the oldest first."""
     with database.read() as session:
         return list(session.scalars(sa.select(Token).order_by(Token.created)))

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from media.errors import NamedError
 
-LONGEST_URL = 2000
+MAX_URL_LENGTH = 2000
 PORTS = {"https": 443, "http": 80}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -46,12 +46,14 @@ def parse(url: str, allowed: str = "") -> Destination:
     Raises NamedError `bad-webhook`.
     """
     if (
-        len(url) > LONGEST_URL
+        len(url) > MAX_URL_LENGTH
         or not url.isascii()
         or not url.isprintable()
         or set(url) & set(" \\")
     ):
-        raise _bad(f"it must be at most {LONGEST_URL} printable ASCII characters, without spaces")
+        raise _bad(
+            f"it must be at most {MAX_URL_LENGTH} printable ASCII characters, without spaces"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port or PORTS.get(parts.scheme, 0)

@@ -1,7 +1,7 @@
-"""Telling a program how its job goes on: what is to be told, how it is signed, when it is tried.
+"""Webhooks: which events of a job are delivered, how they are signed, when they are retried.
 
-What is to be told is written down in the transaction that changes the job, so that nothing is
-forgotten and nothing is told that never happened. `workers.webhook_sender` carries it out.
+A delivery is a row that is added in the transaction that changes the job (a transactional outbox),
+so that no event is lost and none is sent that never happened. `workers.webhook_sender` sends them.
 """
 
 import hashlib
@@ -17,16 +17,16 @@ from jobs import webhook_url
 from jobs.records import FINAL, Delivery, Job
 from media.errors import NamedError
 
-TOLD = (*FINAL, "choosing")  # the states that somebody waits for
-SHORTEST_SECRET, LONGEST_SECRET = 16, 255  # characters
+NOTIFIED_STATES = (*FINAL, "choosing")  # the states that somebody waits for
+MIN_SECRET_LENGTH, MAX_SECRET_LENGTH = 16, 255  # characters
 
-MOST_ATTEMPTS = 10
-FIRST_WAIT, LONGEST_WAIT = 10.0, 4 * 3600.0  # seconds
+MAX_ATTEMPTS = 10
+FIRST_DELAY, MAX_DELAY = 10.0, 4 * 3600.0  # seconds
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """Whom to tell, and the secret that signs what is told."""
+    """Where to POST events, and the secret that signs them."""
 
     url: str
     secret: str | None = None
@@ -34,11 +34,12 @@ class Webhook:
     def record(self, allowed: str) -> dict[str, Any]:
         """What a job keeps of it. Raises NamedError `bad-webhook`."""
         webhook_url.parse(self.url, allowed)
-        if self.secret is not None and not SHORTEST_SECRET <= len(self.secret) <= LONGEST_SECRET:
+        length = MIN_SECRET_LENGTH if self.secret is None else len(self.secret)
+        if not MIN_SECRET_LENGTH <= length <= MAX_SECRET_LENGTH:
             raise NamedError(
                 "bad-webhook",
                 "The webhook's secret cannot be used.",
-                f"Give {SHORTEST_SECRET} to {LONGEST_SECRET} random characters.",
+                f"Give {MIN_SECRET_LENGTH} to {MAX_SECRET_LENGTH} random characters.",
             )
         return asdict(self)
 
@@ -52,21 +53,23 @@ def signature(secret: str, body: bytes, seconds: int) -> str:
     return f"t={seconds},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
 
 
-def wait(attempts: int) -> float | None:
-    """Seconds until the next try after so many that failed; None when it is given up.
+def retry_delay(attempts: int) -> float | None:
+    """Seconds until the next try after `attempts` that failed; None when it is given up.
 
-    10 s, 30 s, 90 s and so on, never more than four hours: eleven hours all together.
+    Exponential backoff: 10 s, 30 s, 90 s and so on, at most four hours; eleven hours in all.
     """
-    if attempts >= MOST_ATTEMPTS:
+    if attempts >= MAX_ATTEMPTS:
         return None
-    return float(min(FIRST_WAIT * 3 ** (attempts - 1), LONGEST_WAIT))
+    return float(min(FIRST_DELAY * 3 ** (attempts - 1), MAX_DELAY))
 
 
 @event.listens_for(Job.state, "set", active_history=True)
-def _note(job: Job, state: str, before: str, _: sa.orm.attributes.AttributeEventToken) -> None:
-    """Wherever a state changes, so that no new way for a job to end can forget to tell of it."""
+def _add_delivery(
+    job: Job, state: str, before: str, _: sa.orm.attributes.AttributeEventToken
+) -> None:
+    """On every change of a state, so that no code that ends a job can forget the webhook."""
     session = object_session(job)
     # From a failure to the question leads an answer only: nobody is asked again by that.
     answered = state == "choosing" and before == "failed"
-    if session and job.webhook and state in TOLD and state != before and not answered:
+    if session and job.webhook and state in NOTIFIED_STATES and state != before and not answered:
         session.add(Delivery(job_id=job.id, event=f"job.{state}"))

@@ -60,7 +60,7 @@ def fetch_next(database: Database) -> bool:
         _end(database, held, error)
     except Exception as error:
         logs.failure("fetch-error", checkpoint=held.name)
-        _end(database, held, errors.of_storage(error) or errors.internal_error())
+        _end(database, held, errors.from_os_error(error) or errors.internal_error())
     else:
         _end(database, held)
     return True

@@ -106,7 +106,7 @@ class Lease(Progress):
             segment.state, segment.holder, segment.key = "done", None, key
             segment.done_frames = segment.stop - segment.start
             segment.seconds = self._seconds()
-            metrics.count_step(session, segment.step, segment.seconds, segment.done_frames)
+            metrics.observe_step(session, segment.step, segment.seconds, segment.done_frames)
             if record:
                 record(session, job)
         return True

@@ -52,7 +52,7 @@ def not_found(outline: JobOutline, point: Mapping[str, Any], numbers: Iterable[i
     source, searched = outline.source, outline.frames_to_detect
     if not source.is_fixed and frame_of(source, point) >= searched:
         return errors.not_shown(float(searched / source.fps))
-    return errors.nobody_there(point["x"], point["y"], numbers)
+    return errors.no_person_at(point["x"], point["y"], numbers)
 
 
 def frame_of(source: Source, point: Mapping[str, Any]) -> int:

@@ -248,7 +248,7 @@ def _most_under_way(session: Session, queue: str) -> int:
     """How many messages of one job may be under way: enough for each worker to have the next at
     hand, and no more, so that those of other jobs come between.
     """
-    return max(1, len(health.heard(session, queue))) + 1
+    return max(1, len(health.live_workers(session, queue))) + 1
 
 
 def _is_short(jobs: Jobs, queue: str) -> bool:

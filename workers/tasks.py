@@ -80,7 +80,7 @@ def _handle(error: Exception, jobs: Jobs, lease: Lease) -> bool:
     if isinstance(error, NamedError):
         lease.fail(error)
         return True
-    if named := errors.of_storage(error):
+    if named := errors.from_os_error(error):
         logs.log("storage-error", job=job_id, step=step, error=type(error).__name__)
         lease.fail(named)
         return True

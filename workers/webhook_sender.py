@@ -94,7 +94,7 @@ def claim(jobs: Jobs, busy: Collection[str] = ()) -> Errand | None:
     """Take what is due longest and belongs to nobody who is `busy`; None if there is nothing."""
     now = time.time()
     # What is due later than any wait lasts was written down before the clock was set back.
-    due = sa.or_(Delivery.due <= now, Delivery.due > now + LEASE + webhooks.LONGEST_WAIT)
+    due = sa.or_(Delivery.due <= now, Delivery.due > now + LEASE + webhooks.MAX_DELAY)
     first = sa.select(Delivery.id).join(Job, Job.id == Delivery.job_id).order_by(Delivery.due)
     with jobs.database.read() as session:
         found = session.scalar(first.where(due, Job.owner.not_in(busy)).limit(1))
@@ -104,7 +104,7 @@ def claim(jobs: Jobs, busy: Collection[str] = ()) -> Errand | None:
         query = sa.select(Delivery).where(Delivery.id == found, due).with_for_update()
         if (row := session.scalar(query)) is None:
             return None
-        if row.attempts >= webhooks.MOST_ATTEMPTS:  # the last try was never settled
+        if row.attempts >= webhooks.MAX_ATTEMPTS:  # the last try was never settled
             row.due = None
             return None
         row.attempts, row.due = row.attempts + 1, now + LEASE
@@ -119,7 +119,7 @@ def carry_out(jobs: Jobs, errand: Errand) -> Outcome:
         {
             "id": errand.id,
             "event": errand.event,
-            "created": representation.moment(errand.created),
+            "created": representation.iso_time(errand.created),
             "job": representation.job(jobs, errand.job),
         }
     ).encode()
@@ -146,7 +146,7 @@ def settle(jobs: Jobs, errand: Errand, outcome: Outcome) -> None:
         if row is None or row.attempts != errand.attempts:
             return
         now = time.time()
-        wait = webhooks.wait(row.attempts)
+        wait = webhooks.retry_delay(row.attempts)
         if outcome.error is None:
             row.delivered, row.due, row.error, how = now, None, None, "delivered"
         else:

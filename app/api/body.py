@@ -27,23 +27,23 @@ class Body:
         if unknown := sorted(values.keys() - known):
             raise self.wrong(unknown[0], "there is no such field")
 
-    def text(self, name: str, most: int = 255) -> str:
+    def string(self, name: str, most: int = 255) -> str:
         value = self._values.get(name)
         if not isinstance(value, str) or not 0 < len(value) <= most or not value.isprintable():
-            raise self.wrong(name, f"it must be a text of 1 to {most} characters")
+            raise self.wrong(name, f"it must be a string of 1 to {most} characters")
         return value
 
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
         return self._values.get(name) is not None
 
-    def flag(self, name: str) -> bool | None:
+    def boolean(self, name: str) -> bool | None:
         value = self._values.get(name)
         if value is not None and not isinstance(value, bool):
             raise self.wrong(name, "it must be true or false")
         return value
 
-    def whole(self, name: str, low: int = 1) -> int | None:
+    def integer(self, name: str, low: int = 1) -> int | None:
         """A number from `low`, or None."""
         value = self._values.get(name)
         if value is None:
@@ -68,12 +68,12 @@ class Body:
             raise self.wrong(name, "it must be an object")
         return value
 
-    def item(self, name: str, known: Set[str]) -> "Body | None":
+    def object(self, name: str, known: Set[str]) -> "Body | None":
         """An object, or None."""
         value = self._values.get(name)
         return None if value is None else Body(value, known, self._inside(name))
 
-    def items(self, name: str, known: Set[str]) -> list["Body"]:
+    def objects(self, name: str, known: Set[str]) -> list["Body"]:
         """The objects of a list, which must be there."""
         value = self._values.get(name)
         if not isinstance(value, list):

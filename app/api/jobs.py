@@ -9,13 +9,13 @@ from werkzeug.datastructures import Headers
 from app import files
 from app.api import api, representation
 from app.api.body import Body
-from app.api.idempotency import receipt
+from app.api.idempotency import idempotency_key
 from app.identity import visitor
 from app.jobs_access import jobs, jobs_of
 from jobs.choices import Point, VoiceChoice
 from jobs.errors import not_found
 from jobs.records import FINAL
-from jobs.webhook_url import LONGEST_URL
+from jobs.webhook_url import MAX_URL_LENGTH
 from jobs.webhooks import Webhook
 from media.errors import NamedError
 from rendering.options import LARGEST_SIDE
@@ -30,7 +30,7 @@ def list_jobs() -> dict[str, Any]:
 @api.post("/jobs")
 def create_job() -> tuple[dict[str, Any], int]:
     body = Body(request, known={"source", "voices", "options", "consent", "webhook"})
-    consent = body.flag("consent")
+    consent = body.boolean("consent")
     if consent is False:
         raise NamedError(
             "consent-missing",
@@ -39,11 +39,11 @@ def create_job() -> tuple[dict[str, Any], int]:
         )
     job = jobs().create_job(
         visitor(),
-        body.text("source"),
+        body.string("source"),
         _voices(body),
         body.fields("options"),
         consent is True,
-        receipt(json.dumps(request.get_json(), sort_keys=True)),
+        idempotency_key(json.dumps(request.get_json(), sort_keys=True)),
         _webhook(body),
     )
     return representation.job(job), 202
@@ -79,7 +79,7 @@ def reuse_result(id: str) -> tuple[dict[str, Any], int]:
     Body(request, known=set())
     name = files.result_name(jobs().job(id).source.name)
     try:
-        upload = jobs().reuse_result(visitor(), id, name, receipt(""))
+        upload = jobs().reuse_result(visitor(), id, name, idempotency_key(""))
     except FileNotFoundError:
         raise not_found("file any more") from None
     return representation.upload(upload), 201
@@ -123,26 +123,26 @@ def show_result(id: str) -> Response:
 def _voices(body: Body) -> list[VoiceChoice]:
     return [
         VoiceChoice(
-            voice.text("audio"),
-            voice.whole("person"),
+            voice.string("audio"),
+            voice.integer("person"),
             voice.number("start", low=0.0, high=86_400.0),
             voice.number("gain", low=-60.0, high=60.0),
             _point(voice),
         )
-        for voice in body.items("voices", known={"audio", "person", "start", "gain", "point"})
+        for voice in body.objects("voices", known={"audio", "person", "start", "gain", "point"})
     ]
 
 
 def _webhook(body: Body) -> Webhook | None:
-    told = body.item("webhook", known={"url", "secret"})
+    told = body.object("webhook", known={"url", "secret"})
     if told is None:
         return None
-    secret = told.text("secret") if told.has("secret") else None
-    return Webhook(told.text("url", most=LONGEST_URL), secret)
+    secret = told.string("secret") if told.has("secret") else None
+    return Webhook(told.string("url", most=MAX_URL_LENGTH), secret)
 
 
 def _point(voice: Body) -> Point | None:
-    point = voice.item("point", known={"x", "y", "frame", "time"})
+    point = voice.object("point", known={"x", "y", "frame", "time"})
     if point is None:
         return None
     if voice.has("person"):
@@ -155,7 +155,7 @@ def _point(voice: Body) -> Point | None:
     return Point(
         x=point.number("x", low=0.0, high=LARGEST_SIDE),
         y=point.number("y", low=0.0, high=LARGEST_SIDE),
-        frame=point.whole("frame", low=0),
+        frame=point.integer("frame", low=0),
         time=point.number("time", low=0.0, high=86_400.0) if point.has("time") else None,
     )
 

@@ -14,7 +14,7 @@ from werkzeug.exceptions import ClientDisconnected
 from app.api import api, representation
 from app.api.body import Body
 from app.api.uploads import require_role
-from app.files import BLOCK
+from app.files import CHUNK_BYTES
 from app.identity import visitor
 from app.jobs_access import jobs
 from jobs import logs
@@ -23,8 +23,8 @@ from jobs.resumable_uploads import Transfers
 from media.errors import NamedError
 
 VERSION = "1.0.0"
-PIECE = "application/offset+octet-stream"
-MOST_TOLD = 2000  # characters of Upload-Metadata
+CHUNK_TYPE = "application/offset+octet-stream"
+MAX_METADATA = 2000  # characters of Upload-Metadata
 
 
 @api.route("/transfers", methods=["OPTIONS"], provide_automatic_options=False)
@@ -39,10 +39,10 @@ def describe_transfers() -> Response:
 @api.post("/transfers")
 def begin_transfer() -> Response:
     _require_version()
-    told = request.headers.get("Upload-Metadata", "")
-    _name(told)  # what cannot be read later is refused now
-    transfer = Transfers(jobs()).begin(visitor(), _number("Upload-Length"), told)
-    answer = _standing(transfer, 0, 201)
+    metadata = request.headers.get("Upload-Metadata", "")
+    _file_name(metadata)  # what cannot be read later is refused now
+    transfer = Transfers(jobs()).begin(visitor(), _integer_header("Upload-Length"), metadata)
+    answer = _offset_response(transfer, 0, 201)
     answer.headers["Location"] = url_for("api.show_transfer", transfer=transfer.id)
     return answer
 
@@ -52,7 +52,7 @@ def show_transfer(transfer: str) -> Response:
     _require_version()
     transfers = Transfers(jobs())
     known = transfers.get(transfer)
-    answer = _standing(known, transfers.offset(known), 200)
+    answer = _offset_response(known, transfers.offset(known), 200)
     answer.headers["Upload-Length"] = str(known.bytes)
     if known.told:
         answer.headers["Upload-Metadata"] = known.told
@@ -62,16 +62,16 @@ def show_transfer(transfer: str) -> Response:
 @api.patch("/transfers/<transfer>")
 def append_to_transfer(transfer: str) -> Response:
     _require_version()
-    if request.mimetype != PIECE:
+    if request.mimetype != CHUNK_TYPE:
         raise NamedError(
             "piece-expected",
             "This address takes pieces of a file.",
-            f"Send the bytes with Content-Type: {PIECE}.",
+            f"Send the bytes with Content-Type: {CHUNK_TYPE}.",
         )
     transfers = Transfers(jobs())
     known = transfers.get(transfer)
-    offset = transfers.append(known, _number("Upload-Offset"), _blocks())
-    return _standing(known, offset, 204)
+    offset = transfers.append(known, _integer_header("Upload-Offset"), _body_chunks())
+    return _offset_response(known, offset, 204)
 
 
 @api.delete("/transfers/<transfer>")
@@ -87,7 +87,7 @@ def finish_transfer(transfer: str) -> tuple[dict[str, Any], int]:
     Body(request, known=set())
     transfers = Transfers(jobs())
     known = transfers.get(transfer)
-    upload = transfers.finish(known, _name(known.told))
+    upload = transfers.finish(known, _file_name(known.told))
     require_role(upload)
     return representation.upload(upload), 201
 
@@ -111,7 +111,7 @@ def _require_version() -> None:
         )
 
 
-def _standing(transfer: Transfer, offset: int, status: int) -> Response:
+def _offset_response(transfer: Transfer, offset: int, status: int) -> Response:
     answer = Response(status=status)
     answer.headers["Upload-Offset"] = str(offset)
     if (expires := Transfers(jobs()).expires(transfer)) is not None:
@@ -119,39 +119,39 @@ def _standing(transfer: Transfer, offset: int, status: int) -> Response:
     return answer
 
 
-def _number(header: str) -> int:
+def _integer_header(header: str) -> int:
     """Raises NamedError bad-request."""
     value = request.headers.get(header, "")
     if not re.fullmatch("[0-9]{1,15}", value):
-        raise _unreadable(header, "a whole number of bytes")
+        raise _bad_header(header, "a whole number of bytes")
     return int(value)
 
 
-def _name(told: str) -> str:
+def _file_name(metadata: str) -> str:
     """The name in Upload-Metadata. Raises NamedError bad-request."""
-    pairs = dict(pair.strip().partition(" ")[::2] for pair in told.split(","))
+    pairs = dict(pair.strip().partition(" ")[::2] for pair in metadata.split(","))
     try:
-        if len(told) > MOST_TOLD or not told.isascii():
-            raise ValueError(told)
+        if len(metadata) > MAX_METADATA or not metadata.isascii():
+            raise ValueError(metadata)
         return base64.b64decode(pairs.get("filename", ""), validate=True).decode() or "unnamed"
     except ValueError:
-        raise _unreadable(
+        raise _bad_header(
             "Upload-Metadata",
-            f"at most {MOST_TOLD} characters such as “filename ZmFjZS5tcDQ=”, the name in base64",
+            f"at most {MAX_METADATA} characters like “filename ZmFjZS5tcDQ=”, the name in base64",
         ) from None
 
 
-def _unreadable(header: str, expected: str) -> NamedError:
+def _bad_header(header: str, expected: str) -> NamedError:
     return NamedError(
         "bad-request", f"The header {header} cannot be understood.", f"Send {expected}."
     )
 
 
-def _blocks() -> Iterator[bytes]:
+def _body_chunks() -> Iterator[bytes]:
     """The body as it comes; a connection that breaks ends it, and what came before counts."""
     while True:
         try:
-            block = request.stream.read(BLOCK)
+            block = request.stream.read(CHUNK_BYTES)
         except (ClientDisconnected, OSError) as error:
             logs.log("broken-off", path=request.path, error=str(error))
             return

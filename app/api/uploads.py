@@ -8,7 +8,7 @@ from flask import request
 from app import sample
 from app.api import api, representation
 from app.api.body import Body
-from app.api.idempotency import receipt
+from app.api.idempotency import idempotency_key
 from app.identity import visitor
 from app.jobs_access import jobs
 from jobs.records import Upload
@@ -29,8 +29,8 @@ def create_upload() -> tuple[dict[str, Any], int]:
     file.stream.flush()
     name = file.filename or "unnamed"
     keyed = "Idempotency-Key" in request.headers
-    again = receipt(content_hash(path)) if keyed else None
-    record = jobs().create_upload(visitor(), path, name, receipt=again)
+    key = idempotency_key(content_hash(path)) if keyed else None
+    record = jobs().create_upload(visitor(), path, name, idempotency_key=key)
     require_role(record)
     return representation.upload(record), 201
 
@@ -38,7 +38,7 @@ def create_upload() -> tuple[dict[str, Any], int]:
 @api.post("/sample")
 def create_sample() -> tuple[dict[str, Any], int]:
     Body(request, known=set())
-    source, voice = sample.given()
+    source, voice = sample.sample_uploads()
     return {"source": representation.upload(source), "voice": representation.upload(voice)}, 201
 
 

@@ -27,7 +27,7 @@ def job(client: FlaskClient) -> dict[str, Any]:
 
 def test_the_files_come_back_as_they_were_given(client: FlaskClient, job: dict[str, Any]) -> None:
     source = client.get(f"{API}/jobs/{job['id']}/source")
-    assert (source.data, source.mimetype) == (sample.face().read_bytes(), "image/png")
+    assert (source.data, source.mimetype) == (sample.sample_face().read_bytes(), "image/png")
     voice = client.get(f"{API}/jobs/{job['id']}/voices/1", headers={"Range": "bytes=0-99"})
     assert (voice.status_code, voice.data) == (206, sample.VOICE.read_bytes()[:100])
     assert voice.mimetype == "audio/mpeg"
@@ -42,7 +42,7 @@ def test_the_files_are_the_owners_only(stranger: FlaskClient, job: dict[str, Any
 
 def test_the_type_of_a_file_is_told_by_its_bytes(client: FlaskClient, job: dict[str, Any]) -> None:
     """A picture that calls itself a page is a picture."""
-    with sample.face().open("rb") as file:
+    with sample.sample_face().open("rb") as file:
         form = {"file": (io.BytesIO(file.read()), "page.html")}
     upload = client.post(f"{API}/uploads", data=form).get_json()
     body = {"source": upload["id"], "voices": [{"audio": job["voices"][0]["audio"]}]}
@@ -78,7 +78,7 @@ def test_credentials_are_read_from_the_finished_video(
     app: Flask, client: FlaskClient, job: dict[str, Any], tmp_path: Path, video: Path
 ) -> None:
     jobs = app.extensions["jobs"]
-    made_from = [provenance.Ingredient("source", sample.face())]
+    made_from = [provenance.Ingredient("source", sample.sample_face())]
     provenance.sign(video, made_from, {"checkpoint": "compact"}, local_certificate(tmp_path))
     key = f"jobs/{job['id']}/result.mp4"
     assert client.get(f"{API}/jobs/{job['id']}/credentials").status_code == 404

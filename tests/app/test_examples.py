@@ -95,7 +95,7 @@ def result(tmp_path_factory: pytest.TempPathFactory, short_voice: Path) -> bytes
             writer.write(np.full((64, 64, 3), 10 * level, np.uint8))
     video = folder / "result.mp4"
     concatenate([folder / "segment.mp4"], short_voice, video, Fraction(25), 15)
-    made_from = [provenance.Ingredient("source", sample.face())]
+    made_from = [provenance.Ingredient("source", sample.sample_face())]
     provenance.sign(video, made_from, {"checkpoint": "compact"}, local_certificate(folder))
     return video.read_bytes()
 
@@ -153,7 +153,7 @@ def known(
 def transfer(client: FlaskClient, complete: bool) -> str:
     """A file in pieces, of which all or nothing has come."""
     tus = {"Tus-Resumable": "1.0.0"}
-    content = sample.face().read_bytes()
+    content = sample.sample_face().read_bytes()
     begun = client.post(f"{PREFIX}/transfers", headers={**tus, "Upload-Length": str(len(content))})
     if complete:
         sent = client.patch(
@@ -192,7 +192,7 @@ def test_a_request_as_in_the_example_works(
     if kind == "application/json":
         options["json"] = json.loads(put_in(json.dumps(body), real))
     elif kind == "multipart/form-data":
-        options["data"] = {"file": (io.BytesIO(sample.face().read_bytes()), body["file"])}
+        options["data"] = {"file": (io.BytesIO(sample.sample_face().read_bytes()), body["file"])}
     elif kind:
         options["data"], options["content_type"] = body.encode(), kind
     answer = client.open(

@@ -28,14 +28,14 @@ def test_every_sync_mode_has_words_and_the_default_comes_first() -> None:
     ],
 )
 def test_sizes(count: int, said: str) -> None:
-    assert filters.size(count) == said
+    assert filters.byte_size(count) == said
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(90, "90 seconds"), (3600, "60 minutes"), (9000, "2.5 hours")]
 )
 def test_lengths(seconds: int, said: str) -> None:
-    assert status_text.length(seconds) == said
+    assert status_text.duration_text(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_lengths(seconds: int, said: str) -> None:
     ],
 )
 def test_moments(before: timedelta, said: str) -> None:
-    assert filters.moment((datetime.now(UTC) - before).isoformat()) == said
+    assert filters.time_since((datetime.now(UTC) - before).isoformat()) == said
 
 
 def test_a_moment_long_ago_is_a_date() -> None:
-    assert filters.moment("2024-05-03T10:00:00+00:00") == "on 3 May 2024"
+    assert filters.time_since("2024-05-03T10:00:00+00:00") == "on 3 May 2024"

@@ -63,8 +63,8 @@ def test_a_server_whose_broker_is_away_lives_on_and_says_so(
 def test_metrics_tell_what_was_counted(client: FlaskClient, jobs: Jobs) -> None:
     with jobs.database.write() as session:
         session.add(Worker(name="engine@here", part="engine", seen=time.time(), memory=4096))
-        metrics.count_step(session, "render", seconds=2.0, frames=100)
-        metrics.count_step(session, "render", seconds=0.2, frames=10)
+        metrics.observe_step(session, "render", seconds=2.0, frames=100)
+        metrics.observe_step(session, "render", seconds=0.2, frames=10)
         metrics.count(session, "failures", "disk-full")
     answer = client.get("/metrics")
     assert answer.mimetype == "text/plain"

@@ -13,7 +13,7 @@ from jobs import tokens
 
 PASSWORD = "open sesame \N{LATIN SMALL LETTER E WITH ACUTE}"
 Site = Callable[..., Flask]
-OPEN = {"static", "password.ask", "password.enter"}
+OPEN = {"static", "password.login_form", "password.login"}
 
 
 @pytest.fixture

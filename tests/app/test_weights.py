@@ -34,7 +34,7 @@ def token(client: FlaskClient) -> dict[str, str]:
 
 
 def download(app: Flask) -> Download | None:
-    return downloads.listed(app.extensions["jobs"].database).get("s3fd")
+    return downloads.by_name(app.extensions["jobs"].database).get("s3fd")
 
 
 def test_the_page_tells_what_is_here_what_is_missing_and_where_it_comes_from(

@@ -172,7 +172,7 @@ class Campaign:
             ]
             assert not wrong, f"job {job_id} of recipe {number} is wrong: {wrong}"
         with self._program.jobs.database.read() as session:
-            counted = list(metrics.counted(session))
+            counted = list(metrics.counter_lines(session))
             there = session.scalar(sa.select(sa.func.count()).select_from(records.Job))
         assert there == len(self._made), "a job was lost, or made twice"
         assert f'mouth_jobs_total{{state="done"}} {len(self._made)}' in counted, "finished twice"

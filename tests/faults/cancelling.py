@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from jobs.choices import VoiceChoice
-from jobs.storage import is_held
+from jobs.storage import is_locked
 from media.video_writer import VideoWriter
 from tests.faults.material import face, speak
 from tests.faults.program import Program, pause
@@ -90,7 +90,7 @@ class Cancelling:
         )
 
     def _files_are_held(self) -> bool:
-        return any(is_held(folder) for folder in self._jobs.settings.work_dir.iterdir())
+        return any(is_locked(folder) for folder in self._jobs.settings.work_dir.iterdir())
 
 
 def main() -> None:

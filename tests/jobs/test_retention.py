@@ -142,7 +142,7 @@ def test_a_result_that_is_gone_is_said_and_can_be_made_again(jobs: Jobs, job: Jo
 def test_what_is_removed_is_counted(jobs: Jobs, job: Job) -> None:
     tidy(jobs, in_days(8))
     with jobs.database.read() as session:
-        assert 'mouth_removed_total{what="jobs"} 1' in metrics.counted(session)
+        assert 'mouth_removed_total{what="jobs"} 1' in metrics.counter_lines(session)
 
 
 def test_a_quota_refuses_an_upload_before_it_is_stored(
@@ -163,7 +163,7 @@ def test_a_quota_refuses_an_upload_before_it_is_stored(
 def test_uploads_are_refused_while_there_is_still_room_to_work(
     tmp_path: Path, short_voice: Path
 ) -> None:
-    free = disk_space.free(Settings(var_dir=tmp_path))
+    free = disk_space.free_bytes(Settings(var_dir=tmp_path))
     jobs = Jobs(Settings(var_dir=tmp_path / "var", disk_reserve_bytes=2 * free))
     jobs.database.migrate()
     with pytest.raises(NamedError, match="no room left"):

@@ -9,11 +9,11 @@ from media.errors import NamedError
 
 def test_a_token_is_found_by_what_was_shown_once(jobs: Jobs) -> None:
     token = tokens.create(jobs.database, "robot")
-    found = tokens.find(jobs.database, token)
+    found = tokens.authenticate(jobs.database, token)
     assert found is not None
     assert found.name == "robot"
     for other in ("", "robot", token[:-1], token + "x", found.sha256):
-        assert tokens.find(jobs.database, other) is None
+        assert tokens.authenticate(jobs.database, other) is None
 
 
 def test_only_its_hash_is_kept(jobs: Jobs) -> None:
@@ -26,9 +26,9 @@ def test_only_its_hash_is_kept(jobs: Jobs) -> None:
 
 def test_its_last_use_is_known(jobs: Jobs) -> None:
     token = tokens.create(jobs.database, "robot")
-    assert tokens.everyone(jobs.database)[0].used is None
-    tokens.find(jobs.database, token)
-    (record,) = tokens.everyone(jobs.database)
+    assert tokens.list_all(jobs.database)[0].used is None
+    tokens.authenticate(jobs.database, token)
+    (record,) = tokens.list_all(jobs.database)
     assert record.used is not None
     assert record.used >= record.created
 
@@ -37,8 +37,8 @@ def test_a_revoked_token_is_none(jobs: Jobs) -> None:
     token = tokens.create(jobs.database, "robot")
     other = tokens.create(jobs.database, "other")
     tokens.revoke(jobs.database, "robot")
-    assert tokens.find(jobs.database, token) is None
-    assert tokens.find(jobs.database, other) is not None
+    assert tokens.authenticate(jobs.database, token) is None
+    assert tokens.authenticate(jobs.database, other) is not None
     with pytest.raises(NamedError, match="no token called"):
         tokens.revoke(jobs.database, "robot")
 

@@ -10,7 +10,7 @@ import pytest
 from jobs.choices import VoiceChoice
 from jobs.records import Job, Person
 from jobs.service import Jobs
-from jobs.webhooks import MOST_ATTEMPTS, Webhook, signature, wait
+from jobs.webhooks import MAX_ATTEMPTS, Webhook, retry_delay, signature
 from media.errors import NamedError
 
 HOOK = Webhook("https://hooks.example.com/mouth", "s" * 32)
@@ -92,8 +92,8 @@ def test_the_signature_is_an_hmac_over_time_and_body() -> None:
 
 
 def test_tries_get_rarer_and_end_after_eleven_hours() -> None:
-    waits = list(takewhile(lambda seconds: seconds is not None, map(wait, range(1, 20))))
+    waits = list(takewhile(lambda seconds: seconds is not None, map(retry_delay, range(1, 20))))
     assert waits[:4] == [10, 30, 90, 270]
     assert waits == sorted(waits)
-    assert len(waits) + 1 == MOST_ATTEMPTS
+    assert len(waits) + 1 == MAX_ATTEMPTS
     assert sum(waits) == pytest.approx(11 * 3600, rel=0.01)

@@ -73,15 +73,15 @@ def database(tmp_path: Path) -> Database:
 
 
 def state(database: Database) -> Download:
-    return downloads.listed(database)["small"]
+    return downloads.by_name(database)["small"]
 
 
 def test_what_is_asked_for_arrives_and_is_not_fetched_again(
     database: Database, folder: Path
 ) -> None:
     assert not fetch_next(database)
-    downloads.ask(database, "small")
-    downloads.ask(database, "small")
+    downloads.request(database, "small")
+    downloads.request(database, "small")
     assert state(database).state == "waiting"
     assert fetch_next(database)
     assert not fetch_next(database)
@@ -93,7 +93,7 @@ def test_progress_is_told_in_bytes(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(downloader, "TELL", 0.0)
-    downloads.ask(database, "small")
+    downloads.request(database, "small")
     fetch_next(database)
     assert (state(database).done, state(database).total) == (len(WEIGHTS), len(WEIGHTS))
 
@@ -110,20 +110,20 @@ def test_a_cancelled_one_stops_and_is_continued_later(
         report(self, done, total)
 
     monkeypatch.setattr(downloader._Report, "__call__", impatient)
-    downloads.ask(database, "small")
+    downloads.request(database, "small")
     assert fetch_next(database)
     assert state(database).state == "cancelled"
     kept = (folder / "weights.pth.part").stat().st_size
     assert 0 < kept < len(WEIGHTS)
     monkeypatch.setattr(downloader._Report, "__call__", report)
-    downloads.ask(database, "small")
+    downloads.request(database, "small")
     fetch_next(database)
     assert (folder / "weights.pth").read_bytes() == WEIGHTS
 
 
 def test_other_content_is_named(database: Database, folder: Path, source: Path) -> None:
     (source / "weights.pth").write_bytes(b"<html>Moved</html>")
-    downloads.ask(database, "small")
+    downloads.request(database, "small")
     fetch_next(database)
     assert state(database).state == "failed"
     assert state(database).error["code"] == "checkpoint-corrupt"
@@ -134,17 +134,17 @@ def test_an_address_that_does_not_answer_is_named_and_asking_again_forgets_it(
     database: Database, folder: Path, source: Path
 ) -> None:
     (source / "weights.pth").unlink()
-    downloads.ask(database, "small")
+    downloads.request(database, "small")
     fetch_next(database)
     assert state(database).error["code"] == "download-failed"
-    downloads.ask(database, "small")
+    downloads.request(database, "small")
     assert (state(database).state, state(database).error) == ("waiting", None)
 
 
 def test_what_a_killed_process_began_is_taken_up_when_its_lease_is_over(
     database: Database, folder: Path
 ) -> None:
-    downloads.ask(database, "small")
+    downloads.request(database, "small")
     assert downloader._claim(database) is not None
     assert not fetch_next(database), "somebody is at it"
     with database.write() as session:
@@ -158,6 +158,6 @@ def test_what_nobody_offers_cannot_be_asked_for(
     database: Database, folder: Path, name: str
 ) -> None:
     with pytest.raises(NamedError) as error:
-        downloads.ask(database, name)
+        downloads.request(database, name)
     assert error.value.code == "checkpoint-missing"
-    assert downloads.listed(database) == {}
+    assert downloads.by_name(database) == {}

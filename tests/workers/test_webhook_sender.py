@@ -18,7 +18,7 @@ from jobs.choices import VoiceChoice
 from jobs.records import Delivery, Job
 from jobs.service import Jobs
 from jobs.settings import Settings
-from jobs.webhooks import MOST_ATTEMPTS, Webhook, signature
+from jobs.webhooks import MAX_ATTEMPTS, Webhook, signature
 from tests.stack import Stack
 from workers import webhook_transport
 from workers.webhook_sender import Messenger, claim
@@ -120,7 +120,7 @@ def test_what_was_not_taken_is_sent_again_later_under_the_same_id(
         assert not messenger.deliver(), "not before its time"
         (delivery,) = deliveries(jobs, job)
         assert delivery.due is not None
-        assert delivery.due - time.time() == pytest.approx(webhooks.wait(attempt), abs=5)
+        assert delivery.due - time.time() == pytest.approx(webhooks.retry_delay(attempt), abs=5)
         assert delivery.error["code"] == "webhook-refused"
         assert str(status) in delivery.error["message"]
         let_time_pass(jobs)
@@ -133,13 +133,13 @@ def test_what_was_not_taken_is_sent_again_later_under_the_same_id(
 def test_it_is_given_up_at_last_and_that_can_be_seen(
     jobs: Jobs, receiver: Receiver, done: Callable[..., Job]
 ) -> None:
-    receiver.statuses = [500] * (MOST_ATTEMPTS + 5)
+    receiver.statuses = [500] * (MAX_ATTEMPTS + 5)
     job = done(receiver.url)
     while Messenger(jobs).deliver():
         let_time_pass(jobs)
-    assert len(receiver.received) == MOST_ATTEMPTS
+    assert len(receiver.received) == MAX_ATTEMPTS
     (delivery,) = deliveries(jobs, job)
-    assert (delivery.attempts, delivery.due, delivery.delivered) == (MOST_ATTEMPTS, None, None)
+    assert (delivery.attempts, delivery.due, delivery.delivered) == (MAX_ATTEMPTS, None, None)
 
 
 def test_a_receiver_that_is_gone_for_good_is_left_alone(
@@ -225,7 +225,7 @@ def test_what_kills_every_try_is_given_up_too(
     jobs: Jobs, receiver: Receiver, done: Callable[..., Job]
 ) -> None:
     job = done(receiver.url)
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         assert claim(jobs) is not None
         let_time_pass(jobs)
     assert claim(jobs) is None

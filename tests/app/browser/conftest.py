@@ -206,7 +206,7 @@ def give(page: Page) -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def two_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The astronaut and, at her left, her mirror image: 640x300 pixels."""
-    with Image.open(sample.face()) as picture:
+    with Image.open(sample.sample_face()) as picture:
         face = np.asarray(picture.convert("RGB"))[0:300, 64:384]
     path = tmp_path_factory.mktemp("faces") / "Two of us.png"
     Image.fromarray(np.concatenate([face, face[:, ::-1]], axis=1)).save(path)
@@ -216,7 +216,7 @@ def two_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def moving_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """0.4 s of the astronaut, sliding sideways, 320x300 at 25 frames a second."""
-    with Image.open(sample.face()) as picture:
+    with Image.open(sample.sample_face()) as picture:
         wide = np.asarray(picture.convert("RGB"))[0:300, 54:394]
     path = tmp_path_factory.mktemp("faces") / "sliding.mp4"
     with VideoWriter(path, 320, 300, Fraction(25)) as writer:

@@ -23,7 +23,7 @@ def choose(page: Page, role: str, path: Path) -> None:
 
 
 def test_a_chosen_file_is_shown_and_looked_at(start: Page) -> None:
-    choose(start, "source", sample.face())
+    choose(start, "source", sample.sample_face())
     choose(start, "voice", sample.VOICE)
     expect(start.get_by_alt_text("The chosen picture")).to_be_visible()
     expect(start.locator("audio")).to_be_visible()
@@ -36,7 +36,7 @@ def test_a_file_that_is_chosen_before_the_script_has_come_is_taken_too(page: Pag
     held: list[Route] = []
     page.route("**/start.js", lambda route: held.append(route))
     page.goto("/", wait_until="commit")
-    choose(page, "source", sample.face())
+    choose(page, "source", sample.sample_face())
     (script,) = held
     script.continue_()
     expect(page.get_by_text("picture, 512 × 512")).to_be_visible()
@@ -76,14 +76,14 @@ def test_a_text_file_called_mp4_is_refused_beside_the_face(start: Page, tmp_path
 def test_a_sound_is_no_face_and_a_picture_no_voice(start: Page) -> None:
     choose(start, "source", sample.VOICE)
     expect(start.locator("#source-error")).to_contain_text("A sound was given as the face")
-    choose(start, "voice", sample.face())
+    choose(start, "voice", sample.sample_face())
     expect(start.locator("#voice-error")).to_contain_text("A picture was given as the voice")
 
 
 def test_another_file_takes_the_place_of_a_wrong_one(start: Page) -> None:
     choose(start, "source", sample.VOICE)
     expect(start.locator("#source-error")).to_be_visible()
-    choose(start, "source", sample.face())
+    choose(start, "source", sample.sample_face())
     expect(start.locator("#source-error")).to_be_hidden()
     expect(start.get_by_text("picture, 512 × 512")).to_be_visible()
 

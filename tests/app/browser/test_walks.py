@@ -31,7 +31,7 @@ def no_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lost_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A picture that no other test gives, so that its file belongs to one job alone."""
     path = tmp_path_factory.mktemp("faces") / "lost.png"
-    with Image.open(sample.face()) as picture:
+    with Image.open(sample.sample_face()) as picture:
         picture.convert("RGB").crop((70, 0, 390, 300)).save(path)
     return path
 
