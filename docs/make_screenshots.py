@@ -87,7 +87,7 @@ class Photographer:
         page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
 
     def show_moment(self, page: Page) -> None:
-        page.locator(".said svg").first.wait_for()
+        page.locator(".voice-timeline svg").first.wait_for()
         page.locator(".player").evaluate(
             """async (video, second) => {
                 video.controls = false;  // they would lie over the picture

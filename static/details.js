@@ -1,7 +1,7 @@
 /** How a video was made, and what it says of itself; looked up when somebody wants to know. */
 
 import { Problem, request, show } from './api.js';
-import { seconds } from './words.js';
+import { formatDuration } from './format.js';
 
 /** Fills a details.more when it is opened; `finished` says whether there is a file to check. */
 export function details(root, url, finished) {
@@ -39,7 +39,7 @@ function facts(made) {
   const rows = [['Lip-sync checkpoint', made.checkpoint], ['Face detector', made.detector]];
   for (const { what, seconds: spent, frames } of made.steps) {
     const rate = frames > 1 && spent > 0 ? `, ${frames} frames, ${Math.round(frames / spent)} a second` : '';
-    rows.push([`Time to ${what}`, seconds(spent) + rate]);
+    rows.push([`Time to ${what}`, formatDuration(spent) + rate]);
   }
   return list(rows);
 }

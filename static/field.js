@@ -2,10 +2,10 @@
 
 import { Problem, show } from './api.js';
 import { Recorder } from './record.js';
-import { PIECE, Transfer } from './transfer.js';
+import { CHUNK_BYTES, Transfer } from './transfer.js';
 import { unfinished } from './unfinished.js';
 import { waveform, waveformAt } from './waveform.js';
-import { about, bytes, underway } from './words.js';
+import { describeUpload, formatBytes, formatProgress } from './format.js';
 
 const ELEMENTS = { image: 'img', video: 'video', audio: 'audio' };
 // Of each state of a transfer: what is said of it, and what its button does.
@@ -13,7 +13,7 @@ const STATES = {
   sending: ['Uploading', 'Pause'],
   paused: ['Paused', 'Resume'],
   waiting: ['Waiting for the connection', 'Try now'],
-  looking: ['Looking at it', ''],
+  probing: ['Looking at it', ''],
 };
 
 export class FileField {
@@ -39,21 +39,21 @@ export class FileField {
         recording, limits.seconds, (file) => this.give(file, false), (problem) => this.fail(problem),
       );
     }
-    this.hold = root.querySelector('.hold');
-    this.hold.addEventListener('click', () => this.#holdOrResume());
+    this.pauseButton = root.querySelector('.pause');
+    this.pauseButton.addEventListener('click', () => this.#pauseOrResume());
     this.#acceptDrops();
-    this.#remind();
+    this.#showUnfinished();
     this.give(this.input.files[0]); // chosen before this script came, or kept by the browser
   }
 
   /** Names a file whose upload was interrupted, in the first place that such files have. */
-  #remind() {
+  #showUnfinished() {
     const known = this.input.id === this.role ? unfinished(this.role) : null;
     const line = this.root.querySelector('.unfinished');
     line.hidden = !known;
     if (!known) return;
-    const share = Math.floor((100 * known.sent) / known.size);
-    line.textContent = `${share} % of “${known.name}” arrived before. Choose it again to go on from there.`;
+    const percent = Math.floor((100 * known.sent) / known.size);
+    line.textContent = `${percent} % of “${known.name}” arrived before. Choose it again to go on from there.`;
   }
 
   #acceptDrops() {
@@ -82,7 +82,7 @@ export class FileField {
       this.#empty();
       this.fail(new Problem({
         code: 'too-large',
-        message: `This file has ${bytes(file.size)}; at most ${bytes(this.limit)} are accepted.`,
+        message: `This file has ${formatBytes(file.size)}; at most ${formatBytes(this.limit)} are accepted.`,
         remedy: 'Cut it shorter or save it in a lower quality.',
       }));
       return;
@@ -91,21 +91,21 @@ export class FileField {
     const kind = this.role === 'voice' ? 'audio' : file.type.split('/')[0];
     this.root.querySelector('.unfinished').hidden = true;
     this.#preview(file.name, kind, this.#address);
-    this.root.querySelector('.facts .about').textContent = bytes(file.size);
-    if (this.role === 'voice') this.#draw(waveform(file));
+    this.root.querySelector('.facts .about').textContent = formatBytes(file.size);
+    if (this.role === 'voice') this.#drawWaveform(waveform(file));
     this.adopted = false;
     this.#state = null;
-    this.#follow(new Transfer(file, this.role, kept, (news) => this.#tell(file, news)));
+    this.#awaitUpload(new Transfer(file, this.role, kept, (progress) => this.#showProgress(file, progress)));
   }
 
   /** Takes a file that the server has and shows at `address`; `done` resolves to its upload. */
   adopt(name, kind, address, done) {
     this.withdraw();
     this.#preview(name, kind, address);
-    if (this.role === 'voice') this.#draw(waveformAt(address));
+    if (this.role === 'voice') this.#drawWaveform(waveformAt(address));
     this.adopted = true;
-    this.#say('looking', '');
-    this.#follow({ done, abort: () => {}, resume: () => {} });
+    this.#showState('probing', '');
+    this.#awaitUpload({ done, abort: () => {}, resume: () => {} });
   }
 
   /** Stops what is being sent. */
@@ -122,7 +122,7 @@ export class FileField {
     this.#transfer?.resume();
   }
 
-  #holdOrResume() {
+  #pauseOrResume() {
     if (this.#state === 'sending') this.#transfer.pause();
     else this.#transfer.resume();
   }
@@ -165,34 +165,34 @@ export class FileField {
     this.root.querySelector('.drop').classList.add('filled');
   }
 
-  async #draw(drawn) {
+  async #drawWaveform(drawn) {
     const player = this.root.querySelector('.preview').firstChild;
     const drawing = await drawn;
     if (drawing && player.isConnected) player.before(drawing); // else another file came
   }
 
-  #tell(file, { state, sent, speed }) {
-    const share = file.size ? sent / file.size : 1;
-    this.root.querySelector('progress').value = share;
-    this.root.querySelector('.percent').textContent = state === 'looking' ? '' : `${Math.floor(100 * share)} %`;
-    this.root.querySelector('.speed').textContent = state === 'looking' ? '' : underway(sent, file.size, speed);
+  #showProgress(file, { state, sent, speed }) {
+    const fraction = file.size ? sent / file.size : 1;
+    this.root.querySelector('progress').value = fraction;
+    this.root.querySelector('.percent').textContent = state === 'probing' ? '' : `${Math.floor(100 * fraction)} %`;
+    this.root.querySelector('.speed').textContent = state === 'probing' ? '' : formatProgress(sent, file.size, speed);
     // What takes a moment only is not worth a button.
-    this.#say(state, file.size > PIECE || state !== 'sending' ? STATES[state][1] : '');
+    this.#showState(state, file.size > CHUNK_BYTES || state !== 'sending' ? STATES[state][1] : '');
   }
 
-  /** Shows a state and the button that leads out of it; a change is said aloud. */
-  #say(state, verb) {
+  /** Shows a state and the button that leads out of it; a change is announced to screen readers. */
+  #showState(state, verb) {
     const [words] = STATES[state];
     this.root.querySelector('.doing').textContent = words;
-    if (!verb && document.activeElement === this.hold) this.root.querySelector('.change').focus();
-    this.hold.hidden = !verb;
-    this.hold.querySelector('.verb').textContent = verb;
-    if (this.#state && this.#state !== state) this.root.querySelector('.told').textContent = words;
+    if (!verb && document.activeElement === this.pauseButton) this.root.querySelector('.change').focus();
+    this.pauseButton.hidden = !verb;
+    this.pauseButton.querySelector('.verb').textContent = verb;
+    if (this.#state && this.#state !== state) this.root.querySelector('.announcement').textContent = words;
     this.#state = state;
   }
 
   /** Waits for the upload; "sent" tells the page that it is known. */
-  #follow(transfer) {
+  #awaitUpload(transfer) {
     const sending = this.root.querySelector('.sending');
     sending.hidden = false;
     this.#transfer = transfer;
@@ -201,8 +201,8 @@ export class FileField {
     transfer.done.then((upload) => {
       if (this.#transfer !== transfer) return; // another file has taken its place
       this.sent = upload;
-      this.root.querySelector('.facts .about').textContent = about(upload);
-      this.root.querySelector('.told').textContent = 'It has arrived';
+      this.root.querySelector('.facts .about').textContent = describeUpload(upload);
+      this.root.querySelector('.announcement').textContent = 'It has arrived';
       this.root.dispatchEvent(new CustomEvent('sent', { bubbles: true }));
     }).catch((problem) => {
       if (this.#transfer !== transfer) return;

@@ -1,4 +1,4 @@
-/** The page of one job: asks the API how it stands and shows the view that belongs to its state. */
+/** The page of one job: polls the API and shows the view of the job's state. */
 
 import { Problem, request, show } from './api.js';
 import { compare } from './compare.js';
@@ -7,12 +7,12 @@ import { notify, offer } from './notify.js';
 import { Picker } from './picker.js';
 import { notAnimated } from './not_animated.js';
 import { voiceTimeline } from './voice_timeline.js';
-import { left } from './words.js';
+import { formatTimeLeft } from './format.js';
 
-// Milliseconds between two looks at a running job: while the page is seen, and while only its
-// title is, or a notification is waited for.
+// Milliseconds between two polls of a running job: while the page is visible, and while only its
+// title is, or a notification is awaited.
 const INTERVAL = 1500;
-const UNSEEN = 5000;
+const HIDDEN_INTERVAL = 5000;
 const VIEWS = {
   uploaded: 'working', detecting: 'working', queued: 'working', rendering: 'working',
   finishing: 'working', choosing: 'choosing', done: 'done', failed: 'stopped', cancelled: 'stopped',
@@ -32,13 +32,13 @@ let acting = false;
 const fill = {
   working(root, job) {
     const { step, done, total, seconds_left: remaining } = job.progress;
-    const share = shareOf(job);
+    const fraction = fractionDone(job);
     const bar = root.querySelector('progress');
-    if (share === null) bar.removeAttribute('value');
-    else bar.value = share;
-    root.querySelector('.frames').textContent = share === null ? '' : `${done} of ${total} frames`;
-    root.querySelector('.left').textContent = left(remaining);
-    see(root.querySelector('.seen'), job);
+    if (fraction === null) bar.removeAttribute('value');
+    else bar.value = fraction;
+    root.querySelector('.frames').textContent = fraction === null ? '' : `${done} of ${total} frames`;
+    root.querySelector('.left').textContent = formatTimeLeft(remaining);
+    showPicture(root.querySelector('.seen'), job);
     preview(root.querySelector('.working figure'), job.beginning);
     const now = STEPS[step] ?? (job.persons.length ? 1 : 0);
     root.querySelectorAll('.steps li').forEach((item, place) => {
@@ -46,7 +46,7 @@ const fill = {
       if (place === now) item.setAttribute('aria-current', 'step');
       else item.removeAttribute('aria-current');
     });
-    announce(job.summary, share);
+    announce(job.summary, fraction);
   },
 
   choosing(root, job) {
@@ -65,10 +65,10 @@ const fill = {
       }
       root.querySelector('.download').href = `${job.result}?download=1`;
       root.querySelector('.next').hidden = job.persons.length < 2;
-      root.querySelector('.resting').append(...notAnimated(job.not_animated, video));
+      root.querySelector('.not-animated').append(...notAnimated(job.not_animated, video));
       root.querySelector('.notes').append(...job.notes.map(item));
       compare(root.querySelector('.compare'), job, url, video);
-      voiceTimeline(root.querySelector('.said'), job.voices, url, video);
+      voiceTimeline(root.querySelector('.voice-timeline'), job.voices, url, video);
       details(root.querySelector('.more'), url, true);
     }
     announce('Your video is ready.', null);
@@ -79,7 +79,7 @@ const fill = {
     root.querySelector('.message').textContent = error.message;
     root.querySelector('.remedy').textContent = error.remedy;
     root.querySelector('.retry').hidden = !job.retryable;
-    see(root.querySelector('.seen'), job);
+    showPicture(root.querySelector('.seen'), job);
     announce(`${job.summary}. ${error.message} ${error.remedy}`, null);
   },
 };
@@ -91,7 +91,7 @@ function item(text) {
 }
 
 /** Shows the picture once it is known; one that was shown and is hidden now stays so. */
-function see(image, job) {
+function showPicture(image, job) {
   const address = job.picture?.url ?? (job.source.kind === 'image' ? `${url}/source` : '');
   if (!address || image.src) return;
   image.src = address;
@@ -111,8 +111,8 @@ function preview(figure, address) {
 }
 
 /** Tells a screen reader of a new state, and of progress at every tenth, not at every frame. */
-function announce(summary, share) {
-  const tenth = share === null ? 0 : Math.floor(share * 10);
+function announce(summary, fraction) {
+  const tenth = fraction === null ? 0 : Math.floor(fraction * 10);
   const text = tenth ? `${summary}, ${tenth * 10} percent` : summary;
   const region = page.querySelector('#announce');
   if (announced !== text) region.textContent = text;
@@ -120,13 +120,13 @@ function announce(summary, share) {
 }
 
 /** How much of the present step is done, 0 to 1; null where there is nothing to count. */
-function shareOf({ progress: { step, done, total } }) {
+function fractionDone({ progress: { step, done, total } }) {
   return total > 1 && STEPS[step] < 2 ? done / total : null;
 }
 
-function retitle(job) {
-  const share = viewOf(job) === 'working' ? shareOf(job) : null;
-  const percent = share === null ? '' : `${Math.floor(100 * share)} % · `;
+function setTitle(job) {
+  const fraction = viewOf(job) === 'working' ? fractionDone(job) : null;
+  const percent = fraction === null ? '' : `${Math.floor(100 * fraction)} % · `;
   document.title = `${percent}${job.summary} · ${job.source.name}`;
 }
 
@@ -140,14 +140,14 @@ function viewOf(job) {
 function render(job) {
   title.textContent = job.summary;
   page.dataset.state = job.state;
-  retitle(job);
+  setTitle(job);
   const name = viewOf(job);
   const before = shown;
   if (shown !== name) {
     const focused = view.contains(document.activeElement);
     view.replaceChildren(document.querySelector(`#${name}`).content.cloneNode(true));
     view.picker = null;
-    listen();
+    addListeners();
     if (focused) title.focus();
     shown = name;
   }
@@ -156,8 +156,8 @@ function render(job) {
   return name === 'working';
 }
 
-function listen() {
-  if (view.querySelector('.tell')) offer(view.querySelector('.tell'), view.querySelector('.telling'));
+function addListeners() {
+  if (view.querySelector('.notify')) offer(view.querySelector('.notify'), view.querySelector('.notify-hint'));
   view.querySelector('.cancel')?.addEventListener('click', () => act('DELETE', url));
   view.querySelector('.retry')?.addEventListener('click', () => act('POST', `${url}/retry`, {}));
   view.querySelector('.delete')?.addEventListener('click', remove);
@@ -194,14 +194,14 @@ function connection(text) {
   page.querySelector('#connection').textContent = text;
 }
 
-/** Shows the job; looks again soon while it is being worked on. */
+/** Shows the job; polls it again soon while it is being worked on. */
 function follow(job) {
   clearTimeout(timer);
-  const seen = document.visibilityState === 'visible';
-  if (render(job)) timer = setTimeout(look, seen ? INTERVAL : UNSEEN);
+  const visible = document.visibilityState === 'visible';
+  if (render(job)) timer = setTimeout(poll, visible ? INTERVAL : HIDDEN_INTERVAL);
 }
 
-async function look() {
+async function poll() {
   clearTimeout(timer);
   try {
     const job = await request('GET', url);
@@ -211,11 +211,11 @@ async function look() {
     if (!(problem instanceof Problem)) throw problem;
     const away = problem.code === 'unreachable';
     connection(`${problem.message} ${away ? 'This page goes on asking, and the work goes on meanwhile.' : problem.remedy}`);
-    if (problem.code !== 'not-found') timer = setTimeout(look, 2 * INTERVAL);
+    if (problem.code !== 'not-found') timer = setTimeout(poll, 2 * INTERVAL);
   }
 }
 
 document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible') look();
+  if (document.visibilityState === 'visible') poll();
 });
-look();
+poll();

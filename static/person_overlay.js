@@ -1,6 +1,6 @@
 /** The picture, or a moment of the video, with a numbered box on everybody who is in it. */
 
-import { clock } from './words.js';
+import { formatTime } from './format.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -46,7 +46,7 @@ export class PersonOverlay {
   /** Swaps picture and boxes together, so that no box ever lies on another moment's picture. */
   async #show(place) {
     this.range.value = place;
-    this.#tell(this.moments[place]);
+    this.#label(this.moments[place]);
     const image = this.#image(place);
     await image.decode().catch(() => null); // one that cannot be shown shows its text
     if (Number(this.range.value) !== place) return; // moved on meanwhile
@@ -61,7 +61,7 @@ export class PersonOverlay {
       const image = new Image();
       image.className = 'picture';
       image.alt = this.isVideo
-        ? `The video at ${clock(time, 1)}, with a numbered box on every face`
+        ? `The video at ${formatTime(time, 1)}, with a numbered box on every face`
         : 'The picture, with a numbered box on every face';
       image.src = picture;
       this.#images[place] = image;
@@ -69,11 +69,11 @@ export class PersonOverlay {
     return this.#images[place];
   }
 
-  #tell({ time, boxes }) {
+  #label({ time, boxes }) {
     const names = boxes.map(({ person }) => person).sort((a, b) => a - b);
     const who = names.length ? `Person ${names.join(', ')}` : 'nobody';
-    this.root.querySelector('output').textContent = clock(time, 1);
-    this.range.setAttribute('aria-valuetext', `${clock(time, 1)}, ${who}`);
+    this.root.querySelector('output').textContent = formatTime(time, 1);
+    this.range.setAttribute('aria-valuetext', `${formatTime(time, 1)}, ${who}`);
   }
 
   /** Small faces lie above large ones, so that every one can be hit. */

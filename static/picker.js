@@ -15,7 +15,7 @@ export class Picker {
     this.voices = job.voices.map(({ audio, person, start, gain }) => ({
       audio, person: known.includes(person) ? person : null, start, gain,
     }));
-    this.stage = new PersonOverlay(form.querySelector('.stage'), job);
+    this.overlay = new PersonOverlay(form.querySelector('.person-overlay'), job);
     this.#drawPersons();
     this.#drawVoices();
     form.addEventListener('change', ({ target }) => this.#change(target));
@@ -45,8 +45,8 @@ export class Picker {
       label.querySelector('img').src = person.thumbnail;
       label.querySelector('.name').textContent = `Person ${person.id}`;
       if (isVideo) {
-        const share = Math.max(1, Math.round(100 * person.share));
-        label.querySelector('.times').textContent = `${span(person.first, person.last)}, seen ${share} %`;
+        const percent = Math.max(1, Math.round(100 * person.share));
+        label.querySelector('.times').textContent = `${span(person.first, person.last)}, seen ${percent} %`;
         label.querySelector('.who').append(bar(person.intervals, seen));
       }
       return label;
@@ -78,13 +78,13 @@ export class Picker {
     }));
   }
 
-  /** Lets a person speak a voice, and says so aloud where there are several. */
+  /** Lets a person speak a voice, and announces it to screen readers where there are several. */
   #assign(place, person) {
     this.voices[place].person = person;
     this.#turnTo(place);
     this.#refresh();
     if (this.voices.length === 1) return;
-    this.form.querySelector('.told').textContent =
+    this.form.querySelector('.announcement').textContent =
       `Voice ${place + 1}, “${this.job.voices[place].name}”, speaks as person ${person}.`;
   }
 
@@ -126,13 +126,13 @@ export class Picker {
       row.querySelector('input').checked = place === this.#place;
       row.querySelector('select').value = this.voices[place].person ?? '';
     });
-    if (several) this.#tellSpeakers();
+    if (several) this.#labelSpeakers();
     this.#enlarge(persons.find(({ id }) => id === voice.person));
-    this.stage.choose(voice.person);
+    this.overlay.choose(voice.person);
   }
 
   /** Writes below each portrait which voices that person speaks. */
-  #tellSpeakers() {
+  #labelSpeakers() {
     for (const label of this.form.querySelectorAll('.faces label')) {
       const numbers = this.voices.flatMap(({ person }, place) => (
         person === Number(label.dataset.person) ? [place + 1] : []

@@ -1,7 +1,7 @@
 /** A voice from the microphone: one button that starts and stops, and how long it has run. */
 
 import { Problem } from './api.js';
-import { clock } from './words.js';
+import { formatTime } from './format.js';
 
 const PROBLEMS = {
   NotAllowedError: ['The microphone may not be used here.', 'Allow it beside the address of this page, or choose a file.'],
@@ -64,7 +64,7 @@ export class Recorder {
     this.#recorder = recorder;
     this.root.classList.toggle('running', Boolean(recorder));
     this.button.textContent = recorder ? 'Stop recording' : 'Record your voice';
-    this.time.textContent = recorder ? clock(0) : '';
+    this.time.textContent = recorder ? formatTime(0) : '';
   }
 
   #tick(begun) {
@@ -75,7 +75,7 @@ export class Recorder {
         return;
       }
       const seconds = (performance.now() - begun) / 1000;
-      this.time.textContent = clock(Math.floor(seconds));
+      this.time.textContent = formatTime(Math.floor(seconds));
       if (seconds >= this.longest) this.stop();
     }, 250);
   }

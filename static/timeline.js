@@ -1,6 +1,6 @@
 /** Stretches of time, drawn as a thin bar and said in words. */
 
-import { clock } from './words.js';
+import { formatTime } from './format.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -23,5 +23,5 @@ export function bar(ranges, total) {
 
 /** "0:03–0:31"; tenths of a second where it matters. */
 export function span(start, stop, digits = 0) {
-  return `${clock(start, digits)}–${clock(stop, digits)}`;
+  return `${formatTime(start, digits)}–${formatTime(stop, digits)}`;
 }

@@ -118,7 +118,7 @@ def test_an_opened_page_breaks_none(dressed: BrowserContext, visited: Any) -> No
     page.get_by_role("button", name="Compare with the original").click()
     page.get_by_text("How this was made, and what the file says of itself").click()
     expect(page.get_by_text("Yes, since this program signed it")).to_be_visible()
-    expect(page.locator(".said svg")).to_be_visible()
+    expect(page.locator(".voice-timeline svg")).to_be_visible()
     assert problems(page) == []
     assert sticks_out(page) <= 0
 

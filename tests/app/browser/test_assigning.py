@@ -53,7 +53,7 @@ def picker(
     page.set_default_timeout(15_000)
     page.goto(asked[1])
     expect(page.locator(".voices li")).to_have_count(2)
-    expect(page.locator(".stage .face")).to_have_count(2)
+    expect(page.locator(".person-overlay .face")).to_have_count(2)
     yield page
     context.close()
 
@@ -90,11 +90,16 @@ def drag_with_finger(page: Page, thing: Locator, place: Locator) -> None:
     expect(page.locator(".ghost")).to_have_count(0)
 
 
+def announcement(page: Page) -> Locator:
+    """What screen readers are told."""
+    return page.locator(".announcement")
+
+
 def chosen(page: Page) -> list[str]:
     return [each.input_value() for each in page.locator(".voices select").all()]
 
 
-@pytest.mark.parametrize("place", [".faces label", ".stage .face"])
+@pytest.mark.parametrize("place", [".faces label", ".person-overlay .face"])
 def test_a_voice_is_dragged_onto_a_person(picker: Page, place: str) -> None:
     people = picker.locator(place)
     phone = picker.evaluate("navigator.maxTouchPoints > 0")
@@ -104,9 +109,9 @@ def test_a_voice_is_dragged_onto_a_person(picker: Page, place: str) -> None:
     grips = picker.locator(".voices .grip")
     right = people.filter(has_text="2")
     drag(picker, grips.nth(0), right)
-    expect(picker.locator(".told")).to_have_text("Voice 1, “voice.wav”, speaks as person 2.")
+    expect(announcement(picker)).to_have_text("Voice 1, “voice.wav”, speaks as person 2.")
     drag(picker, grips.nth(1), people.filter(has_text="1").first)
-    expect(picker.locator(".told")).to_have_text("Voice 2, “answer.wav”, speaks as person 1.")
+    expect(announcement(picker)).to_have_text("Voice 2, “answer.wav”, speaks as person 1.")
     assert chosen(picker) == ["2", "1"]
     expect(picker.locator(".speaks")).to_have_text(["Voice 2", "Voice 1"])
     expect(picker.get_by_role("button", name="Animate them")).to_be_visible()
@@ -137,15 +142,15 @@ def test_a_click_on_a_voice_is_still_a_click(picker: Page) -> None:
 def test_the_keyboard_alone_says_who_speaks_what(picker: Page) -> None:
     picker.get_by_label("Who speaks “voice.wav”").last.focus()
     picker.keyboard.press("ArrowDown")
-    expect(picker.locator(".told")).to_have_text("Voice 1, “voice.wav”, speaks as person 2.")
+    expect(announcement(picker)).to_have_text("Voice 1, “voice.wav”, speaks as person 2.")
     picker.keyboard.press("Tab")
     expect(picker.get_by_label("Who speaks “answer.wav”").last).to_be_focused()
     picker.keyboard.press("ArrowDown")
-    expect(picker.locator(".told")).to_have_text("Voice 2, “answer.wav”, speaks as person 1.")
+    expect(announcement(picker)).to_have_text("Voice 2, “answer.wav”, speaks as person 1.")
     picker.keyboard.press("Tab")
     expect(picker.get_by_role("radio", name="Person 1")).to_be_focused()
     picker.keyboard.press("ArrowRight")
-    expect(picker.locator(".told")).to_have_text("Voice 2, “answer.wav”, speaks as person 2.")
+    expect(announcement(picker)).to_have_text("Voice 2, “answer.wav”, speaks as person 2.")
     assert chosen(picker) == ["2", "2"]
 
 

@@ -82,7 +82,7 @@ def test_a_video_is_looked_through_and_says_who_was_out_of_sight(
 ) -> None:
     give(one_leaves, short_voice, other_voice, short_voice)
     asked(page)
-    faces = page.locator(".stage .face")
+    faces = page.locator(".person-overlay .face")
     expect(faces).to_have_count(2)
     expect(page.locator(".faces .times").first).to_have_text("0:00–0:02, seen 100 %")
     moment = page.get_by_label("Look through the video")
@@ -101,9 +101,9 @@ def test_a_video_is_looked_through_and_says_who_was_out_of_sight(
         page.get_by_label(f"Who speaks “{voice}”").last.select_option("Person 1")
     page.get_by_role("button", name="Animate them").click()
     ready(page)
-    expect(page.locator(".resting")).to_contain_text("Person 2 is out of sight here")
-    expect(page.locator(".resting .bar")).to_have_count(1)
-    page.locator(".resting .moment").first.click()
+    expect(page.locator(".not-animated")).to_contain_text("Person 2 is out of sight here")
+    expect(page.locator(".not-animated .bar")).to_have_count(1)
+    page.locator(".not-animated .moment").first.click()
     assert page.locator("video").evaluate("video => video.currentTime") >= 0.7
 
 

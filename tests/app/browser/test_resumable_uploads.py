@@ -87,7 +87,7 @@ def test_it_is_paused_and_resumed_with_the_keyboard(
     page.goto("/")
     slow(page)
     choose(page, long_voice)
-    button = voice.locator(".hold")
+    button = voice.locator(".pause")
     expect(button).to_have_accessible_name("Pause the upload of the voice")
     half_way(page)
     button.press("Enter")

@@ -88,7 +88,7 @@ def test_the_chosen_face_alone_moves(
 ) -> None:
     give(two_faces, short_voice)
     expect(page.get_by_role("heading", level=1)).to_have_text("Who speaks?", timeout=WORK)
-    expect(page.locator(".stage .face")).to_have_count(2)
+    expect(page.locator(".person-overlay .face")).to_have_count(2)
     first = page.get_by_role("radio", name="Person 1")
     expect(first).to_be_checked()
     first.focus()
@@ -113,7 +113,7 @@ def test_a_box_in_the_picture_chooses_too(
     page: Page, give: Give, two_faces: Path, short_voice: Path
 ) -> None:
     give(two_faces, short_voice)
-    page.locator(".stage .face", has_text="2").click(timeout=WORK)
+    page.locator(".person-overlay .face", has_text="2").click(timeout=WORK)
     expect(page.get_by_role("radio", name="Person 2")).to_be_checked()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancelled")

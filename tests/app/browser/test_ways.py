@@ -74,7 +74,7 @@ def test_with_a_thumb_on_a_phone(phone: Page, two_faces: Path, short_voice: Path
     phone.get_by_label("I may use this face and this voice").tap()
     phone.get_by_role("button", name="Animate").tap()
     phone.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
-    phone.locator(".stage .face", has_text="2").tap(timeout=WORK)
+    phone.locator(".person-overlay .face", has_text="2").tap(timeout=WORK)
     expect(phone.get_by_role("radio", name="Person 2")).to_be_checked()
     phone.get_by_role("button", name="Animate this person").tap()
     expect(phone.get_by_role("heading", level=1)).to_have_text("Your video is ready", timeout=WORK)
