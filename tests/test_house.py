@@ -1,26 +1,21 @@
-"""The rules of the house: who may import whom, what is locked, what no file may contain."""
+"""The rules of the house: who may import whom, who opens which files, what no file contains."""
 
 import ast
-import platform
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
-from importlib import metadata
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from processes.serve import PROCFILE, processes
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-HERE = platform.python_version()
-PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 # Arrows run downwards only. A dotted name allows that module and nothing beside it.
 ARROWS = {
@@ -64,6 +59,15 @@ ARROWS = {
     },
 }
 EXTRA_ARROWS = {"wav2lip/training": {"face_detection"}, "wav2lip/evaluation": {"face_detection"}}
+# Where a file names a place outside of its package, and why.
+OUTSIDE = {
+    "checkpoints/__init__.py": "asks whether the program lies in a checkout",
+    "media/sandbox.py": "starts `python -m` where the packages lie",
+    "processes/serve.py": "starts `python -m` where the packages lie",
+}
+FILES_OF = {"app": {"app", "static", "templates"}}  # a package's folders, if not only its own
+LIBRARIES = ("media", "face_detection", "wav2lip", "rendering")  # settings are their arguments
+ENVIRONMENT = {"media/sandbox.py": "hands some variables on to the process it starts"}
 BANNED = {
     "media": {"torch", "flask", "celery", "sqlalchemy"},
     "face_detection": {"flask", "celery", "sqlalchemy"},
@@ -89,6 +93,74 @@ def test_imports_only_run_downwards(package: str) -> None:
                 assert any(name == a or name.startswith(f"{a}.") for a in allowed), where
 
 
+def test_no_two_files_import_each_other_in_a_circle() -> None:
+    files = [path for package in ARROWS for path in sorted((ROOT / package).rglob("*.py"))]
+    assert len(files) > 200
+    graph = {path: {file_of(name) for _, name in imports(path)} - {path, None} for path in files}
+    assert circle(graph) == []
+
+
+def test_a_circle_is_seen() -> None:
+    a, b, c = Path("a.py"), Path("b.py"), Path("c.py")
+    assert circle({a: {b}, b: {c}, c: {b}}) in ([b, c, b], [c, b, c])
+    assert circle({a: {b, c}, b: {c}}) == []
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_no_package_opens_the_files_of_another(package: str) -> None:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        name = str(path.relative_to(ROOT))
+        strangers = sorted(strange_places(path.read_text(), path))
+        assert bool(strangers) == (name in OUTSIDE), f"{name}: {strangers}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'VOICE = Path(__file__).resolve().parent.parent / "static" / "voice.mp3"',
+        "def read():\n    return Path(__file__).parents[1]",
+        'HERE = Path(__file__).parent\nVOICE = HERE.parent / "static"',
+        'open("static/sample/voice.mp3")',
+        'load("../checkpoints/compact.pt")',
+        "import media.sample\nplace = Path(media.sample.__file__)",
+        'from importlib.resources import files\nfiles("media.sample") / "voice.mp3"',
+        'from importlib.util import find_spec\nfind_spec("media.sample").origin',
+    ],
+)
+def test_an_opened_file_of_another_package_is_seen(source: str) -> None:
+    assert list(strange_places(source, ROOT / "wav2lip" / "made_up.py"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'VOICE = Path(__file__).with_name("voice.mp3")',
+        'HERE = Path(__file__).parent\nTABLE = HERE / "compact" / "table.npz"',
+        '"""About static/sample/voice.mp3."""',
+        'find_spec("skimage").origin',
+    ],
+)
+def test_files_of_its_own_are_allowed(source: str) -> None:
+    assert list(strange_places(source, ROOT / "wav2lip" / "made_up.py")) == []
+
+
+def test_libraries_read_no_environment_variables() -> None:
+    reads = {"environ", "environb", "getenv", "getenvb", "putenv"}
+    found = {
+        str(path.relative_to(ROOT))
+        for package in LIBRARIES
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Attribute) and node.attr in reads)
+        or (isinstance(node, ast.ImportFrom) and reads & {alias.name for alias in node.names})
+    }
+    assert found == set(ENVIRONMENT)
+
+
+def test_options_of_a_job_are_known_without_what_renders_it() -> None:
+    assert loaded_by("rendering.options", ["numpy", "torch", "cv2", "av"]) == []
+
+
 def test_every_package_is_installed() -> None:
     patterns = PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
     assert {pattern.rstrip("*") for pattern in patterns} == {*ARROWS, "static", "templates"}
@@ -96,11 +168,7 @@ def test_every_package_is_installed() -> None:
 
 def test_the_web_process_stays_small() -> None:
     heavy = ["torch", "cv2", "librosa", "pandas", "workers", "rendering.spec", "wav2lip.audio"]
-    code = f"import app, sys; print(*[name for name in {heavy} if name in sys.modules])"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert answer.stdout.split() == []
+    assert loaded_by("app", heavy) == []
 
 
 def test_no_file_is_a_drawer_for_odds_and_ends() -> None:
@@ -116,63 +184,6 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
             where = f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
             assert not places.search(line), where
             assert not unfinished.search(line), where
-
-
-def test_requirements_lock_all_that_is_needed_and_nothing_else() -> None:
-    needed = needs(PROJECT["project"]["dependencies"])
-    assert locked("requirements.txt") == needed
-
-
-def test_development_requirements_lock_the_rest() -> None:
-    runtime = locked("requirements.txt")
-    needed = needs(PROJECT["dependency-groups"]["dev"])
-    assert locked("requirements-dev.txt") == {
-        name: version for name, version in needed.items() if name not in runtime
-    }
-
-
-@pytest.mark.parametrize("python", PYTHONS)
-def test_the_lock_has_what_other_pythons_need(python: str) -> None:
-    """What packages that are installed here ask for there, such as modules that Python lost."""
-    pins = locked("requirements.txt", python) | locked("requirements-dev.txt", python)
-    wanted = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
-    missing = needs(wanted, python).keys() - pins.keys()
-    assert missing == set()
-
-
-def test_the_same_pythons_are_named_everywhere() -> None:
-    first, last = PYTHONS[0], PYTHONS[-1]
-    assert PROJECT["project"]["requires-python"] == f">={first},<3.{int(last[2:]) + 1}"
-    makefile = (ROOT / "Makefile").read_text()
-    assert re.findall(r"\bpython(3\.\d+)\b", makefile) == [*reversed(PYTHONS)]
-    assert PROJECT["tool"]["mypy"]["python_version"] == first
-    assert PROJECT["tool"]["ruff"]["target-version"] == f"py{first.replace('.', '')}"
-    assert re.search(
-        rf"Python {re.escape(first)} to {re.escape(last)}", (ROOT / "README.md").read_text()
-    )
-
-
-def test_torch_is_the_same_wherever_it_is_named() -> None:
-    pins = {
-        name: set(re.findall(r"\btorch==([\w.]+)", (ROOT / name).read_text()))
-        for name in ("pyproject.toml", "Makefile", "Dockerfile", "requirements.txt", "README.md")
-    }
-    versions = set.union(*pins.values())
-    assert len(versions) == 1
-    assert all(pins.values()), pins
-    assert metadata.version("torch").split("+")[0] in versions
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("requirements.txt", "requirements-dev.txt", "requirements-openvino.txt"),
-        *("Makefile", "Dockerfile", ".ci/run"),
-    ],
-)
-def test_packages_come_from_wherever_pip_is_told(name: str) -> None:
-    text = (ROOT / name).read_text()
-    assert not re.search(r"index-url|find-links|trusted-host|https?://", text)
 
 
 def test_compose_starts_the_processes_of_the_procfile() -> None:
@@ -211,6 +222,98 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
 
 
+def file_of(name: str) -> Path | None:
+    """The file of ours that a dotted name is, or is defined in."""
+    parts = name.split(".")
+    while parts and parts[0] in ARROWS:
+        place = ROOT.joinpath(*parts)
+        for path in (place.with_suffix(".py"), place / "__init__.py"):
+            if path.is_file():
+                return path
+        parts.pop()
+    return None
+
+
+def circle(graph: dict[Path, set[Path]]) -> list[Path]:
+    """Files that import each other, the first again at the end; [] if there are none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found: list[Path] = error.args[1]
+        return found
+    return []
+
+
+def strange_places(source: str, path: Path) -> Iterator[str]:
+    """Where a file at `path` names a place outside of its package: by `__file__`, by a string that
+    is a path, or by another of our modules.
+    """
+    tree = ast.parse(source)
+    package = path.relative_to(ROOT).parts[0]
+    own = FILES_OF.get(package, {package})
+    others = {folder.name for folder in ROOT.iterdir() if folder.is_dir()} - own
+    known: dict[str, Path] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and (place := place_of(node.value, path, known)):
+            known |= {each.id: place for each in node.targets if isinstance(each, ast.Name)}
+    asides = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            top, _, inside = re.sub(r"^(\.\./)+", "", node.value).partition("/")
+            if top in others and re.fullmatch(r"\S+\.\w+", inside) and id(node) not in asides:
+                yield f"line {node.lineno}: {node.value}"
+        elif isinstance(node, ast.Attribute) and node.attr in {"__file__", "__path__"}:
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            function = ast.unparse(node.func).split(".")[-1]
+            module = str(node.args[0].value).split(".")[0]
+            if function in {"files", "find_spec"} and module in ARROWS.keys() - {package}:
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+        place = place_of(node, path, known) if isinstance(node, ast.expr) else None
+        if place and not any(place.is_relative_to(ROOT / folder) for folder in own):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def place_of(node: ast.expr, path: Path, known: dict[str, Path]) -> Path | None:
+    """The place that an expression of pathlib's names, if it begins at the file at `path`."""
+    match node:
+        case ast.Name(id="__file__"):
+            return path
+        case ast.Name(id=name):
+            return known.get(name)
+        case ast.Call(func=ast.Name(id="Path"), args=[inner]):
+            return place_of(inner, path, known)
+        case ast.Call(func=ast.Attribute(value=inner, attr="resolve" | "absolute")):
+            return place_of(inner, path, known)
+        case ast.Call(
+            func=ast.Attribute(value=inner, attr="with_name" | "with_suffix" | "joinpath" as how),
+            args=[ast.Constant(value=str(text))],
+        ):
+            place = place_of(inner, path, known)
+            return place and getattr(place, how)(text)
+        case ast.Attribute(value=inner, attr="parent"):
+            place = place_of(inner, path, known)
+            return place and place.parent
+        case ast.Subscript(
+            value=ast.Attribute(value=inner, attr="parents"), slice=ast.Constant(value=int(number))
+        ):
+            place = place_of(inner, path, known)
+            return place and place.parents[number]
+        case ast.BinOp(left=inner, op=ast.Div(), right=ast.Constant(value=str(text))):
+            place = place_of(inner, path, known)
+            return place and place / text
+    return None
+
+
+def loaded_by(module: str, heavy: list[str]) -> list[str]:
+    """Which of these modules a fresh process has once it has imported `module`."""
+    code = f"import {module}, sys; print(*[name for name in {heavy} if name in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return answer.stdout.split()
+
+
 def texts() -> Iterator[Path]:
     """Every text file that is ours."""
     kinds = {".py", ".md", ".txt", ".toml", ".yml", ".json", ".html", ".css", ".js", ".mako"}
@@ -221,64 +324,3 @@ def texts() -> Iterator[Path]:
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
             if path.is_file() and (path.suffix in kinds or path.name in names):
                 yield path
-
-
-def locked(name: str, python: str = HERE) -> dict[str, str]:
-    """Names and versions that a file of requirements locks for that Python."""
-    lines = (ROOT / name).read_text().splitlines()
-    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    return {
-        canonicalize_name(pin.name): str(pin.specifier).removeprefix("==")
-        for pin in pins
-        if holds(pin, python)
-    }
-
-
-def needs(wanted: list[str], python: str = HERE) -> dict[str, str]:
-    """Installed version of all that `wanted` asks for under that Python, directly or not, each
-    held to every bound; "" for what is not installed because only another Python needs it.
-
-    torch is outside: it comes first and brings what its build needs. What it shares with others
-    is not, and must suit it too.
-    """
-    found: dict[str, str] = {}
-    seen: set[tuple[str, frozenset[str]]] = set()
-    queue = [each for each in map(Requirement, wanted) if holds(each, python)]
-    while queue:
-        requirement = queue.pop()
-        name = canonicalize_name(requirement.name)
-        name = {"opencv-python": "opencv-python-headless"}.get(name, name)
-        if name == "torch" or (name, frozenset(requirement.extras)) in seen:
-            continue
-        seen.add((name, frozenset(requirement.extras)))
-        if python != HERE and not is_installed(name):
-            found[name] = ""
-            continue
-        found[name] = metadata.version(name)
-        assert requirement.specifier.contains(found[name], prereleases=True), requirement
-        queue += asked_for(name, requirement.extras, python)
-    for shared in asked_for("torch", set(), python):
-        name = canonicalize_name(shared.name)
-        assert name not in found or shared.specifier.contains(found[name]), shared
-    return found
-
-
-def asked_for(name: str, extras: set[str], python: str) -> list[Requirement]:
-    requirements = [Requirement(text) for text in metadata.requires(name) or []]
-    return [each for each in requirements if holds(each, python, extras)]
-
-
-def holds(requirement: Requirement, python: str, extras: Iterable[str] = ()) -> bool:
-    """Whether a requirement's marker is true under a Python, given by its full version or not."""
-    version = {"python_full_version": python, "python_version": ".".join(python.split(".")[:2])}
-    return requirement.marker is None or any(
-        requirement.marker.evaluate({**version, "extra": extra}) for extra in {"", *extras}
-    )
-
-
-def is_installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True

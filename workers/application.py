@@ -1,6 +1,7 @@
 """The Celery application: `celery -A workers.application worker --queues engine`."""
 
 import sys
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from kombu.transport.redis import Channel as RedisChannel
 from jobs import logs
 from jobs.database import Database
 from jobs.queue import CONTROL, broker_url
+from jobs.service import Jobs
 from jobs.settings import for_process
 from processes.supervisor import end_with_parent
 from workers.heartbeat import Heartbeat
@@ -44,6 +46,12 @@ app.conf.update(
 )
 
 
+@lru_cache(maxsize=1)
+def open_jobs() -> Jobs:
+    """The jobs, opened once in each process and shared by its tasks."""
+    return Jobs(settings)
+
+
 def part() -> str:
     """Which process of the Procfile this is: what comes before the @ in `--hostname`."""
     return next((b for a, b in pairwise(sys.argv) if a == "--hostname"), "worker").split("@")[0]
@@ -69,7 +77,6 @@ def _live_with_the_worker(**_: Any) -> None:
 def _keep_the_clock(**_: Any) -> None:
     """In the one process that starts no others, and so may have threads."""
     if part() == BEAT:
-        from workers.dispatch import open_jobs
         from workers.downloader import Fetcher
         from workers.scheduler import Clock
         from workers.webhook_sender import Messenger

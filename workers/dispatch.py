@@ -1,19 +1,10 @@
 """The tasks that only look at rows, and are done by every worker that is not at a step."""
 
-from functools import lru_cache
-
 from sqlalchemy.exc import OperationalError
 
 from jobs import logs
-from jobs.service import Jobs
 from workers import steps
-from workers.application import app, settings
-
-
-@lru_cache(maxsize=1)
-def open_jobs() -> Jobs:
-    """The jobs, opened once in each process and shared by its tasks."""
-    return Jobs(settings)
+from workers.application import app, open_jobs
 
 
 @app.task(name="workers.advance")

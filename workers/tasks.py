@@ -11,8 +11,8 @@ from jobs.service import Jobs
 from media.errors import NamedError
 from rendering.progress import Cancelled
 from workers import execute
-from workers.application import app
-from workers.dispatch import advance, open_jobs
+from workers.application import app, open_jobs
+from workers.dispatch import advance
 from workers.lease import Lease, end_process
 from workers.recovery import recover_lost_files
 

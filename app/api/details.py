@@ -5,7 +5,8 @@ from typing import Any
 from flask import Response
 
 from app import files
-from app.api import api, representation
+from app.api import representation
+from app.api.blueprint import api
 from app.jobs_access import jobs
 from app.system import system
 from jobs import reproduce

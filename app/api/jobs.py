@@ -7,7 +7,8 @@ from flask import Response, request
 from werkzeug.datastructures import Headers
 
 from app import files
-from app.api import api, representation
+from app.api import representation
+from app.api.blueprint import api
 from app.api.body import Body
 from app.api.idempotency import idempotency_key
 from app.identity import visitor

@@ -11,7 +11,8 @@ from typing import Any
 from flask import Response, request, url_for
 from werkzeug.exceptions import ClientDisconnected
 
-from app.api import api, representation
+from app.api import representation
+from app.api.blueprint import api
 from app.api.body import Body
 from app.api.uploads import require_role
 from app.files import CHUNK_BYTES

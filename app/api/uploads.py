@@ -6,7 +6,8 @@ from typing import Any
 from flask import request
 
 from app import sample
-from app.api import api, representation
+from app.api import representation
+from app.api.blueprint import api
 from app.api.body import Body
 from app.api.idempotency import idempotency_key
 from app.identity import visitor
