@@ -6,20 +6,11 @@ from typing import Any
 
 import click
 
-from commands.param_types import FrameRate, OutputFile
+from commands.console import ProgressBar, check_overwrites_none, print_notes
+from commands.options import flag, four_numbers, integer, source_options
+from commands.param_types import FILE, FrameRate, OutputFile
 from commands.speaker import SpeakerType, Speech
-from commands.words import (
-    FILE,
-    ProgressBar,
-    changes_source,
-    check_overwrites_none,
-    flag,
-    four,
-    settings_now,
-    tell_notes,
-    whole,
-)
-from jobs.settings import PRECISIONS
+from jobs.settings import PRECISIONS, from_environment
 from media.badge import PLACES
 from media.timeline import SYNC_MODES
 from rendering.options import LARGEST_SIDE
@@ -49,7 +40,7 @@ def _check_box(
 @click.option(
     "-o", "--output", "--outfile", type=OutputFile(), help="FACE-talking.mp4 if not given."
 )
-@whole("--person", 1, 10_000, "N", "Who speaks VOICE, as `mouth faces` counts.")
+@integer("--person", 1, 10_000, "N", "Who speaks VOICE, as `mouth faces` counts.")
 @click.option(
     "--speaker",
     "speakers",
@@ -70,13 +61,13 @@ def _check_box(
     metavar="DB",
     help="How much louder that is (-6).",
 )
-@four(
+@four_numbers(
     "--pads",
     click.IntRange(-LARGEST_SIDE, LARGEST_SIDE),
     "T B L R",
     "Widen the face box by so many pixels.",
 )
-@four(
+@four_numbers(
     "--box",
     FiniteRange(-LARGEST_SIDE, LARGEST_SIDE),
     "X1 Y1 X2 Y2",
@@ -96,14 +87,14 @@ def _check_box(
     help="Corner of the small mark that says that the video is made by a machine (bottom-right).",
 )
 @flag("--no-blend", "Let the drawing end hard at the edge of its box.")
-@whole("--wav2lip-batch-size", 1, 1024, "N", "Faces moved at a time.")
+@integer("--wav2lip-batch-size", 1, 1024, "N", "Faces moved at a time.")
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     metavar="HOW",
     help="auto (as fast as it can, the default), half (within a level or two), fp32 (exact), int8.",
 )
-@changes_source
+@source_options
 def animate(
     face: Path,
     voice: Path | None,
@@ -131,7 +122,7 @@ def animate(
         raise click.UsageError("Give a VOICE, or at least one --speaker.")
     if person is not None and voice is None:
         raise click.UsageError("--person says who speaks VOICE, which is not there.")
-    settings = settings_now()
+    settings = from_environment()
     output = output or Path(f"{face.stem}-talking.mp4")
     check_overwrites_none(output, face, *(each.voice for each in speeches))
     options |= {"smooth": not no_smooth, "blend": not no_blend}
@@ -142,7 +133,7 @@ def animate(
     threads = thread_count(os.environ)
     engine = models.engine_for(source, precision or settings.precision, threads)
     frames = spec.frames_to_detect(source, ends)
-    tell_notes(source.info)
+    print_notes(source.info)
     if frames < source.frames and not source.is_fixed and speeches[-1].person is not None:
         shown = f"{float(frames / source.fps):.6g}"
         click.echo(f"Only {shown} seconds are shown. {COUNTED.format(shown)}", err=True)

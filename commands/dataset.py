@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from commands.words import FILE, FOLDER, NEW_FOLDER, flag
+from commands.options import flag
+from commands.param_types import FILE, FOLDER, NEW_FOLDER
 from wav2lip.param_types import DEVICE, SYNC_EXPERT, FiniteRange
 
 SOURCE = click.Path(exists=True, path_type=Path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from commands.words import FILE, FOLDER, NEW_FOLDER
+from commands.param_types import FILE, FOLDER, NEW_FOLDER
 from jobs.settings import PRECISIONS
 from wav2lip.param_types import DEVICE, LIP_SYNC, SYNC_EXPERT
 

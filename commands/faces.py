@@ -7,15 +7,10 @@ from typing import Any
 
 import click
 
-from commands.param_types import OutputFile
-from commands.words import (
-    FILE,
-    ProgressBar,
-    changes_source,
-    check_overwrites_none,
-    settings_now,
-    tell_notes,
-)
+from commands.console import ProgressBar, check_overwrites_none, print_notes
+from commands.options import source_options
+from commands.param_types import FILE, OutputFile
+from jobs.settings import from_environment
 from wav2lip.param_types import FiniteRange
 
 
@@ -35,7 +30,7 @@ from wav2lip.param_types import FiniteRange
     metavar="PNG",
     help="Draw a portrait of each to this file.",
 )
-@changes_source
+@source_options
 def faces(
     source: Path,
     voice: Path | None,
@@ -57,7 +52,7 @@ def faces(
     if sheet is not None:
         check_overwrites_none(sheet, source)
 
-    settings = settings_now()
+    settings = from_environment()
     seen = local_job.open_source(source, options, settings)
     frames = 1 if seen.is_fixed else seen.frames
     ends = [local_job.voice_duration(voice, settings)] if voice else []
@@ -65,7 +60,7 @@ def faces(
         ends.append(Fraction(seconds))
     if ends:
         frames = spec.frames_to_detect(seen, ends)
-    tell_notes(seen.info)
+    print_notes(seen.info)
     with ProgressBar(frames, "looking for faces") as progress:
         persons = local_job.find_persons(seen, frames, settings, progress)
     rows = local_job.describe(seen, persons, frames)

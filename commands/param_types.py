@@ -9,6 +9,10 @@ import click
 
 from media.errors import NamedError
 
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+
 
 class FrameRate(click.ParamType):
     """Frames a second, as jobs take them: 25, 29.97 or 30000/1001."""

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from commands.words import settings_now
+from jobs.settings import from_environment
 from processes.serve import PROCFILE, processes
 
 
@@ -21,7 +21,7 @@ def serve(process: tuple[str, ...]) -> None:
     from processes import serve as services
 
     os.umask(0o077)  # what visitors send and get is no business of this machine's other users
-    settings = settings_now()
+    settings = from_environment()
     names = process or services.needed(embedded_redis=not settings.broker_url)
     environment = {**os.environ, **to_environment(settings), **checkpoints.to_environment()}
     services.serve(settings.host, settings.port, environment, names)
@@ -32,5 +32,5 @@ def list_settings() -> None:
     """Show every setting: its name in the environment, its value now, what it is for and may be."""
     from jobs.settings import describe
 
-    for name, value, allowed, doc in describe(settings_now()):
+    for name, value, allowed, doc in describe(from_environment()):
         click.echo(f"{name}={value}\n    {doc}\n    Allowed: {allowed}.")

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import click
 
-from commands.words import settings_now
 from jobs import tokens
 from jobs.database import Database
+from jobs.settings import from_environment
 
 
 @click.group()
@@ -41,7 +41,7 @@ def revoke(name: str) -> None:
 
 
 def _database() -> Database:
-    database = Database(settings_now().database)
+    database = Database(from_environment().database)
     database.migrate()
     return database
 

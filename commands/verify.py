@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.words import FILE
+from commands.param_types import FILE
 from media.errors import NamedError
 
 if TYPE_CHECKING:

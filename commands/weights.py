@@ -3,7 +3,7 @@
 import click
 
 from commands.param_types import HttpUrl
-from commands.words import settings_now
+from jobs.settings import from_environment
 
 
 @click.command()
@@ -35,7 +35,7 @@ def list_checkpoints() -> None:
     import checkpoints
     from face_detection.detectors import default_detector
 
-    settings = settings_now()
+    settings = from_environment()
     for checkpoint in checkpoints.all():
         mark = "*" if checkpoint.name == settings.checkpoint else " "
         state = "here" if checkpoint.present else "missing"
