@@ -112,6 +112,7 @@ def animate(
     """
     from commands import local_job
     from jobs import signing
+    from media.sound import keep_decoded
     from processes.openmp import thread_count, wait_passively
     from rendering import models, spec
     from rendering.animate import animate as render
@@ -123,6 +124,7 @@ def animate(
     if person is not None and voice is None:
         raise click.UsageError("--person says who speaks VOICE, which is not there.")
     settings = from_environment()
+    click.get_current_context().with_resource(keep_decoded())
     output = output or Path(f"{face.stem}-talking.mp4")
     check_overwrites_none(output, face, *(each.voice for each in speeches))
     options |= {"smooth": not no_smooth, "blend": not no_blend}

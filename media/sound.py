@@ -8,10 +8,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -53,9 +54,7 @@ def sound_duration(path: str | Path) -> Fraction:
 
     Raises MediaError as `read_sound` does.
     """
-    return sum(
-        (Fraction(frame.samples, frame.sample_rate) for frame in _sound_frames(path)), Fraction(0)
-    )
+    return sum((_length(frame) for frame, _ in _sound_frames(path)), Fraction(0))
 
 
 def check_voice(path: str | Path) -> Fraction:
@@ -66,13 +65,13 @@ def check_voice(path: str | Path) -> Fraction:
     """
     rate, samples, loudest, duration = 16000, 0, 0.0, Fraction(0)
 
-    def timed() -> Iterator[av.AudioFrame]:
+    def measured() -> Iterator[_Decoded]:
         nonlocal duration
-        for frame in _sound_frames(path):
-            duration += Fraction(frame.samples, frame.sample_rate)
-            yield frame
+        for decoded_frame in _sound_frames(path):
+            duration += _length(decoded_frame.frame)
+            yield decoded_frame
 
-    for block in _resampled(timed(), rate):
+    for block in _resampled(measured(), rate):
         samples += block.shape[1]
         loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
     if samples < SHORTEST_VOICE * rate:
@@ -130,27 +129,77 @@ def sound_blocks(path: str | Path, rate: int, gaps: bool = False) -> Iterator[np
     return _resampled(_sound_frames(path), rate, gaps)
 
 
-def _resampled(
-    decoded_frames: Iterator[av.AudioFrame], rate: int, gaps: bool = False
-) -> Iterator[np.ndarray]:
+@contextmanager
+def keep_decoded(most_bytes: int = 64 * 1024**2) -> Iterator[None]:
+    """Within the block a sound is decoded once, however often it is read.
+
+    The decoded sounds take at most `most_bytes` together: three minutes of stereo. One that does
+    not fit is decoded each time. Other threads do not share them.
+    """
+    token = _kept.set(_DecodedSounds(most_bytes))
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+class _Decoded(NamedTuple):
+    """A frame of sound without its pts, and when it is heard, in seconds of the track's clock."""
+
+    frame: av.AudioFrame
+    time: float | None
+
+
+class _DecodedSounds:
+    """The frames of sounds that were decoded to their end, by file, as long as there is room."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._room = most_bytes
+        self._sounds: dict[tuple[int, ...], list[_Decoded]] = {}
+
+    def frames(self, path: str | Path) -> Iterator[_Decoded]:
+        status = Path(path).stat()
+        key = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        if key in self._sounds:
+            yield from self._sounds[key]
+            return
+        frames: list[_Decoded] = []
+        size = 0
+        for each in _decoded_sound(path):
+            frame = each.frame
+            size += frame.samples * frame.layout.nb_channels * frame.format.bytes
+            if size <= self._room:
+                frames.append(each)
+            else:
+                frames.clear()
+            yield each
+        if size <= self._room and key not in self._sounds:
+            self._sounds[key] = frames
+            self._room -= size
+
+
+_kept: ContextVar[_DecodedSounds | None] = ContextVar("kept", default=None)
+
+
+def _resampled(sound: Iterator[_Decoded], rate: int, gaps: bool = False) -> Iterator[np.ndarray]:
     """See `sound_blocks`."""
     played: float | None = None  # up to when, in seconds of the track's clock
     # Some files change their sampling on the way: each stretch has a resampler of its own.
-    for (_, channels, _), frames in groupby(decoded_frames, _sampling):
+    for (_, channels, _), stretch in groupby(sound, lambda each: _sampling(each.frame)):
         layout = "mono" if channels == 1 else "stereo"
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
-        for frame in chain(frames, [None]):
-            if frame is not None:
-                if played is None:
-                    played = frame.time
-                elif gaps and (missing := (frame.time or 0) - played) > _GAP:
-                    yield from silence(round(missing * rate), rate)
-                    played += missing
-                if played is not None:
-                    played += frame.samples / frame.sample_rate
-                frame.pts = None  # times are kept here: the resampler fills no gaps
+        for frame, time in stretch:
+            if played is None:
+                played = time
+            elif gaps and (missing := (time or 0) - played) > _GAP:
+                yield from silence(round(missing * rate), rate)
+                played += missing
+            if played is not None:
+                played += frame.samples / frame.sample_rate
             for block in resampler.resample(frame):
                 yield block.to_ndarray()
+        for block in resampler.resample(None):
+            yield block.to_ndarray()
 
 
 def silence(samples: int, most: int) -> Iterator[np.ndarray]:
@@ -163,12 +212,24 @@ def _sampling(frame: av.AudioFrame) -> tuple[int, int, str]:
     return frame.sample_rate, frame.layout.nb_channels, frame.format.name
 
 
-def _sound_frames(path: str | Path) -> Iterator[av.AudioFrame]:
+def _length(frame: av.AudioFrame) -> Fraction:
+    return Fraction(frame.samples, frame.sample_rate)
+
+
+def _sound_frames(path: str | Path) -> Iterator[_Decoded]:
+    kept = _kept.get()
+    return _decoded_sound(path) if kept is None else kept.frames(path)
+
+
+def _decoded_sound(path: str | Path) -> Iterator[_Decoded]:
     with _open_sound(path) as (container, track):
         empty, tells_padding = True, container.format.name.startswith("mov")
         for frame in decoded(track, good_packets(container, track)):
             empty = False
-            yield _without_padding(frame, time_base(track)) if tells_padding else frame
+            whole = _without_padding(frame, time_base(track)) if tells_padding else frame
+            time = whole.time
+            whole.pts = None  # times are kept here: the resampler fills no gaps
+            yield _Decoded(whole, time)
         if empty:
             raise unreadable("The sound of this file")
 

@@ -11,9 +11,16 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
+from media import sound as media_sound
 from media.errors import MediaError
 from media.mixing import mix, stereo_blocks
-from media.sound import check_voice, read_sound, sound_duration, soundtrack_delay
+from media.sound import (
+    check_voice,
+    keep_decoded,
+    read_sound,
+    sound_duration,
+    soundtrack_delay,
+)
 
 
 @pytest.fixture
@@ -46,6 +53,63 @@ def test_sound_is_mono_at_the_rate_asked_for(voice):
     assert 0.49 < samples.max() < 0.51
     strongest = np.abs(np.fft.rfft(samples)).argmax()
     assert strongest == 440
+
+
+@pytest.fixture
+def decodes(monkeypatch):
+    """The files that are opened to decode their sound, as they are."""
+    opened = []
+    decode = media_sound._decoded_sound
+    monkeypatch.setattr(
+        media_sound, "_decoded_sound", lambda path: opened.append(path) or decode(path)
+    )
+    return opened
+
+
+def test_a_voice_is_checked_and_measured_in_one_decode(voice, decodes):
+    assert check_voice(voice) == 1
+    assert decodes == [voice]
+
+
+def test_a_mix_decodes_each_sound_once(voice, tmp_path, decodes):
+    mix([(voice, 0, 6.0), (voice, 0, 6.0)], None, Fraction(2), tmp_path / "mix.wav")
+    assert decodes == [voice, voice]
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp3", "libmp3lame"), ("b.m4a", "aac")])
+def test_kept_sounds_are_the_decoded_ones_to_the_bit(
+    tmp_path, write_media, tone, decodes, name, codec
+):
+    path = write_media(tmp_path / name, sound=tone(1.3), sound_codec=codec)
+    plain, blocks = read_sound(path), [*stereo_blocks(path, 96000)]
+    length = sound_duration(path)
+    decodes.clear()
+    with keep_decoded():
+        assert check_voice(path) == length
+        assert np.array_equal(read_sound(path), plain)
+        # Two readers at the same time do not disturb each other.
+        for one, other, block in zip(
+            stereo_blocks(path, 96000), stereo_blocks(path, 96000), blocks, strict=True
+        ):
+            assert np.array_equal(one, block)
+            assert np.array_equal(other, block)
+        assert decodes == [path]
+    read_sound(path)
+    assert decodes == [path, path]
+
+
+def test_a_sound_beyond_the_bound_is_not_kept(voice, decodes):
+    with keep_decoded(most_bytes=48000 * 2 - 1):  # a second of 16 bits at 48 kHz
+        assert np.array_equal(read_sound(voice), read_sound(voice))
+    assert decodes == [voice, voice]
+
+
+def test_a_file_that_has_changed_is_decoded_anew(voice, tmp_path, write_media, tone, decodes):
+    with keep_decoded():
+        assert len(read_sound(voice)) == 16000
+        write_media(voice, sound=tone(2), sound_codec="pcm_s16le")
+        assert len(read_sound(voice)) == 32000
+    assert decodes == [voice, voice]
 
 
 def test_two_channels_are_averaged(tmp_path, write_media, tone):
