@@ -1,4 +1,4 @@
-"""A contact sheet: everybody who was found, on one picture."""
+"""A contact sheet: all persons that were found, on one picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ MOST_INTERVALS = 3  # that fit under a portrait
 def write_sheet(source: Source, persons: Sequence[Person], frames: int, path: Path) -> None:
     """Write a picture of all portraits, each with the person's number and times.
 
-    `frames` is how many frames of the source were looked at; the ending of `path` decides the
+    `frames` is how many frames of the source were searched; the ending of `path` decides the
     format.
     """
     cell = PORTRAIT_SIDE + MARGIN, PORTRAIT_SIDE + (MOST_INTERVALS + 2) * LINE + MARGIN

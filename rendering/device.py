@@ -1,4 +1,4 @@
-"""What the networks run on, in words; nothing is loaded to find it out."""
+"""The device that networks run on, in words; nothing is loaded to find it out."""
 
 import os
 import platform
@@ -14,8 +14,8 @@ _GPUS = Path("/proc/driver/nvidia/gpus")
 def device(precision: str) -> str:
     """Such as "AMD EPYC 9655, 8 threads, bfloat16" or "NVIDIA H200, float16".
 
-    The precision is told once an engine is loaded; "auto" is the fastest there is. Where the
-    paper's network may be drawn in eight bits, that follows: all others are not.
+    The precision follows once an engine is loaded; "auto" is the fastest there is. "int8" follows
+    where the paper's generator may be quantized: the other networks are not.
     """
     models = sys.modules.get("rendering.models")
     if models and models.engine_loaded():

@@ -1,4 +1,4 @@
-"""What moves each mouth: all that one person says, as one sound."""
+"""The sound that drives each mouth: all that one person says, as one mel spectrogram."""
 
 from fractions import Fraction
 from functools import lru_cache
@@ -17,11 +17,12 @@ _Part = tuple[Path, int, int, Fraction]
 
 
 def drive(spec: RenderSpec, speaker: Person, engine: Engine, start: int, stop: int) -> np.ndarray:
-    """What moves the mouth of `speaker` in the result frames start..stop: (stop - start, ...).
+    """What `engine.drive` makes of the speaker's voices in result frames start..stop.
 
-    Between voices, before the first and after the last one the mouth rests. How loud a voice is
-    in the mix changes nothing. The whole frames before the first voice are left out of the sound:
-    however late somebody speaks, it costs no more, and the noise of the recording stays what it is.
+    The array is (stop - start, ...), of the engine's own kind. Between voices, before the first
+    and after the last one the mouth rests. The gain of a voice in the mix changes nothing. Whole
+    frames before the first voice are left out of the sound: a late voice costs no more than an
+    early one, and the noise of the recording stays what it is.
     """
     voices = [voice for voice in spec.voices if voice.person == speaker.id]
     first = (min(voice.start for voice in voices) * spec.fps).__floor__()
@@ -38,7 +39,7 @@ def _mel(parts: tuple[_Part, ...]) -> np.ndarray:
     sounds = [
         (round(start * SAMPLE_RATE), read_sound(path, SAMPLE_RATE)) for path, _, _, start in parts
     ]
-    said = np.zeros(max(at + len(sound) for at, sound in sounds), np.float32)
+    speech = np.zeros(max(at + len(sound) for at, sound in sounds), np.float32)
     for at, sound in sounds:
-        said[at : at + len(sound)] += sound
-    return mel_spectrogram(said)
+        speech[at : at + len(sound)] += sound
+    return mel_spectrogram(speech)

@@ -1,4 +1,4 @@
-"""Networks, loaded once in a process and kept: a job must not wait for the last one's models."""
+"""The cache of loaded networks: a job does not wait for models that the last one had."""
 
 import ctypes
 import gc

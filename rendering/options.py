@@ -1,4 +1,4 @@
-"""What a job may be asked to do: the options, checked field by field."""
+"""The options of a job, checked field by field."""
 
 import re
 from collections.abc import Callable, Mapping

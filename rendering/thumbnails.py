@@ -1,4 +1,4 @@
-"""What the face picker shows: a picture with everybody in it, portraits, frames to look through."""
+"""Thumbnails of the face picker: a picture with all persons, portraits, previews of the video."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -52,9 +52,9 @@ def portraits(source: Source, persons: Sequence[Person]) -> Iterator[tuple[Perso
 
 
 def preview_frames(source: Source, frames: int) -> list[int]:
-    """The numbers of the frames to look through, evenly from the first to the last of `frames`.
+    """The numbers of the previews, evenly from the first to the last of `frames`.
 
-    Where one box holds for all frames there is nothing to look through.
+    Empty where one box holds for all frames.
     """
     if source.is_fixed:
         return []
@@ -72,7 +72,7 @@ def write_previews(frames: Iterable[np.ndarray], folder: Path) -> list[str]:
 
 
 def boxes_at(persons: Sequence[Person], frame: int) -> list[dict[str, Any]]:
-    """Who is in a frame, and where, to a tenth of a pixel: person and box."""
+    """The persons in a frame and their boxes, to a tenth of a pixel."""
     return [
         {"person": person.id, "box": [round(side, 1) for side in box]}
         for person in persons
@@ -81,7 +81,7 @@ def boxes_at(persons: Sequence[Person], frame: int) -> list[dict[str, Any]]:
 
 
 def box_in(person: Person, frame: int) -> Box:
-    """The box in a frame in which the person was seen."""
+    """The unsmoothed box of a person in a frame. Raises ValueError where there is none."""
     box = person.box_at(frame, smooth=False)
     if box is None:
         raise ValueError(f"person {person.id} is not in frame {frame}")

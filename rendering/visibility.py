@@ -1,4 +1,4 @@
-"""When persons are in sight, and what of a result could therefore not be animated."""
+"""Visibility: when persons are in sight, and what of a result was therefore not animated."""
 
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -26,7 +26,7 @@ class NotAnimated:
 
 
 def not_animated(spec: RenderSpec) -> list[NotAnimated]:
-    """Where the mouths of those who speak could not be moved, in order of time."""
+    """The stretches in which a speaker's mouth could not be moved, in order of time."""
     shown = np.array(spec.indices(0, spec.frames))
     stretches = [
         NotAnimated(speaker.id, _seconds(start, spec.fps), _seconds(stop, spec.fps))
@@ -45,9 +45,9 @@ class Presence:
 
 
 def presence(source: Source, person: Person, frames: int) -> Presence:
-    """When `person` is in sight in a source of which `frames` frames were looked at.
+    """When `person` is in sight in a source of which `frames` frames were searched.
 
-    Who has one box for all frames is in sight in all of them.
+    A person with one box for all frames is in sight in all of them.
     """
     if source.is_fixed:
         return Presence([[0.0, _seconds(source.frames, source.fps)]], 1.0)

@@ -17,7 +17,7 @@ from jobs.settings import for_process
 from processes.supervisor import end_with_parent
 from workers.heartbeat import Heartbeat
 
-BEAT = "beat"  # the process that also keeps the clock
+BEAT = "beat"  # the process that also runs the scheduler
 
 settings = for_process()
 
@@ -52,35 +52,35 @@ def open_jobs() -> Jobs:
     return Jobs(settings)
 
 
-def part() -> str:
+def process_name() -> str:
     """Which process of the Procfile this is: what comes before the @ in `--hostname`."""
     return next((b for a, b in pairwise(sys.argv) if a == "--hostname"), "worker").split("@")[0]
 
 
 @setup_logging.connect
-def _log_our_way(**_: Any) -> None:
-    logs.configure(part())
+def _configure_logging(**_: Any) -> None:
+    logs.configure(process_name())
 
 
 @worker_init.connect
-def _bring_the_tables(**_: Any) -> None:
+def _migrate_database(**_: Any) -> None:
     Database(settings.database).migrate()
 
 
 @worker_process_init.connect
-def _live_with_the_worker(**_: Any) -> None:
+def _start_heartbeat(**_: Any) -> None:
     end_with_parent()
-    Heartbeat(Database(settings.database), part(), settings.precision).start()
+    Heartbeat(Database(settings.database), process_name(), settings.precision).start()
 
 
 @worker_ready.connect
-def _keep_the_clock(**_: Any) -> None:
-    """In the one process that starts no others, and so may have threads."""
-    if part() == BEAT:
-        from workers.downloader import Fetcher
-        from workers.scheduler import Clock
-        from workers.webhook_sender import Messenger
+def _start_scheduler(**_: Any) -> None:
+    """Start its threads in the one process that forks no others."""
+    if process_name() == BEAT:
+        from workers.downloader import Downloader
+        from workers.scheduler import Scheduler
+        from workers.webhook_sender import WebhookSender
 
-        Clock(open_jobs()).start()
-        Messenger(open_jobs()).start()
-        Fetcher(open_jobs().database).start()
+        Scheduler(open_jobs()).start()
+        WebhookSender(open_jobs()).start()
+        Downloader(open_jobs().database).start()

@@ -1,4 +1,4 @@
-"""The tasks that only look at rows, and are done by every worker that is not at a step."""
+"""The control task, which every worker takes that is not at a step: let a job advance."""
 
 from sqlalchemy.exc import OperationalError
 

@@ -1,7 +1,7 @@
-"""Fetches the weights that somebody asked for on the system page, one after the other.
+"""The downloader of weights that were asked for on the system page, one after the other.
 
-It lives where the clock does. What a killed process leaves is taken up when its lease is over, and
-continued where it stopped.
+It runs in the scheduler's process. A download whose process was killed is taken up when its lease
+has expired, and continued where it stopped.
 """
 
 import threading
@@ -17,43 +17,43 @@ from jobs.downloads import OPEN
 from jobs.records import Download, new_id
 from media.errors import NamedError
 
-EVERY = 1.0  # seconds between two looks
-TELL = 0.5  # seconds between two reports of progress
-LEASE = 3 * TIMEOUT  # longer than a server may be silent
+POLL_SECONDS = 1.0  # seconds between two queries
+REPORT_SECONDS = 0.5  # seconds between two reports of progress
+LEASE_SECONDS = 3 * TIMEOUT  # longer than a server may be silent
 
 
-class NotWanted(Exception):
-    """It was cancelled, or another run has taken over."""
+class DownloadCancelled(Exception):
+    """The download was cancelled, or another run has taken over."""
 
 
-class Fetcher(threading.Thread):
-    """Looks for what is to be fetched until the process ends."""
+class Downloader(threading.Thread):
+    """A thread that downloads what is asked for until the process ends."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(name="fetcher", daemon=True)
+        super().__init__(name="downloader", daemon=True)
         self._database = database
-        self._over = threading.Event()
+        self._stop_requested = threading.Event()
 
     def stop(self) -> None:
         """Begin nothing more."""
-        self._over.set()
+        self._stop_requested.set()
 
     def run(self) -> None:
-        while not self._over.wait(EVERY):
+        while not self._stop_requested.wait(POLL_SECONDS):
             try:
-                fetch_next(self._database)
-            except OperationalError as error:  # its lease runs out, and it is begun again
-                logs.log("fetcher-waits", error=error.orig)
+                download_next(self._database)
+            except OperationalError as error:  # its lease expires, and it is begun again
+                logs.log("downloader-waits", error=error.orig)
 
 
-def fetch_next(database: Database) -> bool:
+def download_next(database: Database) -> bool:
     """Fetch one checkpoint that is asked for; False if none is."""
     held = _claim(database)
     if held is None:
         return False
     try:
-        fetch(held.name, _Report(database, held))
-    except NotWanted:
+        fetch(held.name, _DownloadProgress(database, held))
+    except DownloadCancelled:
         logs.log("fetch-stopped", checkpoint=held.name)
         return True
     except NamedError as error:
@@ -66,8 +66,8 @@ def fetch_next(database: Database) -> bool:
     return True
 
 
-class _Report:
-    """Writes down from time to time how much has come, and that it is still worked on."""
+class _DownloadProgress:
+    """Writes down from time to time how much has come, and renews the lease."""
 
     def __init__(self, database: Database, held: Download) -> None:
         self._database = database
@@ -75,11 +75,11 @@ class _Report:
         self._next = 0.0
 
     def __call__(self, done: int, total: int | None) -> None:
-        """Raises NotWanted."""
+        """Raises DownloadCancelled."""
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + TELL
-        lease = time.time() + LEASE
+        self._next = time.monotonic() + REPORT_SECONDS
+        lease = time.time() + LEASE_SECONDS
         with self._database.write() as session:
             held = sa.update(Download).where(
                 Download.name == self._held.name, Download.holder == self._held.holder
@@ -88,12 +88,12 @@ class _Report:
                 held.values(done=done, total=total, lease_until=lease)
             )
         if wanted.rowcount != 1:
-            raise NotWanted
+            raise DownloadCancelled
 
 
 def _claim(database: Database) -> Download | None:
     now = time.time()
-    left_alone = sa.or_(Download.lease_until < now, Download.lease_until > now + 2 * LEASE)
+    left_alone = sa.or_(Download.lease_until < now, Download.lease_until > now + 2 * LEASE_SECONDS)
     query = sa.select(Download).where(Download.state.in_(OPEN), left_alone).limit(1)
     with database.read() as session:
         if session.scalar(query) is None:
@@ -101,7 +101,7 @@ def _claim(database: Database) -> Download | None:
     with database.write() as session:
         row = session.scalar(query.with_for_update())
         if row is not None:
-            row.state, row.holder, row.lease_until = "running", new_id(), now + LEASE
+            row.state, row.holder, row.lease_until = "running", new_id(), now + LEASE_SECONDS
         return row
 
 

@@ -1,4 +1,4 @@
-"""The right of one run to work on one segment, renewed while the process lives."""
+"""The lease: the right of one run to work on one segment, renewed while the process lives."""
 
 import os
 import signal

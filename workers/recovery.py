@@ -1,4 +1,4 @@
-"""What to do when a file of a job is not where its rows say it is."""
+"""Recovery of lost files: those that are not where a job's rows say they are."""
 
 from jobs import errors, logs
 from jobs.records import FINAL, Job, Segment

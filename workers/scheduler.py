@@ -1,6 +1,6 @@
-"""What is done again and again: lost work is looked for, and what is not needed any more removed.
+"""The scheduler: sweeps for lost work, and removes old files, at regular intervals.
 
-The times between are measured by a clock that nobody sets.
+The intervals are measured by the monotonic clock, which nobody can set.
 """
 
 import threading
@@ -12,29 +12,29 @@ from jobs.service import Jobs
 from workers import steps
 
 
-class Clock(threading.Thread):
-    """Sweeps and tidies until the process ends."""
+class Scheduler(threading.Thread):
+    """A thread that sweeps and tidies until the process ends."""
 
     def __init__(self, jobs: Jobs) -> None:
-        super().__init__(name="clock", daemon=True)
+        super().__init__(name="scheduler", daemon=True)
         self._jobs = jobs
-        self._over = threading.Event()
+        self._stop_requested = threading.Event()
 
     def stop(self) -> None:
         """Begin nothing more."""
-        self._over.set()
+        self._stop_requested.set()
 
     def run(self) -> None:
         settings = self._jobs.settings
         tidied = time.monotonic()
-        while not self._over.wait(settings.sweep_seconds):
-            self._try("sweep", steps.sweep)
+        while not self._stop_requested.wait(settings.sweep_seconds):
+            self._call("sweep", steps.sweep)
             if time.monotonic() - tidied >= settings.tidy_seconds:
-                self._try("tidy", retention.tidy)
+                self._call("tidy", retention.tidy)
                 tidied = time.monotonic()
 
-    def _try(self, name: str, act: Callable[[Jobs], object]) -> None:
+    def _call(self, name: str, act: Callable[[Jobs], object]) -> None:
         try:
             act(self._jobs)
-        except Exception:  # whatever it was, the next time may be better, and others need us
-            logs.failure("clock-error", act=name)
+        except Exception:  # the next run may succeed, and the other task must go on
+            logs.failure("scheduler-error", act=name)

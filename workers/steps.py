@@ -154,7 +154,7 @@ def sweep(jobs: Jobs) -> None:
             advance(jobs, job_id, short)
         except DatabaseBusy as error:  # the next sweep comes soon
             logs.log("advance-later", job=job_id, error=error.orig)
-        except Exception:  # one job that nobody foresaw must not keep the others waiting
+        except Exception:  # one unforeseen failure must not keep other jobs waiting
             logs.failure("advance-error", job=job_id)
             fail_job(jobs, job_id, errors.internal_error())
 

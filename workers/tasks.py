@@ -38,7 +38,7 @@ def stitch(segment_id: str) -> None:
 
 
 def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
-    """Do the work of a segment if nobody else does or has, and let its job advance."""
+    """Do the work of a segment that no other run has or has done, and let its job advance."""
     jobs = open_jobs()
     try:
         lease = Lease.claim(jobs, segment_id)
@@ -66,12 +66,11 @@ def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:
 
 
 def _handle(error: Exception, jobs: Jobs, lease: Lease) -> bool:
-    """Tell what an error means for the job: what it says itself, that time is up, a full disk, a
-    lost file, or something unforeseen.
+    """Fail the job, or put the segment back, as an error asks for; whether the process is reliable.
 
-    False when the process cannot be trusted any more: the end of its time may have come in the
-    middle of anything, such as an import, and after something unforeseen a device, for one, does
-    nothing more for a process that broke on it.
+    The error may be named, a time limit, a full disk, a lost file, or unforeseen. A time limit may
+    have struck in the middle of anything, such as an import; after an unforeseen error a GPU, for
+    one, does nothing more for the process that broke on it.
     """
     job_id, step = lease.segment.job_id, lease.segment.step
     if is_out_of_time(error):

@@ -1,8 +1,8 @@
-"""Carries out what webhooks are to be told: at least once each, later again if nobody answers.
+"""The sender of webhooks: each delivery is made at least once, and again later if it failed.
 
-It lives where the clock does, so that no step of a job ever waits for somebody else's server. The
-rows tell what is due; a try that is never settled, because the process was killed, is due again
-when its lease is over.
+It runs in the scheduler's process, so that no step of a job waits for another server. The rows
+tell what is due; an attempt without an outcome, because its process was killed, is due again when
+its lease has expired.
 """
 
 import json
@@ -21,59 +21,60 @@ from jobs.service import WHOLE_JOB, Jobs
 from media.errors import NamedError
 from workers.webhook_transport import post
 
-HANDS = 3
-EVERY = 1.0  # seconds between two looks when nothing is due
-LEASE = 60.0  # seconds after which a try that was begun is taken for lost
+SENDER_THREADS = 3
+POLL_SECONDS = 1.0  # seconds between two queries when nothing is due
+LEASE_SECONDS = 60.0  # seconds after which an attempt that was begun is taken for lost
 GONE = 410  # the one status that says: never again
 
 
-class Messenger:
-    """Several hands that post, no two for one owner: a slow server delays nobody else."""
+class WebhookSender:
+    """Several threads that post, no two for one owner: a slow server delays no other owner's."""
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
-        self._over = threading.Event()
-        self._choosing = threading.Lock()
-        self._busy: set[str] = set()  # the owners for whom a hand is at work
+        self._stop_requested = threading.Event()
+        self._claiming = threading.Lock()
+        self._busy: set[str] = set()  # owners to whose webhooks a thread is posting
 
     def start(self) -> None:
-        for number in range(HANDS):
-            threading.Thread(target=self._work, name=f"messenger-{number}", daemon=True).start()
+        for number in range(SENDER_THREADS):
+            name = f"webhook-sender-{number}"
+            threading.Thread(target=self._send_until_stopped, name=name, daemon=True).start()
 
     def stop(self) -> None:
         """Begin nothing more."""
-        self._over.set()
+        self._stop_requested.set()
 
     def deliver(self) -> bool:
-        """Try what is due longest; False if nothing is."""
-        with self._choosing:
-            errand = claim(self._jobs, self._busy)
-            if errand is None:
+        """Make the delivery that is due longest; False if none is due."""
+        with self._claiming:
+            attempt = claim(self._jobs, self._busy)
+            if attempt is None:
                 return False
-            self._busy.add(errand.job.owner)
+            self._busy.add(attempt.job.owner)
         try:
-            settle(self._jobs, errand, carry_out(self._jobs, errand))
+            record_outcome(self._jobs, attempt, send(self._jobs, attempt))
         finally:
-            self._busy.discard(errand.job.owner)
+            self._busy.discard(attempt.job.owner)
         return True
 
-    def _work(self) -> None:
-        while not self._over.is_set():
+    def _send_until_stopped(self) -> None:
+        while not self._stop_requested.is_set():
             try:
                 busy = self.deliver()
-            except OperationalError as error:  # the row is due again when its lease is over
-                logs.log("messenger-waits", error=error.orig)
+            except OperationalError as error:  # the row is due again when its lease has expired
+                logs.log("webhook-sender-waits", error=error.orig)
                 busy = False
-            except Exception:  # one delivery that nobody foresaw must not keep the others waiting
-                logs.failure("messenger-error")
+            except Exception:  # one unforeseen failure must not keep other deliveries waiting
+                logs.failure("webhook-sender-error")
                 busy = False
             if not busy:
-                self._over.wait(EVERY)
+                self._stop_requested.wait(POLL_SECONDS)
 
 
 @dataclass(frozen=True)
-class Errand:
-    """One try of a delivery, with the job as it stands now."""
+class Attempt:
+    """One attempt at a delivery, with the job as it is now."""
 
     id: str
     event: str
@@ -84,17 +85,17 @@ class Errand:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a try went: without an error it is delivered. `final` asks for no more of them."""
+    """How an attempt ended: without an error it is delivered. `final` asks for no more of them."""
 
     error: NamedError | None = None
     final: bool = False
 
 
-def claim(jobs: Jobs, busy: Collection[str] = ()) -> Errand | None:
-    """Take what is due longest and belongs to nobody who is `busy`; None if there is nothing."""
+def claim(jobs: Jobs, busy: Collection[str] = ()) -> Attempt | None:
+    """Take the delivery that is due longest, of no owner who is `busy`; None if none is due."""
     now = time.time()
     # What is due later than any wait lasts was written down before the clock was set back.
-    due = sa.or_(Delivery.due <= now, Delivery.due > now + LEASE + webhooks.MAX_DELAY)
+    due = sa.or_(Delivery.due <= now, Delivery.due > now + LEASE_SECONDS + webhooks.MAX_DELAY)
     first = sa.select(Delivery.id).join(Job, Job.id == Delivery.job_id).order_by(Delivery.due)
     with jobs.database.read() as session:
         found = session.scalar(first.where(due, Job.owner.not_in(busy)).limit(1))
@@ -104,30 +105,30 @@ def claim(jobs: Jobs, busy: Collection[str] = ()) -> Errand | None:
         query = sa.select(Delivery).where(Delivery.id == found, due).with_for_update()
         if (row := session.scalar(query)) is None:
             return None
-        if row.attempts >= webhooks.MAX_ATTEMPTS:  # the last try was never settled
+        if row.attempts >= webhooks.MAX_ATTEMPTS:  # the last attempt has no outcome
             row.due = None
             return None
-        row.attempts, row.due = row.attempts + 1, now + LEASE
+        row.attempts, row.due = row.attempts + 1, now + LEASE_SECONDS
         job = session.get_one(Job, row.job_id, options=WHOLE_JOB)
-        return Errand(row.id, row.event, row.created, row.attempts, job)
+        return Attempt(row.id, row.event, row.created, row.attempts, job)
 
 
-def carry_out(jobs: Jobs, errand: Errand) -> Outcome:
+def send(jobs: Jobs, attempt: Attempt) -> Outcome:
     """Post the job as it stands now, signed if there is a secret."""
-    told = errand.job.webhook or {}
+    told = attempt.job.webhook or {}
     body = json.dumps(
         {
-            "id": errand.id,
-            "event": errand.event,
-            "created": representation.iso_time(errand.created),
-            "job": representation.job(jobs, errand.job),
+            "id": attempt.id,
+            "event": attempt.event,
+            "created": representation.iso_time(attempt.created),
+            "job": representation.job(jobs, attempt.job),
         }
     ).encode()
     headers = {
         "Content-Type": "application/json",
         "User-Agent": f"mouth-animation/{version('mouth-animation')}",
-        "X-Mouth-Event": errand.event,
-        "X-Mouth-Delivery": errand.id,
+        "X-Mouth-Event": attempt.event,
+        "X-Mouth-Delivery": attempt.id,
     }
     if secret := told.get("secret"):
         headers["X-Mouth-Signature"] = webhooks.signature(secret, body, int(time.time()))
@@ -139,11 +140,11 @@ def carry_out(jobs: Jobs, errand: Errand) -> Outcome:
     return Outcome() if 200 <= status < 300 else Outcome(_refused(status), final=status == GONE)
 
 
-def settle(jobs: Jobs, errand: Errand, outcome: Outcome) -> None:
-    """Write down how a try went, unless another has begun meanwhile."""
+def record_outcome(jobs: Jobs, attempt: Attempt, outcome: Outcome) -> None:
+    """Write down how an attempt ended, unless another has begun meanwhile."""
     with jobs.database.write() as session:
-        row = session.get(Delivery, errand.id, with_for_update=True)
-        if row is None or row.attempts != errand.attempts:
+        row = session.get(Delivery, attempt.id, with_for_update=True)
+        if row is None or row.attempts != attempt.attempts:
             return
         now = time.time()
         wait = webhooks.retry_delay(row.attempts)
@@ -154,7 +155,7 @@ def settle(jobs: Jobs, errand: Errand, outcome: Outcome) -> None:
             row.due = None if outcome.final or wait is None else now + wait
             how = "given-up" if row.due is None else "failed"
         metrics.count(session, "webhooks", how)
-    logs.log(f"webhook-{how}", job=errand.job.id, tells=errand.event, attempts=errand.attempts)
+    logs.log(f"webhook-{how}", job=attempt.job.id, tells=attempt.event, attempts=attempt.attempts)
 
 
 def _refused(status: int) -> NamedError:

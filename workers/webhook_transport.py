@@ -1,4 +1,4 @@
-"""One POST to somebody else's server, which may be anything: slow, endless, or not what it says."""
+"""One POST to a server of unknown behaviour: it may be slow, endless, or not what it says."""
 
 import http.client
 import socket

@@ -51,7 +51,7 @@ def test_the_sign_of_life_of_an_engine_tells_its_device(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/mouth.db")
     database.migrate()
     for part in ("engine", "light"):
-        Heartbeat(database, part, "auto").tell()
+        Heartbeat(database, part, "auto").beat()
     with database.read() as session:
         told = {worker.part: worker.device for worker in session.query(Worker)}
     assert str(told["engine"]).startswith("Some Processor 9000")

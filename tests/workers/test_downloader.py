@@ -16,7 +16,7 @@ from jobs.database import Database
 from jobs.records import Download
 from media.errors import NamedError
 from workers import downloader
-from workers.downloader import fetch_next
+from workers.downloader import download_next
 
 WEIGHTS = np.random.default_rng(0).bytes(3_000_000)
 
@@ -79,12 +79,12 @@ def state(database: Database) -> Download:
 def test_what_is_asked_for_arrives_and_is_not_fetched_again(
     database: Database, folder: Path
 ) -> None:
-    assert not fetch_next(database)
+    assert not download_next(database)
     downloads.request(database, "small")
     downloads.request(database, "small")
     assert state(database).state == "waiting"
-    assert fetch_next(database)
-    assert not fetch_next(database)
+    assert download_next(database)
+    assert not download_next(database)
     assert (folder / "weights.pth").read_bytes() == WEIGHTS
     assert (state(database).state, state(database).error) == ("done", None)
 
@@ -92,39 +92,39 @@ def test_what_is_asked_for_arrives_and_is_not_fetched_again(
 def test_progress_is_told_in_bytes(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloader, "TELL", 0.0)
+    monkeypatch.setattr(downloader, "REPORT_SECONDS", 0.0)
     downloads.request(database, "small")
-    fetch_next(database)
+    download_next(database)
     assert (state(database).done, state(database).total) == (len(WEIGHTS), len(WEIGHTS))
 
 
 def test_a_cancelled_one_stops_and_is_continued_later(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloader, "TELL", 0.0)
-    report = downloader._Report.__call__
+    monkeypatch.setattr(downloader, "REPORT_SECONDS", 0.0)
+    report = downloader._DownloadProgress.__call__
 
-    def impatient(self: downloader._Report, done: int, total: int | None) -> None:
+    def impatient(self: downloader._DownloadProgress, done: int, total: int | None) -> None:
         if done:
             downloads.cancel(database, "small")
         report(self, done, total)
 
-    monkeypatch.setattr(downloader._Report, "__call__", impatient)
+    monkeypatch.setattr(downloader._DownloadProgress, "__call__", impatient)
     downloads.request(database, "small")
-    assert fetch_next(database)
+    assert download_next(database)
     assert state(database).state == "cancelled"
     kept = (folder / "weights.pth.part").stat().st_size
     assert 0 < kept < len(WEIGHTS)
-    monkeypatch.setattr(downloader._Report, "__call__", report)
+    monkeypatch.setattr(downloader._DownloadProgress, "__call__", report)
     downloads.request(database, "small")
-    fetch_next(database)
+    download_next(database)
     assert (folder / "weights.pth").read_bytes() == WEIGHTS
 
 
 def test_other_content_is_named(database: Database, folder: Path, source: Path) -> None:
     (source / "weights.pth").write_bytes(b"<html>Moved</html>")
     downloads.request(database, "small")
-    fetch_next(database)
+    download_next(database)
     assert state(database).state == "failed"
     assert state(database).error["code"] == "checkpoint-corrupt"
     assert not list(folder.iterdir())
@@ -135,7 +135,7 @@ def test_an_address_that_does_not_answer_is_named_and_asking_again_forgets_it(
 ) -> None:
     (source / "weights.pth").unlink()
     downloads.request(database, "small")
-    fetch_next(database)
+    download_next(database)
     assert state(database).error["code"] == "download-failed"
     downloads.request(database, "small")
     assert (state(database).state, state(database).error) == ("waiting", None)
@@ -146,10 +146,10 @@ def test_what_a_killed_process_began_is_taken_up_when_its_lease_is_over(
 ) -> None:
     downloads.request(database, "small")
     assert downloader._claim(database) is not None
-    assert not fetch_next(database), "somebody is at it"
+    assert not download_next(database), "somebody is at it"
     with database.write() as session:
         session.get_one(Download, "small").lease_until = time.time() - 1
-    assert fetch_next(database)
+    assert download_next(database)
     assert state(database).state == "done"
 
 

@@ -21,7 +21,7 @@ from jobs.settings import Settings
 from jobs.webhooks import MAX_ATTEMPTS, Webhook, signature
 from tests.stack import Stack
 from workers import webhook_transport
-from workers.webhook_sender import Messenger, claim
+from workers.webhook_sender import WebhookSender, claim
 
 from .receiver import Receiver, certify
 
@@ -80,9 +80,9 @@ def test_a_program_is_told_once_and_can_check_who_tells_it(
     jobs: Jobs, receiver: Receiver, done: Callable[..., Job]
 ) -> None:
     job = done(receiver.url)
-    messenger = Messenger(jobs)
-    assert messenger.deliver()
-    assert not messenger.deliver()
+    sender = WebhookSender(jobs)
+    assert sender.deliver()
+    assert not sender.deliver()
     ((path, headers, body),) = receiver.received
     assert path == "/hook?x=1"
     assert headers["Host"] == f"localhost:{receiver.server_port}"
@@ -105,7 +105,7 @@ def test_without_a_secret_nothing_is_signed(
     jobs: Jobs, receiver: Receiver, done: Callable[..., Job]
 ) -> None:
     done(receiver.url, secret=None)
-    Messenger(jobs).deliver()
+    WebhookSender(jobs).deliver()
     assert "X-Mouth-Signature" not in receiver.received[0][1]
 
 
@@ -114,17 +114,17 @@ def test_what_was_not_taken_is_sent_again_later_under_the_same_id(
 ) -> None:
     receiver.statuses = [503, 302]
     job = done(receiver.url)
-    messenger = Messenger(jobs)
+    sender = WebhookSender(jobs)
     for attempt, status in enumerate((503, 302), start=1):
-        assert messenger.deliver()
-        assert not messenger.deliver(), "not before its time"
+        assert sender.deliver()
+        assert not sender.deliver(), "not before its time"
         (delivery,) = deliveries(jobs, job)
         assert delivery.due is not None
         assert delivery.due - time.time() == pytest.approx(webhooks.retry_delay(attempt), abs=5)
         assert delivery.error["code"] == "webhook-refused"
         assert str(status) in delivery.error["message"]
         let_time_pass(jobs)
-    messenger.deliver()
+    sender.deliver()
     assert {json.loads(body)["id"] for _, _, body in receiver.received} == {delivery.id}
     assert len(receiver.received) == 3
     assert deliveries(jobs, job)[0].delivered
@@ -135,7 +135,7 @@ def test_it_is_given_up_at_last_and_that_can_be_seen(
 ) -> None:
     receiver.statuses = [500] * (MAX_ATTEMPTS + 5)
     job = done(receiver.url)
-    while Messenger(jobs).deliver():
+    while WebhookSender(jobs).deliver():
         let_time_pass(jobs)
     assert len(receiver.received) == MAX_ATTEMPTS
     (delivery,) = deliveries(jobs, job)
@@ -147,7 +147,7 @@ def test_a_receiver_that_is_gone_for_good_is_left_alone(
 ) -> None:
     receiver.statuses = [410]
     job = done(receiver.url)
-    Messenger(jobs).deliver()
+    WebhookSender(jobs).deliver()
     assert deliveries(jobs, job)[0].due is None
 
 
@@ -160,7 +160,7 @@ def test_an_answer_that_drips_for_ever_is_cut_off(
     monkeypatch.setattr(webhook_transport, "ALL", 0.3)
     receiver.statuses = [None]
     job = done(receiver.url)
-    Messenger(jobs).deliver()
+    WebhookSender(jobs).deliver()
     (delivery,) = deliveries(jobs, job)
     assert delivery.error["code"] == "webhook-unreachable"
     assert "0.3 seconds" in delivery.error["message"]
@@ -169,7 +169,7 @@ def test_an_answer_that_drips_for_ever_is_cut_off(
 def test_nobody_is_there(jobs: Jobs, receiver: Receiver, done: Callable[..., Job]) -> None:
     job = done(receiver.url)
     receiver.server_close()
-    Messenger(jobs).deliver()
+    WebhookSender(jobs).deliver()
     assert deliveries(jobs, job)[0].error["code"] == "webhook-unreachable"
 
 
@@ -179,7 +179,7 @@ def test_an_address_that_became_private_is_not_called(
     """As after a change of the name's records, or of the operator's mind."""
     job = done(receiver.url.replace("http:", "https:"))
     strict = Jobs(Settings(var_dir=tmp_path / "var"))
-    Messenger(strict).deliver()
+    WebhookSender(strict).deliver()
     assert deliveries(jobs, job)[0].error["code"] == "webhook-not-allowed"
     assert receiver.received == []
 
@@ -198,7 +198,7 @@ def test_a_certificate_must_be_for_that_host(
     webhook_transport._trust.cache_clear()
     with Receiver(certificate) as receiver:
         job = done(receiver.url)
-        Messenger(jobs).deliver()
+        WebhookSender(jobs).deliver()
     webhook_transport._trust.cache_clear()
     (delivery,) = deliveries(jobs, job)
     if code is None:
@@ -217,7 +217,7 @@ def test_a_try_that_was_never_settled_is_made_again(
     assert claim(jobs) is not None
     assert claim(jobs) is None, "it is leased"
     let_time_pass(jobs)
-    Messenger(jobs).deliver()
+    WebhookSender(jobs).deliver()
     assert deliveries(jobs, job)[0].attempts == 2
 
 
@@ -238,7 +238,7 @@ def test_a_clock_that_was_set_back_delays_nothing_for_long(
     job = done(receiver.url)
     with jobs.database.write() as session:
         session.get_one(Delivery, deliveries(jobs, job)[0].id).due = time.time() + 10 * 86_400
-    assert Messenger(jobs).deliver()
+    assert WebhookSender(jobs).deliver()
 
 
 def test_a_slow_server_of_one_owner_delays_no_other(
@@ -302,8 +302,8 @@ def test_the_receiver_of_the_documentation_believes_only_what_is_genuine(
             until_somebody_listens(free_port, program)
             genuine = done(f"http://localhost:{free_port}/")
             forged = done(f"http://localhost:{free_port}/", secret="x" * 32)
-            messenger = Messenger(jobs)
-            while messenger.deliver():
+            sender = WebhookSender(jobs)
+            while sender.deliver():
                 pass
             assert deliveries(jobs, genuine)[0].delivered
             assert "403" in deliveries(jobs, forged)[0].error["message"]
