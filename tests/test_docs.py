@@ -118,6 +118,38 @@ def test_every_file_they_name_is_there() -> None:
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def test_every_path_they_name_is_there() -> None:
+    """Files and folders of the project in the text, as `media/sound.py` or `wav2lip/training`."""
+    tops = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != ".")
+    named = rf"(?<![\w/.:~-])(?:{tops})/[\w/.-]*\.(?:py|js|json|md|css|html|pt|yml|mako|webp|mp3)\b"
+    found = {name: set(re.findall(named, text)) for name, text in DOCS.items()}
+    assert len(found[ROOT / "docs" / "architecture.md"]) > 80
+    made = {"var", "build"}  # by the program, wherever it runs
+    missing = {
+        f"{document.name}: {path}"
+        for document, paths in found.items()
+        for path in paths
+        if path.split("/")[0] not in made and not (ROOT / path).exists()
+    }
+    assert missing == set()
+
+
+def test_the_glossary_has_the_terms_of_the_field() -> None:
+    """What somebody new would search for leads to a file."""
+    text = DOCS[ROOT / "docs" / "architecture.md"]
+    rows = dict(re.findall(r"^\| ([^|]+) \| [^|]+ \| (`[^|]+`) \|$", text, re.MULTILINE))
+    assert len(rows) > 40
+    for term, file in {
+        "voice activity detection": "wav2lip/compact/voice_activity.py",
+        "learning rate": "wav2lip/training/config.py",
+        "retry of a segment": "workers/lease.py",
+        "mask": "wav2lip/compact/paste_back.py",
+        "settings": "jobs/settings.py",
+        "int8 calibration": "wav2lip/quantization.py",
+    }.items():
+        assert any(term in name and file in files for name, files in rows.items()), term
+
+
 def test_the_house_is_as_it_is_described() -> None:
     text = DOCS[ROOT / "docs" / "architecture.md"]
     paths = re.findall(r"(?<![\w/])(?:[a-z_]+/)+(?:[a-z_]+\.\w+)?", text.replace("../", ""))

@@ -36,6 +36,8 @@ from rendering.visibility import Presence, not_animated, presence
 from workers.job_spec import local_source, local_spec
 from workers.lease import Lease
 
+THREADS = thread_count(os.environ)  # of this process, for the networks
+
 Record = Callable[[Session, Job], None]
 
 
@@ -95,8 +97,7 @@ def render(jobs: Jobs, job: Job, lease: Lease) -> None:
     key = f"jobs/{job.id}/segments/{segment.id}.mp4"
     with local_spec(jobs, job) as spec, jobs.storage.scratch() as folder:
         file = folder / "segment.mp4"
-        threads = thread_count(os.environ)
-        engine = engine_for(spec.source, jobs.settings.precision, threads)
+        engine = engine_for(spec.source, jobs.settings.precision, THREADS)
         lease.start_clock()
         render_segment(spec, segment.start, segment.stop, file, engine, lease)
         jobs.storage.put_at(key, file)
@@ -132,7 +133,7 @@ def _store_result(jobs: Jobs, job: Job, spec: RenderSpec, key: str) -> None:
 def _previews(
     jobs: Jobs, job: Job, source: Source, persons: Sequence[Person], frames: int, lease: Lease
 ) -> list[dict[str, Any]]:
-    """Store frames to look through, with the boxes of who is in each."""
+    """Store the previews of a video, with the boxes of the persons in each."""
     numbers = preview_frames(source, frames)
     with jobs.storage.scratch() as folder:
         names = write_previews(lease.checked(source.read(numbers)), folder)

@@ -3,17 +3,22 @@
 import threading
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from jobs.choices import VoiceChoice
+from face_detection.persons import Person as Found
+from face_detection.persons import to_csv
+from jobs.choices import Point, VoiceChoice
 from jobs.records import Job, Person, Segment, Worker
 from jobs.service import Jobs
 from jobs.settings import Settings
 from media.errors import NamedError
 from workers import steps
+from workers.job_spec import persons_key
 from workers.lease import Lease
 
 Make = Callable[..., str]
@@ -279,6 +284,55 @@ def test_a_longer_voice_chosen_later_needs_more_of_the_film(
     covered = [n for s in rows_of(jobs, job_id, "detect") for n in range(s.start, s.stop)]
     assert covered == list(range(30))
     assert jobs.job(job_id).persons == []
+
+
+def pointing(jobs: Jobs, face: Path, voice: Path, *starts: float) -> str:
+    """A job of two persons, found in its first half second, whose voices point at a face."""
+    source = jobs.create_upload("me", face, face.name)
+    said = jobs.create_upload("me", voice, "voice.wav")
+    at_face = Point(200, 150, frame=20 if starts else 0)
+    job_id = jobs.create_job("me", source.id, [VoiceChoice(said.id)]).id
+    steps.advance(jobs, job_id)
+    finish(jobs, job_id, "detect")
+    boxes = np.array([[0, 0, 100, 100], [150, 100, 250, 200]], np.float32)
+    persons = [
+        Found(n, np.arange(15), np.tile(box, (15, 1)), np.ones(15, np.float32), Fraction(25))
+        for n, box in enumerate(boxes, start=1)
+    ]
+    with jobs.storage.scratch() as folder:
+        (folder / "persons.csv").write_text(to_csv(persons))
+        jobs.storage.put_at(persons_key(job_id), folder / "persons.csv")
+    finish(jobs, job_id, "link", 1, 2)
+    choices = [VoiceChoice(said.id, start=start, point=at_face) for start in starts or (0.0,)]
+    jobs.choose_voices(job_id, choices)
+    steps.advance(jobs, job_id)
+    return job_id
+
+
+def test_a_point_at_a_face_becomes_its_person(jobs: Jobs, film: Path, short_voice: Path) -> None:
+    job_id = pointing(jobs, film, short_voice)
+    assert [voice.person for voice in jobs.job(job_id).voices] == [2]
+    assert standing(jobs, job_id)[0] == "queued"
+
+
+def test_a_point_at_what_is_yet_to_be_searched_waits_for_that(
+    jobs: Jobs, film: Path, short_voice: Path
+) -> None:
+    job_id = pointing(jobs, film, short_voice, 0.0, 0.6)
+    assert [voice.person for voice in jobs.job(job_id).voices] == [None, None]
+    assert standing(jobs, job_id)[0] == "detecting"
+
+
+def test_a_job_is_looked_at_once(jobs: Jobs, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = make()
+    transactions: list[str] = []
+    for kind in ("read", "write"):
+        begin = getattr(jobs.database, kind)
+        monkeypatch.setattr(
+            jobs.database, kind, lambda kind=kind, begin=begin: transactions.append(kind) or begin()
+        )
+    steps.advance(jobs, job_id)
+    assert transactions == ["write"]
 
 
 def test_a_job_that_is_gone_is_left_alone(jobs: Jobs, make: Make) -> None:
