@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
-    # What they look at comes in this order: whatever is refused early costs little.
+    # In this order: a request that is refused early costs little.
     for part in (compress, errors, security, identity, password, ownership, upload_limits):
         part.init_app(app)
     app.before_request(security.check_body)

@@ -1,4 +1,4 @@
-"""The API's document, laid out for a page: what can be asked, with what, and what comes back."""
+"""The API reference page: the endpoints of openapi.json with parameters, bodies and responses."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Stylesheet, scripts and drawings sent small: packed with gzip for whoever can unpack it.
+"""Static files compressed with gzip.
 
 Only files that are the same for everybody. A page holds a secret (`form_token`) beside what its
 visitor wrote, and the length of the two packed together would tell of the secret (BREACH).

@@ -1,4 +1,4 @@
-"""Numbers, times and choices as people say them."""
+"""Template filters: sizes and times as text; and the labels of choices."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlsplit

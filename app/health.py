@@ -1,4 +1,4 @@
-"""For whoever runs the program: does it live, can it work, how does it fare."""
+"""Liveness, readiness and metrics, for the operator and for orchestrators."""
 
 import ipaddress
 

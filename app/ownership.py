@@ -1,7 +1,7 @@
-"""What belongs to somebody is there for nobody else: to others it is not found, not forbidden.
+"""Ownership: for other clients an upload or job does not exist (404, not 403).
 
-One place looks, before any view does, so that a new address cannot forget to: an `<id>` in an
-address is always that of a job, a `<transfer>` that of a transfer.
+It is checked here before any view runs, so that a new endpoint cannot forget it: an `<id>` in a
+route is always that of a job, a `<transfer>` that of a transfer.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The pages people look at: start, one job, all my jobs."""
+"""The pages: start, one job, all jobs of the visitor, system, API reference."""
 
 from typing import Any
 

@@ -41,7 +41,7 @@ def login_form() -> str | Response:
 
 @password.post("/login")
 def login() -> str | Response | tuple[str, int]:
-    # Counted before it is looked at, so that many at once do not slip through together.
+    # Counted before it is checked, so that parallel guesses do not exceed the limit together.
     count_guess()
     if not _matches(request.form.get("password", "")):
         return render_template("login.html", next=_next_page(), wrong=True), 403
@@ -53,7 +53,7 @@ def login() -> str | Response | tuple[str, int]:
 
 @password.post("/logout")
 def logout() -> Response:
-    """Close the door; who has the cookie still owns the same videos."""
+    """End the login; the visitor’s cookie still owns the same videos."""
     session.pop("password", None)
     return redirect(url_for("password.login_form"), 303)
 
@@ -78,7 +78,7 @@ def _is_authenticated() -> bool:
 
 
 def _session_proof() -> str:
-    """What a cookie holds of who knew the password: void once that is changed."""
+    """An HMAC of the password for the session cookie: invalid once the password is changed."""
     key = str(current_app.config["SECRET_KEY"]).encode()
     secret = jobs().settings.site_password.encode()
     return hmac.new(key, b"password " + secret, hashlib.sha256).hexdigest()

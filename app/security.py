@@ -1,4 +1,4 @@
-"""What protects the visitors: response headers, and no change asked for by another site."""
+"""Security headers, and protection against cross-site request forgery (CSRF)."""
 
 import hmac
 import secrets
@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
 
 
 def form_token() -> str:
-    """What every form of a page carries in its field `form_token`."""
+    """The CSRF token of the visitor: every form of a page has it in its field `form_token`."""
     if "form_token" not in session:
         session.permanent = True
         session["form_token"] = secrets.token_urlsafe(24)

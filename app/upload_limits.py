@@ -1,4 +1,4 @@
-"""How much is received: from one client within an hour, and from all together at a time."""
+"""Limits of uploads: of one client within an hour, and of all clients at the same time."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Who speaks what: a visitor's choice, before anybody has looked whether it can be."""
+"""Which person speaks which voice, as a client chose it and before it is checked."""
 
 from dataclasses import dataclass
 

@@ -40,7 +40,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for looking; its objects stay usable afterwards."""
+        """A session for reading; its objects stay usable afterwards."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 

@@ -32,7 +32,7 @@ def no_person_at(x: float, y: float, known: Iterable[int]) -> NamedError:
 
 
 def not_shown(seconds: float) -> NamedError:
-    """The same code again: people are looked for only in what the result shows."""
+    """The same code again: only the part of the source that the result shows is searched."""
     return NamedError(
         "no-such-person",
         f"Only the first {round(seconds, 2):g} seconds are shown, and the point lies after them.",
@@ -112,7 +112,7 @@ def storage_unavailable() -> NamedError:
     return NamedError(
         "storage-unavailable",
         "The files cannot be read or written where they are kept.",
-        "Look whether the disk of VAR_DIR is there and writable, then retry: the job goes on.",
+        "Check that the disk of VAR_DIR is there and writable, then retry: the job continues.",
     )
 
 
@@ -150,7 +150,7 @@ def from_os_error(error: BaseException) -> NamedError | None:
 def worker_crashed() -> NamedError:
     return NamedError(
         "worker-crashed",
-        "The program was stopped three times while it worked on the same piece of this job.",
+        "The program was stopped three times while it worked on the same segment of this job.",
         "Retry once more; if it fails again, convert the file to MP4 or use a smaller one.",
     )
 
@@ -158,7 +158,7 @@ def worker_crashed() -> NamedError:
 def took_too_long() -> NamedError:
     return NamedError(
         "took-too-long",
-        "A piece of this job took far longer than it should, three times.",
+        "A segment of this job exceeded its time limit three times.",
         "Use a smaller picture or video (the option resize_factor makes it so), or retry.",
     )
 

@@ -1,4 +1,4 @@
-"""Whether the program can do its work now, and the numbers that tell how it fares."""
+"""Readiness of the service, and its metrics in the format of Prometheus."""
 
 import shutil
 import time

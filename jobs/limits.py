@@ -1,4 +1,4 @@
-"""How much one client may have at a time."""
+"""Quotas of one client: unfinished jobs, and bytes of uploads."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session

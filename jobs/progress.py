@@ -23,6 +23,6 @@ def progress(job: Job) -> dict[str, Any]:
 
 def _step(job: Job) -> str | None:
     if job.state == "detecting":
-        looking = any(s.step == "detect" and s.state != "done" for s in job.segments)
-        return "detect" if looking else "link"
+        detecting = any(s.step == "detect" and s.state != "done" for s in job.segments)
+        return "detect" if detecting else "link"
     return {"queued": "render", "rendering": "render", "finishing": "stitch"}.get(job.state)

@@ -12,7 +12,7 @@ from jobs import logs
 from jobs.settings import Settings
 from media.errors import NamedError
 
-CONTROL = "control"  # looking at rows, never waiting behind a step
+CONTROL = "control"  # reads rows and enqueues steps; never waits behind a step
 LIGHT = "light"
 ENGINE = "engine"
 

@@ -131,7 +131,7 @@ class Voice(Record):
     """One sound of a job and the number of the person who speaks it, None until chosen.
 
     `point` chooses a person by a place in the source: x and y in pixels, and a frame or a time in
-    seconds. It is looked up once the persons are found.
+    seconds. It is resolved once the persons are found.
     `start` is where it begins in the result, in seconds; `gain` is in decibels; `duration` is
     exact, in seconds, as the text of a Fraction.
     """
@@ -153,8 +153,8 @@ class Voice(Record):
 class Person(Record):
     """Somebody who was found: `box` (x1, y1, x2, y2) in the source's frame number `frame`.
 
-    `intervals` are [start, stop] in seconds in which they are in sight, and `share` is how much of
-    what was looked at that is, 0 to 1.
+    `intervals` are [start, stop] in seconds in which they are in sight; `share` is the fraction of
+    the searched frames in which they are, 0 to 1.
     """
 
     __tablename__ = "person"

@@ -1,4 +1,4 @@
-"""A job said again: as what the API takes, and as the command line that makes the same video."""
+"""The request to the API, and the command line, that make the video of a job again."""
 
 import shlex
 from collections.abc import Sequence

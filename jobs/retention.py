@@ -1,4 +1,4 @@
-"""What is not kept: old jobs, and whatever killed processes and lost rows have left behind.
+"""Retention: deletes expired jobs, unused uploads, and what killed processes left behind.
 
 Everything here may run at any time, beside running jobs and uploads, and twice at once.
 """
@@ -30,9 +30,9 @@ def expires_at(job: Job, settings: Settings) -> float | None:
 
 
 def tidy(jobs: Jobs, now: float | None = None) -> dict[str, int]:
-    """Delete what is too old and what belongs to nobody; how many of what.
+    """Delete what has expired or is orphaned; returns the count of each kind.
 
-    `now` is for looking from another moment, in seconds since 1970.
+    `now`, in seconds since 1970, is the moment against which ages are measured.
     """
     now = time.time() if now is None else now
     removed = {

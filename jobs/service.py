@@ -36,7 +36,7 @@ from media.probe import Limits
 from rendering.options import Options
 
 MAX_VOICES = 50
-ADVANCE = "workers.advance"  # the task that looks at a job's rows and sends what is next
+ADVANCE = "workers.advance"  # the task that reads a job's rows and enqueues the next step
 
 WHOLE_JOB = (
     selectinload(Job.source),
@@ -175,8 +175,8 @@ class Jobs:
     def choose_voices(self, job_id: str, voices: Sequence[VoiceChoice]) -> Job:
         """Answer who speaks what. Raises NamedError: no-such-person, not-now, as `create_job`.
 
-        Voices that end later than the first ones may need more of the source looked at: then the
-        job goes back to detecting, and asks again, because persons are counted anew.
+        Voices that end later than the first ones may need more of the source searched: then the
+        job goes back to detecting, and asks again, because persons are numbered anew.
         """
         chosen = self._voices(self.job(job_id).owner, voices)
         with self.database.write() as session:
@@ -257,7 +257,7 @@ class Jobs:
         return True
 
     def _remove_upload(self, session: Session, upload: Upload) -> None:
-        # Within the transaction: `create_upload` looks, within its own, whether the file is there.
+        # Within the transaction: `create_upload` checks within its own that the file is there.
         advisory_lock(session, upload.key)
         session.delete(upload)
         idempotency.release(session, upload.id)

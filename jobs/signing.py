@@ -1,4 +1,4 @@
-"""With which certificate this installation signs the videos it makes."""
+"""The certificate with which this installation signs its videos."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Where a webhook may go: the open internet by https, and what the operator allows besides.
+"""URLs of webhooks: https to the open internet, and hosts that the operator allows.
 
-Whoever makes a job names an address that this machine then calls. It must not become a way to
-what only this machine can reach.
+A client names a URL that this machine calls: it must not reach hosts that only this machine can
+reach (server-side request forgery, SSRF).
 """
 
 import ipaddress
@@ -76,10 +76,10 @@ def parse(url: str, allowed: str = "") -> Destination:
 
 
 def resolve(destination: Destination) -> str:
-    """Look the host up once, and give the numeric address that is to be connected to.
+    """Resolve the host once, and return the IP address to connect to (no DNS rebinding).
 
-    All addresses of a host must be public unless it is allowed: a name that leads here and there
-    is a trick. Raises NamedError `webhook-not-allowed`, `webhook-unreachable`.
+    All addresses of a host must be public unless it is allowed: a name with public and private
+    addresses is an attack. Raises NamedError `webhook-not-allowed`, `webhook-unreachable`.
     """
     try:
         found = socket.getaddrinfo(destination.host, destination.port, type=socket.SOCK_STREAM)

@@ -57,7 +57,7 @@ function follow(video, result, shown) {
     if (forwards) video.playbackRate = Math.min(4, Math.max(0.25, (soon - now) / 0.1)) * result.playbackRate;
     if (!forwards || result.paused || Math.abs(video.currentTime - now) > LATE) video.currentTime = now;
     if (result.paused || !forwards) video.pause();
-    else if (video.paused) video.play().catch(() => null); // it is only to be looked at
+    else if (video.paused) video.play().catch(() => null); // without sound, so a refusal is no loss
   };
   for (const event of ['play', 'pause', 'seeked', 'timeupdate', 'ratechange']) {
     result.addEventListener(event, set);

@@ -1,4 +1,4 @@
-/** How a video was made, and what it says of itself; looked up when somebody wants to know. */
+/** How a video was made, and its Content Credentials; requested when the section is opened. */
 
 import { Problem, request, show } from './api.js';
 import { formatDuration } from './format.js';

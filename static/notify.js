@@ -1,4 +1,4 @@
-/** Tells a visitor who looks elsewhere that the video is ready, if they want it. */
+/** Browser notifications that the video is ready, for visitors in another tab or window. */
 
 /** Shows the button where a browser can notify and was not asked yet; `note` says what follows. */
 export function offer(button, note) {

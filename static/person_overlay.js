@@ -5,7 +5,7 @@ import { formatTime } from './format.js';
 const SVG = 'http://www.w3.org/2000/svg';
 
 export class PersonOverlay {
-  #images = []; // of the moments looked at so far, kept so that going back is at once
+  #images = []; // of the moments shown so far: a cache
   #chosen = null;
 
   /** `root` holds the picture and its scrubber. */

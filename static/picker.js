@@ -89,7 +89,7 @@ export class Picker {
   }
 
   #change(control) {
-    if (control.type === 'range') return; // looking around answers nothing
+    if (control.type === 'range') return; // scrubbing through the video answers nothing
     if (control.name === 'person') this.#assign(this.#place, Number(control.value));
     else if (control.name === 'voice') {
       this.#turnTo(Number(control.value));

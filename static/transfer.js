@@ -118,7 +118,7 @@ export class Transfer {
     return answer.response;
   }
 
-  /** A file that was changed or moved looks to the browser like a network that fails. */
+  /** For the browser a file that was changed or moved is a network error: tell them apart. */
   async #checkReadable() {
     await this.file.slice(0, 1).arrayBuffer().catch(() => {
       throw new Problem({

@@ -1,4 +1,4 @@
-"""Jobs: asking for one, looking at it, answering its question, ending it."""
+"""Jobs: create, read, choose speakers, retry, cancel, delete; their pictures and results."""
 
 import json
 from typing import Any
