@@ -214,7 +214,20 @@ def test_full_precision_draws_exactly_what_the_trained_network_draws(
     assert difference.mean() < 0.001
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def packs_bfloat16() -> bool:
+    cpu = torch.cpu.get_capabilities()
+    avx512 = all(cpu.get(each) for each in ("avx512_bw", "avx512_vl", "avx512_dq"))
+    return bool(avx512 or cpu.get("avx_ne_convert"))
+
+
+needs_bfloat16 = pytest.mark.skipif(
+    not packs_bfloat16(), reason="oneDNN packs bfloat16 on CPUs with AVX-512 or AVX-NE-CONVERT"
+)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bfloat16)]
+)
 def test_packed_weights_draw_what_plain_ones_draw(trained: Wav2Lip, dtype: torch.dtype) -> None:
     inference.fold_batch_norm(trained)
     plain = inference.Generator(trained.to(dtype), "cpu", dtype)
