@@ -104,6 +104,9 @@ def _options() -> dict[str, Any]:
     for name in ("sync_mode", "badge", "checkpoint"):
         if form.get(name):
             chosen[name] = form[name]
+    for name in ("smile", "strength"):
+        if form.get(name):
+            chosen[name] = form.get(name, type=float)
     if form.get("chin"):
         chosen["pads"] = [0, form.get("chin", type=int), 0, 0]
     return chosen

@@ -86,6 +86,15 @@ def _check_box(
     type=click.Choice(PLACES),
     help="Corner of the small mark that says that the video is made by a machine (bottom-right).",
 )
+@click.option(
+    "--smile", type=FiniteRange(0, 1), metavar="S", help="How much of a smile stays: 0 to 1 (0.6)."
+)
+@click.option(
+    "--strength",
+    type=FiniteRange(0.5, 1.5),
+    metavar="K",
+    help="How far the mouth moves: 0.5 to 1.5 (1).",
+)
 @flag("--no-blend", "Let the drawing end hard at the edge of its box.")
 @integer("--wav2lip-batch-size", 1, 1024, "N", "Faces moved at a time.")
 @click.option(

@@ -25,6 +25,7 @@ class Options:
     `soundtrack_gain` decibels: a soundtrack must not drown a voice, so it is lowered where none is
     asked for. The result of another job keeps its level (`jobs.service`): it is voices itself.
     `badge` is the corner in which a small mark says that the video is made by a machine.
+    `smile` and `strength` say how the mouth speaks, see `wav2lip.engine.Style`.
     """
 
     checkpoint: str = "compact"
@@ -42,6 +43,8 @@ class Options:
     smooth: bool = True
     blend: bool = True
     badge: Place = "bottom-right"
+    smile: float = 0.6
+    strength: float = 1.0
     face_det_batch_size: int | None = None
     wav2lip_batch_size: int | None = None
 
@@ -117,6 +120,16 @@ def _decibels(name: str, value: Any) -> float:
     return float(value)
 
 
+def _number(low: float, high: float) -> Callable[[str, Any], float]:
+    def check(name: str, value: Any) -> float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not low <= value <= high:
+            raise _bad(name, f"it must be a number from {low:g} to {high:g}")
+        return float(value)
+
+    return check
+
+
 def _badge(name: str, value: Any) -> str:
     if value not in PLACES:
         raise _bad(name, f"it must be one of {', '.join(PLACES)}")
@@ -164,6 +177,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "smooth": _flag,
     "blend": _flag,
     "badge": _badge,
+    "smile": _number(0, 1),
+    "strength": _number(0.5, 1.5),
     "face_det_batch_size": _whole(1, 256),
     "wav2lip_batch_size": _whole(1, 1024),
 }

@@ -12,12 +12,12 @@ from face_detection.persons import Person
 from media.badge import add_badge
 from media.planar import Planar
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
-from rendering import driving_audio, threads
+from rendering import driving_audio, landmarks, threads
 from rendering.placement import place_faces
 from rendering.prefetch import parallel_map, prefetch, writer_thread
 from rendering.progress import SILENT, Progress
 from rendering.spec import RenderSpec
-from wav2lip.engine import Engine
+from wav2lip.engine import Engine, Style
 
 # Frames that are rendered together; between two batches a cancelled job is let go. While two
 # batches are worked on, the next is read and the last one written: all four are in memory.
@@ -90,13 +90,20 @@ def _animate_speaker(
     # The frames of a still are one object: their crop is one array, which engines encode once.
     crop = lru_cache(maxsize=None)(Planar.seen)
     crops = [crop(frames[face.frame], face.window) for face in faces]
+    options = spec.source.options
+    boxes = np.array([face.box_in_window for face in faces])
+    rolls = np.array([face.roll for face in faces])
+    fitted = options.box is None and options.pads is None
+    points = landmarks.of_faces(crops, boxes, rolls, fitted) if engine.uses_landmarks else None
     moved = engine.render(
         crops,
-        np.array([face.box_in_window for face in faces]),
+        boxes,
         drive[[face.frame for face in faces]],
-        spec.source.options.blend,
-        np.array([face.roll for face in faces]),
+        options.blend,
+        rolls,
         moving=not spec.source.is_one_frame,
+        landmarks=points,
+        style=Style(options.smile, options.strength),
     )
     result = list(frames)
     for face, before, after in zip(faces, crops, moved, strict=True):

@@ -14,6 +14,8 @@ export async function prefill(url, form, face, voices) {
   form.querySelector('#static').checked = options.static;
   form.querySelector('#sync-mode').value = options.sync_mode;
   form.querySelector('#badge').value = options.badge ?? 'bottom-right';
+  form.querySelector('#smile').value = options.smile ?? 0.6;
+  form.querySelector('#strength').value = options.strength ?? 1;
   form.querySelector('#checkpoint').value = options.checkpoint;
   form.querySelector('#chin').value = options.pads?.[1] ?? '';
   form.querySelector('details').open = true;

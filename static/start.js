@@ -88,6 +88,8 @@ function options() {
     static: form.querySelector('#static').checked,
     sync_mode: syncMode.value,
     badge: form.querySelector('#badge').value,
+    smile: Number(form.querySelector('#smile').value),
+    strength: Number(form.querySelector('#strength').value),
     checkpoint: form.querySelector('#checkpoint').value,
   };
   const chin = form.querySelector('#chin').value;

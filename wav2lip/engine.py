@@ -1,6 +1,7 @@
 """What every lip-sync engine can do."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, Protocol, get_args
 
@@ -13,6 +14,18 @@ Precision = Literal["auto", "half", "fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
+@dataclass(frozen=True)
+class Style:
+    """How a mouth speaks, where the engine can tell (the compact one).
+
+    `strength` multiplies how far it moves (0.5 to 1.5); `smile` says how much of a smile stays in
+    a picture that shows teeth: 0 relaxes it while speaking, 1 keeps it.
+    """
+
+    smile: float = 0.6
+    strength: float = 1.0
+
+
 class Engine(Protocol):
     """Turns frames, face boxes and sound into frames; knows nothing of files, people or jobs."""
 
@@ -20,6 +33,7 @@ class Engine(Protocol):
     architecture: str
     device: str
     pads: Pads  # how far a box is grown before `render`, where the user says nothing
+    uses_landmarks: bool  # whether `render` does better with the landmarks of the faces
 
     def drive(
         self, mel: NDArray[np.float32], start: int, stop: int, fps: Fraction
@@ -39,6 +53,8 @@ class Engine(Protocol):
         blend: bool = True,
         rolls: NDArray[np.float64] | None = None,
         moving: bool = False,
+        landmarks: NDArray[np.float32] | None = None,
+        style: Style = ...,
     ) -> list[Frame]:
         """New frames, RGB uint8, with the mouth inside `boxes` (n, 4) animated by `drive` (n, ...).
 
@@ -46,6 +62,8 @@ class Engine(Protocol):
         clockwise, about its centre; without `rolls` all are upright. Without `blend` the drawing
         ends with a hard edge, as the original's does. `moving` says that the mouth moves by itself
         in the frames, as in a video; an engine may close it first.
+        `landmarks` (n, 68, 2), in the iBUG 68-point scheme and pixels of the frames, NaN for a face
+        without, are for an engine that `uses_landmarks`.
 
         Two threads may call this at once. A frame may be a crop of a picture with the box in its
         middle: an engine reads no pixel farther from the box than the longer of its sides.

@@ -15,7 +15,7 @@ from torch import Tensor
 from media.errors import NamedError
 from wav2lip import compositing, weights
 from wav2lip.audio import mel_windows
-from wav2lip.engine import Frame, Pads, Precision
+from wav2lip.engine import Frame, Pads, Precision, Style
 from wav2lip.inference import GeneratorBackend, best_device, fastest
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
 
@@ -30,6 +30,7 @@ class Wav2LipEngine:
     """Draws the lower half of each face anew at 96x96 and pastes it back (see `engine.Engine`)."""
 
     architecture = "wav2lip"
+    uses_landmarks = False
     pads: Pads = (0, 10, 0, 0)  # the original's: its boxes end above the chin
 
     def __init__(
@@ -79,10 +80,13 @@ class Wav2LipEngine:
         blend: bool = True,
         rolls: NDArray[np.float64] | None = None,
         moving: bool = False,
+        landmarks: NDArray[np.float32] | None = None,
+        style: Style = Style(),  # noqa: B008
     ) -> list[Frame]:
         """`frames` with the lower half of each box redrawn to fit the mel windows of `drive`.
 
-        See `Engine.render`. `moving` is ignored: this network cannot be asked for a closed mouth.
+        See `Engine.render`. `moving`, `landmarks` and `style` are ignored: this network cannot be
+        asked for a closed mouth, and goes by the sound alone.
         Raises NamedError `out-of-memory` when not even one face at a time can be drawn.
         """
         angles = [0.0] * len(boxes) if rolls is None else rolls.tolist()

@@ -6,18 +6,22 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wav2lip import weights
-from wav2lip.compact import crop, mouth_closing, mouth_motion
+from wav2lip.compact import crop, layered_renderer, mouth_closing, mouth_motion, mouth_shape
+from wav2lip.compact.layered_mouth import Mouth
+from wav2lip.compact.layered_renderer import LayeredRenderer
+from wav2lip.compact.mouth_motion import SPEAKING
 from wav2lip.compact.paste_back import paste
 from wav2lip.compact.renderer import ROWS, Drawing, Renderer, mouth_and_jaw_mask
 from wav2lip.compact.speech_encoder import SpeechEncoder
 from wav2lip.compact.voice_net import VoiceNet
-from wav2lip.engine import Precision
+from wav2lip.engine import Precision, Style
 from wav2lip.inference import best_device, channels_last, working_dtype
 
 BATCH = 16
@@ -35,6 +39,7 @@ class CompactEngine:
     name = "compact"
     architecture = "compact"
     pads = (0, 0, 0, 0)
+    uses_landmarks = True
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class CompactEngine:
         self.device = device or best_device()
         self._nets = [_for_inference(net, "cpu") for net in nets]
         self._renderer = _for_inference(renderer, self.device)
+        self._layered = LayeredRenderer()
         self._speaker = speaker
         self._mask = mouth_and_jaw_mask().to(self.device)
         self._dtype = working_dtype(self.device, precision)
@@ -69,7 +75,10 @@ class CompactEngine:
             raise weights.corrupt(Path(path)) from error
 
     def drive(self, mel: np.ndarray, start: int, stop: int, fps: Fraction) -> np.ndarray:
-        """Mouth shapes (stop - start, 8) of result frames start..stop; see `mouth_motion.drive`."""
+        """Mouth shapes and how much is spoken, (stop - start, 9), of result frames start..stop.
+
+        See `mouth_motion.drive`.
+        """
         return mouth_motion.drive(self._nets, self._speaker, mel, start, stop, fps)
 
     def render(
@@ -80,32 +89,78 @@ class CompactEngine:
         blend: bool = True,
         rolls: np.ndarray | None = None,
         moving: bool = False,
+        landmarks: np.ndarray | None = None,
+        style: Style = Style(),  # noqa: B008
     ) -> list[np.ndarray]:
-        """New frames with the mouths inside `boxes` (n, 4) in the shapes `drive` (n, 8).
+        """New frames with the mouths inside `boxes` (n, 4) in the shapes `drive` (n, 8 or 9).
 
         See `wav2lip.engine.Engine.render`. Frames are RGB uint8 of any size; a box may reach
         outside its frame. A frame that is given several times, as a still is, is encoded once per
         batch. `moving` mouths are closed first (`mouth_closing`). Without `blend` all that is drawn
-        shows, to the edge of the box.
+        shows, to the edge of the box. Without a ninth column all of `drive` is speech.
+
+        Mouths whose `landmarks` (n, 68, 2) show that they bare teeth are moved in layers
+        (`layered_mouth`), all others by the renderer; between the two both are mixed.
         """
+        rolls = np.zeros(len(boxes)) if rolls is None else rolls
+        places = np.column_stack([boxes, rolls])
+        drive = self._styled(np.asarray(drive, np.float32), style)
+        mouths = self._mouths(frames, places, landmarks)
+        plain = [i for i, (_, weight) in enumerate(mouths) if weight < 1]
+        redrawn: dict[int, np.ndarray] = {}
+        for at in range(0, len(plain), BATCH):
+            now = plain[at : at + BATCH]
+            shapes = drive[now, : mouth_shape.COUNT]
+            drawn = self._batch([frames[i] for i in now], places[now], shapes, moving, blend)
+            redrawn |= dict(zip(now, drawn, strict=True))
         out: list[np.ndarray] = []
-        places = np.column_stack([boxes, np.zeros(len(boxes)) if rolls is None else rolls])
-        for at in range(0, len(frames), BATCH):
-            batch = slice(at, at + BATCH)
-            out += self._batch(frames[batch], places[batch], drive[batch], moving, blend)
+        for i, (mouth, weight) in enumerate(mouths):
+            if mouth is None:
+                out.append(redrawn[i])
+                continue
+            lengths = (drive[i, : mouth_shape.COUNT] - self._speaker.closed) * self.unit
+            # A mouth that moves by itself has no smile of its own to come from or to keep.
+            speaking, smile = (1.0, 0.0) if moving else (float(drive[i, SPEAKING]), style.smile)
+            layered = layered_renderer.render(frames[i], mouth, lengths, speaking, smile)
+            out.append(layered if weight == 1 else _mixed(redrawn[i], layered, weight))
+        return out
+
+    def _styled(self, drive: np.ndarray, style: Style) -> np.ndarray:
+        """The drive (n, 9) with excursions from the closed mouth as strong as `style` has them."""
+        shapes, speaking = drive[:, : mouth_shape.COUNT], drive[:, mouth_shape.COUNT :]
+        if style.strength != 1:
+            shapes = self._speaker.closed + style.strength * (shapes - self._speaker.closed)
+        if not speaking.shape[1]:
+            speaking = np.ones((len(drive), 1), np.float32)
+        return np.concatenate([shapes, speaking], 1)
+
+    def _mouths(
+        self, frames: Sequence[np.ndarray], places: np.ndarray, landmarks: np.ndarray | None
+    ) -> list[tuple[Mouth | None, float]]:
+        """For every frame its mouth to be moved in layers, if any, and the weight of that."""
+        if landmarks is None:
+            return [(None, 0.0)] * len(frames)
+        known: dict[tuple[Any, ...], tuple[Mouth | None, float]] = {}
+        out = []
+        for frame, place, points in zip(frames, places, landmarks, strict=True):
+            key = (id(frame), *place, points.tobytes())
+            if key not in known:
+                known[key] = self._layered.find(frame, place[:4], float(place[4]), points)
+            out.append(known[key])
         return out
 
     @torch.inference_mode()
     def redraw(self, targets: np.ndarray, references: np.ndarray, drive: np.ndarray) -> np.ndarray:
         """Crops, RGB uint8 (n, 96, 96, 3), of the faces of `references` in the pose of `targets`.
 
-        `targets` and `references` are crops, too, and `drive` (n, 8) are the mouth shapes. Only the
-        upper half of a target is used, as in training: evaluation measures by this how well the
-        renderer draws what it has not seen.
+        `targets` and `references` are crops, too, and `drive` (n, 8 or 9) begins with the mouth
+        shapes. Only the upper half of a target is used, as in training: evaluation measures by this
+        how well the renderer draws what it has not seen.
         """
         pictures = torch.from_numpy(np.stack((targets, references))).to(self.device)
         target, reference = pictures.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
-        drawing = self._renderer(target, reference, torch.from_numpy(drive).to(self.device))
+        shapes = torch.from_numpy(drive[:, : mouth_shape.COUNT]).to(self.device)
+        drawing = self._renderer(target, reference, shapes)
         lower = (drawing.result.float() + 1) * 127.5
         out = np.array(targets)
         out[:, -lower.shape[2] :] = lower.round().clamp(0, 255).permute(0, 2, 3, 1).cpu().numpy()
@@ -170,6 +225,11 @@ class CompactEngine:
         pictures = faces[used].contiguous(memory_format=torch.channels_last)
         features = [each[inverse] for each in self._renderer.encode(pictures, pictures)]
         return self._renderer.draw(features, faces[of_face], shapes)
+
+
+def _mixed(first: np.ndarray, second: np.ndarray, weight: float) -> np.ndarray:
+    """`first` and, by `weight` 0..1, `second`."""
+    return np.asarray(cv2.addWeighted(first, 1 - weight, second, weight, 0))
 
 
 def _networks(

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, grey_opening, maximum_filter1d
+from scipy.ndimage import gaussian_filter1d, grey_closing, grey_opening, maximum_filter1d
 from torch import nn
 
 from wav2lip.audio import MEL_RATE, SILENCE
-from wav2lip.compact import voice_activity, voice_net
+from wav2lip.compact import mouth_shape, voice_activity, voice_net
 
 GRID_RATE = voice_net.OUTPUT_RATE
 # Smoothing removes the voice net's jitter and keeps the closures of p, b and m (some 80 ms).
@@ -37,10 +37,15 @@ LEAST_PEAK = -1.5
 # already where a noise follows the speech, so that its own hold is shorter.
 LOOKAHEAD, HOLD = 0.10, 0.05
 GATE_SMOOTHING = 0.05  # seconds, sigma
+# Pauses shorter than this are a part of speech, and a face goes over into speaking so smoothly
+# (seconds, sigma); what is less than the last is nothing.
+SHORT_PAUSE, PRESENCE_SMOOTHING, LEAST_PRESENCE = 0.6, 0.06, 0.002
 # A shorter sound, in instants of the grid, is a click and no speech.
 MIN_BURST = 3
 # Digital silence longer than this, in seconds, separates recordings.
 RECORDING_GAP = 2.0
+# The column of the drive that says how much is spoken.
+SPEAKING = mouth_shape.COUNT
 _CONTEXT = 0.4  # seconds on either side that the filters above can reach
 
 
@@ -61,7 +66,9 @@ def drive(
     stop: int,
     fps: Fraction,
 ) -> np.ndarray:
-    """Mouth shapes (stop - start, 8) float32, within ±3, of the result frames start..stop.
+    """Mouth shapes within ±3 and how much is spoken in 0..1, of the result frames start..stop.
+
+    (stop - start, 9) float32: the eight of `mouth_shape`, then `speech_presence`.
 
     `nets` are the ensemble of `voice_net.predict`; `mel` (80, T) in -4..4 is the whole voice, in
     which frame i is at i / fps seconds. In its silence, and before and after it, the mouth is at
@@ -69,7 +76,7 @@ def drive(
     """
     instants = np.array([float(Fraction(i) / Fraction(fps)) for i in range(start, stop)])
     if not len(instants):
-        return np.zeros((0, len(speaker.mean)), np.float32)
+        return np.zeros((0, len(speaker.mean) + 1), np.float32)
     context = round(_CONTEXT * GRID_RATE)
     first = int(np.floor(instants[0] * GRID_RATE)) - context
     last = int(np.ceil(instants[-1] * GRID_RATE)) + context
@@ -80,8 +87,9 @@ def drive(
     shapes = shapes.clip(-LIMIT, LIMIT)
     gate = speech_gate(mel, grid)[:, None]
     shapes = speaker.closed + gate * (shapes - speaker.closed)
+    columns = np.column_stack([shapes, speech_presence(mel, grid)])
     at = instants * GRID_RATE
-    return np.stack([np.interp(at, grid, column) for column in shapes.T], 1).astype(np.float32)
+    return np.stack([np.interp(at, grid, column) for column in columns.T], 1).astype(np.float32)
 
 
 def speech_gate(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
@@ -98,6 +106,18 @@ def speech_gate(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
     loud = _held(_energy_gate(recordings, grid), LOOKAHEAD)
     spoken = _held(voice_activity.activity(near, offset, offset + last - first), HOLD)
     return gaussian_filter1d(loud * spoken, GATE_SMOOTHING * GRID_RATE, mode="nearest")
+
+
+def speech_presence(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """How much, (n,) in 0..1, the instants grid / 40 s belong to a passage of speech.
+
+    The speech gate without its short pauses: a face between two words is still speaking.
+    """
+    more = round((SHORT_PAUSE + 4 * PRESENCE_SMOOTHING) * GRID_RATE)
+    wide = np.arange(int(grid[0]) - more, int(grid[-1]) + more + 1)
+    held = grey_closing(speech_gate(mel, wide), round(SHORT_PAUSE * GRID_RATE), mode="nearest")
+    smooth = gaussian_filter1d(held, PRESENCE_SMOOTHING * GRID_RATE, mode="nearest")[more:-more]
+    return np.where(smooth < LEAST_PRESENCE, 0, smooth)
 
 
 def energy_gate(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ FPS = Fraction(25)
 
 def test_a_mouth_opens_while_somebody_speaks(engine: CompactEngine, voice_mel: np.ndarray) -> None:
     shapes = engine.drive(voice_mel, 0, 100, FPS)
-    assert shapes.shape == (100, 8)
+    assert shapes.shape == (100, 9)
     assert shapes.dtype == np.float32
     opening = shapes[:, 0]
     assert opening[30:70].max() > opening[0] + 0.5
@@ -55,7 +55,7 @@ def test_the_same_instant_has_the_same_shape_at_any_rate(
 
 
 def test_no_frames_have_no_shapes(engine: CompactEngine, voice_mel: np.ndarray) -> None:
-    assert engine.drive(voice_mel, 5, 5, FPS).shape == (0, 8)
+    assert engine.drive(voice_mel, 5, 5, FPS).shape == (0, 9)
 
 
 @pytest.mark.parametrize("louder", [-1.5, 0.0, 1.5])

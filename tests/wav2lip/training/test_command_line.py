@@ -21,7 +21,6 @@ from wav2lip.training.config import (
     RendererConfig,
     RunConfig,
     SpeechConfig,
-    StudentConfig,
     VoiceConfig,
 )
 
@@ -32,7 +31,6 @@ CONFIGS: dict[str, type[RunConfig]] = {
     "voice": VoiceConfig,
     "renderer": RendererConfig,
     "speech": SpeechConfig,
-    "student": StudentConfig,
 }
 
 MODULES = Path(command_line.__file__).parent

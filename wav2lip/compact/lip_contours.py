@@ -1,0 +1,244 @@
+"""The lips of a face as curves over its columns, and where exactly they end.
+
+Lengths are *face units*: 192 to the side of the square that `crop.square` lays over the face box,
+from its left upper corner, the face being level. Landmarks are some units off on a smile; where
+the lips end there, their colour says (active contours by dynamic programming: Amini, Weymouth and
+Jain, PAMI 1990).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter1d
+
+from wav2lip import rotated_box
+from wav2lip.compact import crop
+
+UNITS = 192
+# The face is looked at with so many pixels to the unit, and so many units around its square.
+DENSITY, MARGIN = 2, 24
+
+# The window of columns goes so many half widths of the mouth to either side, within the box.
+REACH = 2.2
+
+Curve = NDArray[np.float32]  # (columns,) the height of a contour in each column, in face units
+
+# Landmarks of the iBUG 68-point scheme, from left to right in the picture.
+_UPPER_OUTER, _LOWER_OUTER = range(48, 55), (48, 59, 58, 57, 56, 55, 54)
+_UPPER_INNER, _LOWER_INNER = (48, 60, 61, 62, 63, 64, 54), (48, 60, 67, 66, 65, 64, 54)
+_JAW = range(3, 14)
+
+# The inner contours of a mouth that is open less than this are left to the landmarks.
+OPEN = 3.0
+# A contour is looked for so far from the landmarks, in units, and in steps of one DENSITY-th; it is
+# smoothed by so much (sigma).
+SNAP_REACH, SNAP_SMOOTHING = 5.0, 2.0
+# What a step costs from column to column, and the farthest offset, in levels of Lab.
+STEP_COST, FAR_COST = 1.0, 4.0
+
+
+@dataclass(frozen=True)
+class Lips:
+    """Contours of a mouth. `columns` (n,) are the middles of consecutive units."""
+
+    points: NDArray[np.float32]  # (68, 2)
+    columns: Curve
+    upper_outer: Curve
+    upper_inner: Curve
+    lower_inner: Curve
+    lower_outer: Curve
+    jaw: Curve
+
+    @property
+    def left(self) -> float:
+        return float(self.points[48, 0])
+
+    @property
+    def right(self) -> float:
+        return float(self.points[54, 0])
+
+    @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
+
+    @property
+    def height(self) -> float:
+        """Of the corners."""
+        return float(self.points[[48, 54], 1].mean())
+
+    @property
+    def half_width(self) -> float:
+        return max((self.right - self.left) / 2, 6.0)
+
+    @property
+    def nose(self) -> float:
+        """Where the nose ends."""
+        return float(self.points[31:36, 1].mean()) + 2.0
+
+    @property
+    def unit(self) -> float:
+        """What `mouth_shape.measure` divides by, in face units."""
+        eyes, bridge = self.points[45] - self.points[36], self.points[30] - self.points[27]
+        return float(np.linalg.norm(eyes) / 2 + np.linalg.norm(bridge))
+
+    @property
+    def across(self) -> Curve:
+        """Where each column lies: -1 at the left corner, 1 at the right one."""
+        return np.asarray((self.columns - self.middle) / self.half_width, np.float32)
+
+    @property
+    def gap(self) -> Curve:
+        """How far the lips are apart in each column."""
+        return self.lower_inner - self.upper_inner
+
+    @property
+    def opening(self) -> float:
+        """The mean gap in the middle of the mouth."""
+        return float(self.gap[np.abs(self.across) < 0.4].mean())
+
+
+def to_face(box: np.ndarray, roll: float) -> rotated_box.Matrix:
+    """The affine map (2, 3) from centres of pixels, counted from 0, to face units."""
+    left, top, side = crop.square(box)
+    scale = UNITS / side
+    upright = np.array([[scale, 0, (0.5 - left) * scale], [0, scale, (0.5 - top) * scale]])
+    pivot = np.array([left + side / 2, top + side / 2])
+    return rotated_box.after(upright, rotated_box.level(np.tile(pivot, 2), roll))
+
+
+def sides(box: np.ndarray) -> tuple[float, float]:
+    """The sides of the face box, or of its square where that is narrower, in face units."""
+    wide = UNITS * min(float(box[2] - box[0]) / crop.square(box)[2], 1.0)
+    return (UNITS - wide) / 2, (UNITS + wide) / 2
+
+
+def on_face(points: np.ndarray, matrix: rotated_box.Matrix) -> NDArray[np.float32]:
+    """Points (n, 2) of a frame, in whose pixels corners are whole numbers, in face units."""
+    return np.asarray((points - 0.5) @ matrix[:, :2].T + matrix[:, 2], np.float32)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A face as seen for its lips: RGB and CIE Lab float32, MARGIN units around its square."""
+
+    rgb: NDArray[np.float32]
+    lab: NDArray[np.float32]
+    sides: tuple[float, float]  # of the face box
+
+    def colourfulness(self, y1: float, y2: float) -> float:
+        """0 for a picture without colours, 1 where lips differ in theirs: rows of face units."""
+        rows = slice(*(round((y + MARGIN) * DENSITY) for y in (y1, y2)))
+        spread = np.percentile(self.lab[rows, :, 1], (5, 95)) if rows.stop > rows.start else (0, 0)
+        return float(np.clip((spread[1] - spread[0] - 2) / 4, 0, 1))
+
+    @classmethod
+    def at(cls, frame: np.ndarray, box: np.ndarray, roll: float) -> "Look":
+        size, margin = UNITS * DENSITY, MARGIN * DENSITY
+        patch = crop.crop(frame, box, size, margin, roll).astype(np.float32)
+        lab = np.asarray(cv2.cvtColor(patch / 255, cv2.COLOR_RGB2LAB), np.float32)
+        return cls(patch, lab, sides(box))
+
+    @staticmethod
+    def sample(plane: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """A plane of the look at points in face units, linearly."""
+        at_x, at_y = (
+            ((each + MARGIN) * DENSITY - 0.5).astype(np.float32)
+            for each in np.broadcast_arrays(x, y)
+        )
+        out = cv2.remap(plane, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(out)
+
+
+def find(points: np.ndarray, look: Look) -> Lips:
+    """The lips around `points` (68, 2) in face units, snapped to the colours in `look`."""
+    half = max(float(points[54, 0] - points[48, 0]) / 2, 6.0)
+    middle = float(points[54, 0] + points[48, 0]) / 2
+    first = np.ceil(max(middle - REACH * half, look.sides[0]))
+    last = max(np.floor(min(middle + REACH * half, look.sides[1])), first + 2)
+    columns: Curve = np.arange(first, last, dtype=np.float32) + np.float32(0.5)
+    outer = [_curve(points, which, columns) for which in (_UPPER_OUTER, _LOWER_OUTER)]
+    inner = [_curve(points, which, columns) for which in (_UPPER_INNER, _LOWER_INNER)]
+    # Towards the corners lips grow thin; the few landmarks there cut the corner of an open mouth.
+    round_lip = np.sqrt((1 - ((columns - middle) / half) ** 2).clip(0))
+    upper_lip, lower_lip = (
+        np.abs(points[within, 1] - points[beside, 1]).mean() * round_lip
+        for within, beside in (([61, 62, 63], [50, 51, 52]), ([65, 66, 67], [56, 57, 58]))
+    )
+    inner[0] = np.minimum(inner[0], outer[0] + upper_lip)
+    inner[1] = np.maximum(inner[1], outer[1] - lower_lip)
+    lips = Lips(
+        np.asarray(points, np.float32),
+        columns,
+        outer[0],
+        *_apart(*inner, *outer),
+        outer[1],
+        _curve(points, _JAW, columns),
+    )
+    inside = np.flatnonzero((columns > lips.left) & (columns < lips.right))
+    if lips.gap.max() < OPEN:
+        return lips
+    upper, lower = (
+        _snapped(look, columns, curve, inside, falling)
+        for curve, falling in ((lips.upper_inner, 1.0), (lips.lower_inner, -1.0))
+    )
+    upper, lower = _apart(upper, lower, *outer)
+    return replace(lips, upper_inner=upper, lower_inner=lower)
+
+
+def _curve(points: np.ndarray, which: Sequence[int], columns: Curve) -> Curve:
+    """The height, in every column, of a curve through landmarks, level beyond its ends."""
+    x, y = points[list(which)].T
+    order = np.argsort(x)
+    x, y = x[order], y[order]
+    far = np.concatenate(([True], np.diff(x) > 0.3))
+    x, y = x[far], y[far]
+    if len(x) < 2:
+        return np.full(len(columns), y.mean(), np.float32)
+    return np.asarray(PchipInterpolator(x, y)(columns.clip(x[0], x[-1])), np.float32)
+
+
+def _apart(
+    upper: Curve, lower: Curve, upper_outer: Curve, lower_outer: Curve
+) -> tuple[Curve, Curve]:
+    """Inner contours that stay inside the outer ones and do not cross."""
+    upper, lower = np.maximum(upper, upper_outer), np.minimum(lower, lower_outer)
+    meet = np.minimum(lower - upper, 0) / 2
+    return upper + meet, lower - meet
+
+
+def _snapped(look: Look, columns: Curve, curve: Curve, inside: np.ndarray, falling: float) -> Curve:
+    """The curve moved to where redness changes most, downwards, from the lip to what is inside.
+
+    `falling` is 1 where it falls on the way down, and -1 where it rises. In a picture without
+    colours it is the light that changes.
+    """
+    count = len(inside)
+    offsets = np.arange(-SNAP_REACH, SNAP_REACH + 0.01, 1 / DENSITY, dtype=np.float32)
+    x, y = columns[inside][:, None], curve[inside][:, None] + offsets
+    light, red, _ = cv2.split(cv2.GaussianBlur(look.lab, (0, 0), 0.6 * DENSITY))
+    edge = falling * (Look.sample(red, x, y - 1.0) - Look.sample(red, x, y + 1.0))
+    grey = 1 - look.colourfulness(float(curve[inside].min()) - 10, float(curve[inside].max()) + 10)
+    if grey > 0:
+        edge += grey * np.abs(Look.sample(light, x, y - 1.0) - Look.sample(light, x, y + 1.0)) / 3
+    gain = edge - FAR_COST * (offsets / SNAP_REACH) ** 2
+    total, came = gain[0].copy(), np.zeros((count, len(offsets)), int)
+    for column in range(1, count):
+        steps = np.full((3, len(offsets)), -np.inf, np.float32)
+        steps[0, 1:], steps[1], steps[2, :-1] = total[:-1] - STEP_COST, total, total[1:] - STEP_COST
+        best = steps.argmax(0)
+        came[column] = best - 1
+        total = gain[column] + steps[best, np.arange(len(offsets))]
+    at = int(total.argmax())
+    path = np.empty(count, int)
+    for column in range(count - 1, -1, -1):
+        path[column] = at
+        at += came[column, at]
+    moved = gaussian_filter1d(offsets[path], SNAP_SMOOTHING, mode="nearest")
+    ends = np.minimum(np.arange(count), np.arange(count)[::-1])
+    out = curve.copy()
+    out[inside] += moved * (ends / (0.06 * count)).clip(0, 1)
+    return out

@@ -1,0 +1,113 @@
+"""The teeth that a mouth shows: which pixels they are, and where the upper ones end."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from wav2lip.compact.lip_contours import DENSITY, Curve, Lips, Look
+
+# Teeth are at least so bright beside the lips, and so much less red (a* of CIE Lab). In a picture
+# without colours they are told by their light alone.
+BRIGHT, LESS_RED = 0.9, 4.0
+BRIGHT_IN_GREY = 1.2
+# The upper teeth begin at the first row this bright, and end at the first this dark: shares of the
+# 80th percentile and of the brightest yet.
+BEGIN, END = 0.72, 0.66
+# Their edge is taken for an arc where this share of the columns in the middle shows it.
+SHOWN = 0.3
+
+# A mouth counts as showing teeth from the first value on, and wholly from the second: the share of
+# teeth among what is inside the lips, and the mean gap in the middle in face units.
+SHARE, GAP = (0.12, 0.32), (2.0, 4.5)
+# Lower teeth are seen, likewise, by their share of what is below the upper ones.
+LOWER = (0.15, 0.35)
+# Lips of fewer samples than this are too thin to tell what is no lip.
+LEAST_LIPS = 8
+
+
+@dataclass(frozen=True)
+class Teeth:
+    """`edge` (columns,): the height at which the upper teeth end, in face units."""
+
+    edge: Curve
+    lower: float  # 0..1, how much of what is seen below that edge is lower teeth
+    shown: float  # 0..1, how much the mouth is one that shows teeth
+    lip: NDArray[np.float32]  # (3,) median RGB of the lips
+    tooth: NDArray[np.float32]  # (3,) of the brighter teeth
+    dark: NDArray[np.float32] | None  # (3,) of what is dark inside the mouth, where that is seen
+
+
+def find(lips: Lips, look: Look) -> Teeth:
+    """What is to be seen between `lips`."""
+    x = lips.columns[None]
+    y = np.arange(lips.upper_outer.min(), lips.lower_outer.max(), 1 / DENSITY, dtype=np.float32)
+    y = y[:, None]
+    rgb, lab = Look.sample(look.rgb, x, y), Look.sample(look.lab, x, y)
+    across = np.abs(lips.across) < 1
+    on_lips = across & (
+        ((y > lips.upper_outer + 1) & (y < lips.upper_inner - 1))
+        | ((y > lips.lower_inner + 1) & (y < lips.lower_outer - 1))
+    )
+    within = across & (y > lips.upper_inner + 0.5) & (y < lips.lower_inner - 0.5)
+    if on_lips.sum() < LEAST_LIPS or not within.any():
+        black = np.zeros(3, np.float32)
+        return Teeth(lips.lower_inner, 0.0, 0.0, black, black, None)
+    lip, lip_red = np.median(rgb[on_lips], 0), float(np.median(lab[on_lips][:, 1]))
+    level = rgb.mean(2)
+    colour = look.colourfulness(float(y.min()), float(y.max()))
+    bright = BRIGHT_IN_GREY + colour * (BRIGHT - BRIGHT_IN_GREY)
+    white = within & (level > bright * lip.mean()) & (lab[..., 1] <= lip_red - LESS_RED * colour)
+    share = white.sum() / max(within.sum(), 1)
+    shown = _ramp(share, SHARE) * _ramp(lips.opening, GAP)
+    tooth = lip if white.sum() < 8 else _mean_above(rgb[white], level[white], 60)
+    dim = within & (level < 0.55 * lip.mean())
+    dark = None if dim.sum() < 0.04 * within.sum() else np.median(rgb[dim], 0)
+    edge = _edge(lips, level, within, y[:, 0]) if shown > 0 else lips.lower_inner
+    below = within & (y > edge + 1)
+    lower = _ramp((white & below).sum() / max(below.sum(), 1), LOWER)
+    return Teeth(edge, lower, float(shown), lip, tooth, dark)
+
+
+def _edge(lips: Lips, level: np.ndarray, within: np.ndarray, y: np.ndarray) -> Curve:
+    """Where the upper teeth end in every column; the lower lip where they reach to it."""
+    found = lips.lower_inner.copy()
+    for column in np.flatnonzero(within.sum(0) >= 3):
+        rows = np.flatnonzero(within[:, column])
+        seen = level[rows, column]
+        bright = np.flatnonzero(seen > BEGIN * np.percentile(seen, 80))
+        if not len(bright):
+            continue
+        below = seen[bright[0] :]
+        dark = np.flatnonzero(below < END * np.maximum.accumulate(below))
+        if len(dark):
+            found[column] = y[rows[bright[0] + dark[0]]] + 0.3
+    across = lips.across
+    middle = np.flatnonzero((np.abs(across) < 0.75) & (lips.gap > 1))
+    ends = middle[(lips.lower_inner - found)[middle] > 1.2]
+    if len(ends) <= SHOWN * len(middle) or len(ends) < 6:
+        return lips.lower_inner.copy()
+    arc = _parabola(across[ends], found[ends])
+    edge = np.clip(np.polyval(arc, across), lips.upper_inner, lips.lower_inner)
+    return np.asarray(gaussian_filter1d(edge, 1.5), np.float32)
+
+
+def _parabola(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """A parabola through most of the points, those far off being left out."""
+    kept = np.ones(len(x), bool)
+    for _ in range(6):
+        arc = np.polyfit(x[kept], y[kept], 2)
+        off = np.abs(np.polyval(arc, x) - y)
+        kept = off <= max(1.0, np.percentile(off, 65))
+    return arc
+
+
+def _mean_above(rgb: np.ndarray, level: np.ndarray, percentile: float) -> np.ndarray:
+    return np.asarray(rgb[level >= np.percentile(level, percentile)].mean(0))
+
+
+def _ramp(value: float, ends: tuple[float, float]) -> float:
+    """0 below the first of `ends`, 1 above the second, smooth between."""
+    x = float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
+    return x * x * (3 - 2 * x)
