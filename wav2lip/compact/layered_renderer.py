@@ -12,8 +12,8 @@ from wav2lip.compact.lip_contours import Look
 
 # Mouths are analysed once for all frames that show the same; so many are remembered.
 REMEMBERED = 16
-# In face units. Only inner lips whose landmarks are further apart may show teeth. Points whose middle
-# is as far from that of the box, or whose mouth is as narrow, are no landmarks of its face.
+# In face units. Only inner lips whose landmarks are further apart may show teeth. Points whose
+# middle is as far from that of the box, or whose mouth is as narrow, are no landmarks of its face.
 LEAST_OPENING, MISPLACED, LEAST_WIDTH = 2.0, 40.0, 20.0
 # A face seen from the side is no matter of columns: the distance from the nose to the nearer eye's
 # outer corner, as a share of that to the other, from which a face is too much of a profile, and
