@@ -17,14 +17,14 @@ from wav2lip.networks import SyncNet
 
 
 @pytest.fixture(scope="module", autouse=True)
-def heard_as_speech() -> Iterator[None]:
-    """The buzz of this footage stands in for a voice; the speech net, rightly, hears none in it."""
+def detected_as_speech() -> Iterator[None]:
+    """The buzz of this footage counts as a voice, in which voice activity detection finds none."""
 
-    def share(mel: np.ndarray, first: int, last: int) -> np.ndarray:
+    def activity(mel: np.ndarray, first: int, last: int) -> np.ndarray:
         return np.ones(last + 1 - first)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(voice_activity, "share", share)
+        patch.setattr(voice_activity, "activity", activity)
         yield
 
 
