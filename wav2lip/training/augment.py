@@ -19,8 +19,8 @@ def augmented(mel: Tensor, rng: np.random.Generator) -> Tensor:
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return torch.from_numpy(rng.uniform(low, high, (n, *shape)).astype(np.float32))
 
-    mel = _vtlp(mel, uniform(-5, 5, 1), uniform(0.88, 1.12, 1))
-    mel = _reverberated(mel, uniform(0.0, 0.85, 1), uniform(-3.0, -0.25, 1))
+    mel = vtlp(mel, uniform(-5, 5, 1), uniform(0.88, 1.12, 1))
+    mel = reverberated(mel, uniform(0.0, 0.85, 1), uniform(-3.0, -0.25, 1))
     bands = functional.interpolate(uniform(-0.6, 0.6, 1, 7), N_MELS, mode="linear")[:, 0, :, None]
     mel = mel + uniform(-1.2, 0.8, 1, 1) + bands
     # A noise floor hides what is quieter than itself: most voices have one far down.
@@ -30,7 +30,7 @@ def augmented(mel: Tensor, rng: np.random.Generator) -> Tensor:
     return _spec_augmented(mel, rng).clamp(-4, 4)
 
 
-def _vtlp(mel: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+def vtlp(mel: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Vocal tract length perturbation (VTLP: Jaitly and Hinton, 2013): formants moved by `shift`
     (n, 1) bands and stretched by `scale` (n, 1).
     """
@@ -41,9 +41,9 @@ def _vtlp(mel: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return mel.gather(1, below) * (1 - share) + mel.gather(1, below + 1) * share
 
 
-def _reverberated(mel: Tensor, decay: Tensor, level: Tensor) -> Tensor:
-    """With reverberation: what was heard before falls by 0.1 + `decay` a column, and counts at
-    `level`, both in units of mel.
+def reverberated(mel: Tensor, decay: Tensor, level: Tensor) -> Tensor:
+    """Mel (n, 80, t) with reverberation: what was heard before falls by 0.1 + `decay` a column, and
+    counts at `level`, both in units of mel.
     """
     heard, ringing = [mel[:, :, 0]], mel[:, :, 0]
     for column in range(1, mel.shape[2]):

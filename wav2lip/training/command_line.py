@@ -21,6 +21,7 @@ from wav2lip.training.config import (
     RendererConfig,
     RunConfig,
     SpeechConfig,
+    StudentConfig,
     VoiceConfig,
 )
 
@@ -178,6 +179,28 @@ def voice() -> None:
     """
 
 
+@_training(
+    "student",
+    StudentConfig,
+    _prepared(),
+    *_run_options(),
+    click.Option(
+        ["--teacher", "teacher_file"],
+        type=FILE,
+        required=True,
+        help="OpenAI's tiny.en.pt, or an .npz of its encoder.",
+    ),
+    click.Option(["--speech"], type=FOLDER, help="A folder of speech without faces."),
+    click.Option(["--recordings"], type=FOLDER, help="A folder of sounds without a voice."),
+)
+def student() -> None:
+    """Train the speech encoder of compact, distilled from a teacher: RUN/voice.pt.
+
+    PREPARED is what `python -m wav2lip.training.prepare` made; each folder in SPEECH is of one
+    speaker.
+    """
+
+
 @_training("renderer", RendererConfig, _prepared(), *_run_options())
 def renderer() -> None:
     """Train the renderer of compact alone: RUN/renderer.pt.
@@ -200,4 +223,4 @@ def speech() -> None:
     """
 
 
-COMMANDS: tuple[click.Command, ...] = (expert, generator, compact, voice, renderer, speech)
+COMMANDS: tuple[click.Command, ...] = (expert, generator, compact, voice, student, renderer, speech)

@@ -216,6 +216,33 @@ class VoiceConfig(FineTunableConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StudentConfig(ValidatedConfig):
+    """The speech encoder of compact, distilled from a teacher: sound to mouth shape."""
+
+    steps: int = _steps(12_000, "the student")
+    batch: int = setting(9, "Sequences of 6 s in a mini-batch.", "N", min=1)
+    learning_rate: float = _learning_rate(2.5e-3, "Peak learning rate of the student.")
+    weight_decay: float = _weight(2e-2, "Weight decay (AdamW) of the student.")
+    ema_decay: float = _ema_decay(0.998, "Decay of the EMA of the weights, which is what is kept.")
+    heads: int = setting(2, "Heads on the teacher, whose answers are averaged.", "N", min=1)
+    head_steps: int = _steps(600, "each head")
+    head_batch: int = setting(24, "Sequences of 3 s in a mini-batch of the heads.", "N", min=1)
+    head_learning_rate: float = _learning_rate(3e-3, "Peak learning rate of the heads.")
+    head_weight_decay: float = _weight(3e-2, "Weight decay (AdamW) of the heads.")
+    labelled: float = setting(
+        0.4, "Share of the sequences from clips, beside those of --speech.", "SHARE", min=0, max=1
+    )
+    pieces: int = setting(
+        50, "Pieces of synthetic music, and as many noises, of 10 s each.", "N", min=1
+    )
+    feature_weight: float = _weight(0.5, "Weight of the teacher's features in the loss.")
+    shape_weight: float = _weight(1.0, "Weight of the mouth shapes in the loss.")
+    motion_weight: float = _weight(VoiceConfig.motion_weight, "As of the voice nets.")
+    correlation_weight: float = _weight(VoiceConfig.correlation_weight, "As of the voice nets.")
+    everyone: bool = _everyone()
+
+
+@dataclass(frozen=True, kw_only=True)
 class RendererConfig(FineTunableConfig):
     """The renderer of compact: a face and a mouth shape to the lower face drawn anew."""
 

@@ -38,6 +38,16 @@ class Clip:
         with np.load(self.path) as arrays:
             return arrays["crops"]
 
+    def samples(self) -> np.ndarray:
+        """The sound that begins with the first frame, 16 kHz, (k,) float32 in -1..1.
+
+        Raises NamedError `nothing-prepared` where the clip was prepared without.
+        """
+        with np.load(self.path) as arrays:
+            if "samples" not in arrays:
+                raise nothing(f"{self.path} was prepared by an older version, without its sound.")
+            return arrays["samples"].astype(np.float32) / 32767
+
 
 @dataclass(frozen=True)
 class Split:

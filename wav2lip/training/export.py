@@ -40,6 +40,7 @@ def main(voice_run: Path, renderer_run: Path, out: Path) -> int:
         {
             "architecture": "compact",
             "config": {"voice": voice["config"], "renderer": renderer["config"]},
+            "voice_network": voice.get("network", "voice_net"),
             "voice": [halved(net) for net in voice["nets"]],
             "renderer": halved(renderer["renderer"]),
             "speaker": {name: voice[name] * scale for name in ("mean", "deviation", "closed")},

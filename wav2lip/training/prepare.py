@@ -96,6 +96,7 @@ def _prepare_clip(path: Path, clips: Path, out: Path) -> str | None:
             ),
             points=_points_in_crops(points, boxes),
             raw=mouth_shape.measure(points),
+            samples=np.round(sound.clip(-1, 1) * 32767).astype(np.int16),
             mel=mel_spectrogram(sound) if len(sound) > SAMPLE_RATE // 4 else np.zeros((80, 0)),
             embedding=_embedding(frames[len(frames) // 2], points[len(frames) // 2]),
         )

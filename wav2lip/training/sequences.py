@@ -50,18 +50,23 @@ class SequenceSampler(BatchSampler[Batch]):
 
     material: Material
     count: int
+    context: int = voice_net.CONTEXT  # columns of sound before and after a stretch
 
     def sample(self, step: int, rng: np.random.Generator) -> Batch:
-        return _sample(self.material, rng, self.count)
+        return _sample(self.material, rng, self.count, self.context)
 
 
-def gather(clips: list[dataset.Clip], lags: dict[str, int]) -> Material:
+def gather(
+    clips: list[dataset.Clip], lags: dict[str, int], context: int = voice_net.CONTEXT
+) -> Material:
     """Clips laid end to end; `lags` are in frames, by name (0 where it has none).
+
+    `context` is that of the network, in columns.
 
     Persons are drawn by the square root of their frames.
     """
     usual = statistics(clips)
-    gap = np.full((N_MELS, 2 * voice_net.CONTEXT + 2 * SEQUENCE), SILENCE, np.float32)
+    gap = np.full((N_MELS, 2 * context + 2 * SEQUENCE), SILENCE, np.float32)
     mels, targets, first_column, first_frame = [gap], [], [], []
     column, frame = gap.shape[1], 0
     seen: dict[str, int] = {}
@@ -100,7 +105,7 @@ def statistics(clips: list[dataset.Clip]) -> dict[str, tuple[np.ndarray, np.ndar
     return {group: (raw.mean(0), np.maximum(raw.std(0), floor)) for group, raw in joined.items()}
 
 
-def _sample(material: Material, rng: np.random.Generator, count: int) -> Batch:
+def _sample(material: Material, rng: np.random.Generator, count: int, context: int) -> Batch:
     clip = np.searchsorted(material.chance, rng.random(count)).clip(max=len(material.chance) - 1)
     pace = rng.uniform(1 - STRETCH, 1 + STRETCH, count)
     span = SEQUENCE * voice_net.STRIDE * pace
@@ -108,7 +113,7 @@ def _sample(material: Material, rng: np.random.Generator, count: int) -> Batch:
     spare = (material.columns[clip] - span).clip(min=0)
     begin = rng.uniform(-0.15 * span, spare + 0.15 * span)
     columns = material.first_column[clip] + begin
-    steps = np.arange(-voice_net.CONTEXT, SEQUENCE * voice_net.STRIDE + voice_net.CONTEXT - 1)
+    steps = np.arange(-context, SEQUENCE * voice_net.STRIDE + context - 1)
     heard = _interpolated(material.mel, columns[:, None] + steps * pace[:, None])
 
     # Lips and sound agree to a frame or so at best.

@@ -22,9 +22,13 @@ from torch.nn import functional
 
 from wav2lip.audio import MEL_RATE
 from wav2lip.compact import mouth_shape, voice_net
+from wav2lip.compact.engine import VOICE_NETWORKS
+from wav2lip.compact.speech_encoder import LIVE, OFFLINE, SpeechEncoder
+from wav2lip.compact.voice_net import VoiceNet
 from wav2lip.training import av_offset, command_line, dataset, sequences, state
+from wav2lip.training.amplitude import with_real_amplitude
 from wav2lip.training.batches import seed_torch
-from wav2lip.training.config import VoiceConfig
+from wav2lip.training.config import StudentConfig, VoiceConfig
 from wav2lip.training.loop import Learner, Training, mixed_precision
 from wav2lip.training.report import Report, Strip
 from wav2lip.training.stages import Stages, description, mouth_shape_unit, starting_weights
@@ -51,11 +55,11 @@ def main(
 ) -> Path:
     """Train on a folder of `wav2lip.training.prepare`; returns run/voice.pt.
 
-    `config.start` is a compact checkpoint to go on from, with as many nets as it has and at a lower
-    learning rate; its unit of mouth shapes is kept, so that its renderer, or one that goes on from
-    it, understands the new nets. `report` is a page that other trainings write to as well. Raises
-    NamedError `nobody-held-out` where `patience` has no held-out persons to go by, or `other-run`
-    where `run` holds a run of another configuration.
+    `config.start` is a compact checkpoint to go on from, with as many nets as it has (or its speech
+    encoder) and at a lower learning rate; its unit of mouth shapes is kept, so that its renderer,
+    or one that goes on from it, understands the new nets. `report` is a page that other trainings
+    write to as well. Raises NamedError `nobody-held-out` where `patience` has no held-out persons
+    to go by, or `other-run` where `run` holds a run of another configuration.
     """
     config = config or VoiceConfig()
     clips = [clip for clip in dataset.load(prepared, table) if clip.mel.shape[1]]
@@ -76,22 +80,24 @@ def main(
         or Report(run / "report.html", "Training voice nets", _stage(config.nets - 1)),
     )
     known: list[Weights | None] = begun["voice"] if begun else [None] * config.nets
-    lags = _in_sync(stages, known[0])
+    network = begun.get("voice_network", "voice_net") if begun else "voice_net"
+    lags = _in_sync(stages, known[0], network)
     print(f"{len(lags)} of {len(split.train)} clips follow their sound")
     if not lags:
         raise dataset.nothing("The lips follow the sound in none of the clips.")
-    material = sequences.gather([clip for clip in split.train if clip.name in lags], lags)
+    in_sync = [clip for clip in split.train if clip.name in lags]
     trained: list[nn.Module] = [
-        _train(stages, _stage(number), material, config.steps, 1 + number, weights)
+        _train(stages, _stage(number), in_sync, lags, config.steps, 1 + number, weights, network)
         for number, weights in enumerate(known)
     ]
     if split.unseen:
         print("held-out persons, all nets:", correlations(trained, split.validation))
     result = {
         "config": described,
+        "network": network,
         "nets": [net.state_dict() for net in trained],
         "unit": torch.from_numpy(unit),
-        **_usual_speaker(split.train, lags, unit),
+        **usual_speaker(split.train, lags, unit),
     }
     state.save(run / "voice.pt", result)
     return run / "voice.pt"
@@ -101,17 +107,16 @@ def _stage(number: int) -> str:
     return f"voice-{number}"
 
 
-def _in_sync(run: Stages[VoiceConfig], known: Weights | None) -> dict[str, int]:
+def _in_sync(run: Stages[VoiceConfig], known: Weights | None, network: str) -> dict[str, int]:
     """The clips whose lips follow their sound, and by how many frames the sound is to be moved."""
     path, clips = run.folder / "lags.json", run.split.train
     if path.exists():
         return json.loads(path.read_text())
     if known:
-        net = voice_net.VoiceNet()
+        net = VOICE_NETWORKS[network]()
         net.load_state_dict(known)
     else:
-        material = sequences.gather(clips, {})
-        net = _train(run, "scoring", material, run.config.scoring_steps, 0)
+        net = _train(run, "scoring", clips, {}, run.config.scoring_steps, 0)
     openings = {
         group: [(said[:, OPENINGS], seen[:, OPENINGS]) for said, seen in pieces]
         for group, pieces in _said_and_seen([net], clips).items()
@@ -126,40 +131,58 @@ def _in_sync(run: Stages[VoiceConfig], known: Weights | None) -> dict[str, int]:
 def _train(
     run: Stages[VoiceConfig],
     stage: str,
-    material: sequences.Material,
+    clips: list[dataset.Clip],
+    lags: dict[str, int],
     steps: int,
     number: int,
     begun: Weights | None = None,
-) -> voice_net.VoiceNet:
-    """A voice net, trained from `begun` or from random weights of a seed of its own."""
+    network: str = "voice_net",
+) -> VoiceNet | SpeechEncoder:
+    """A voice network, trained from `begun` or from random weights of a seed of its own."""
     config = replace(run.config, seed=run.config.seed + number)
     seed_torch(config.seed, 2**31 - 1)
-    net = voice_net.VoiceNet().to(run.device)
+    net = VOICE_NETWORKS[network]().to(run.device)
     learning_rate = config.learning_rate
     if begun:
         net.load_state_dict(begun)
         learning_rate = config.usual_learning_rate(learning_rate)
     learner = Learner(net, learning_rate, config.weight_decay, BETAS, config.ema_decay)
     training = run.training(stage, steps, {"voice": learner}, {"seed": config.seed}, config)
-    sampler = sequences.SequenceSampler(config.seed, material, config.batch)
-    edge = voice_net.CONTEXT // voice_net.STRIDE
+    material = sequences.gather(clips, lags, net.context)
+    sampler = sequences.SequenceSampler(config.seed, material, config.batch, net.context)
     for step, batch in training.steps(sampler, run.device):
         with mixed_precision(batch.heard.device):
-            answer = net(batch.heard)
-        loss = mouth_motion_loss(answer[:, :, edge:-edge].float(), batch, config)
-        training.optimizer_step(loss, "voice")
+            answers = _answers(net, batch.heard)
+        losses = [
+            mouth_motion_loss(answer.float(), batch.target, batch.known, config)
+            for answer in answers
+        ]
+        training.optimizer_step(torch.stack(losses).mean(), "voice")
         if training.is_eval_step(step):
             _validate(run, training)
     training.load_final("voice")
-    return net.cpu()
+    net = net.cpu()
+    return with_real_amplitude(net, run.split.validation) if isinstance(net, SpeechEncoder) else net
 
 
-def mouth_motion_loss(answer: Tensor, batch: sequences.Batch, config: VoiceConfig) -> Tensor:
-    """How far answers (n, 8, t) are from targets where those are known: a scalar.
+def _answers(net: VoiceNet | SpeechEncoder, mel: Tensor) -> list[Tensor]:
+    """The outputs for all of `mel` but `net.context` on either side, of each exit: (n, 8, t)."""
+    edge = net.context // voice_net.STRIDE
+    if isinstance(net, VoiceNet):
+        return [net(mel)[:, :, edge:-edge]]
+    count = (mel.shape[2] + 1) // voice_net.STRIDE - 2 * edge
+    exits = zip(net.exits(mel), (LIVE, OFFLINE), strict=True)
+    firsts = [(output.shapes, edge - field.before // voice_net.STRIDE) for output, field in exits]
+    return [shapes[:, :, first : first + count] for shapes, first in firsts]
+
+
+def mouth_motion_loss(
+    answer: Tensor, target: Tensor, known: Tensor, config: VoiceConfig | StudentConfig
+) -> Tensor:
+    """How far answers (n, 8, t) are from targets, weighted by `known` (n, 1, t): a scalar.
 
     Smooth L1 of the lengths and of their movement, and 1 - Pearson's correlation over time.
     """
-    target, known = batch.target, batch.known
     weights = torch.tensor(LENGTH_WEIGHTS, device=answer.device)[None, :, None]
     weights = weights / sum(LENGTH_WEIGHTS)
     total = known.sum().clamp(min=1)
@@ -231,7 +254,7 @@ def correlations(nets: list[nn.Module], clips: list[dataset.Clip]) -> dict[str, 
     return {name: round(float(value), 3) for name, value in zip(names, scores.mean(0), strict=True)}
 
 
-def _usual_speaker(
+def usual_speaker(
     clips: list[dataset.Clip], lags: dict[str, int], unit: np.ndarray
 ) -> dict[str, Tensor]:
     """Mean and standard deviation of a usual speaker, and the closed mouth, (8,) each, in units of

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 import checkpoints
 from wav2lip.audio import MEL_RATE, SILENCE
-from wav2lip.compact import CompactEngine, mouth_motion, voice_net
+from wav2lip.compact import mouth_motion, voice_net
+from wav2lip.compact.engine import CompactEngine
 from wav2lip.compact.speech_encoder import LIVE, OFFLINE, ReceptiveField, SpeechEncoder, Stream
 from wav2lip.training.shrink import halved
 

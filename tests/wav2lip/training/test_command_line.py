@@ -21,6 +21,7 @@ from wav2lip.training.config import (
     RendererConfig,
     RunConfig,
     SpeechConfig,
+    StudentConfig,
     VoiceConfig,
 )
 
@@ -31,6 +32,7 @@ CONFIGS: dict[str, type[RunConfig]] = {
     "voice": VoiceConfig,
     "renderer": RendererConfig,
     "speech": SpeechConfig,
+    "student": StudentConfig,
 }
 
 MODULES = Path(command_line.__file__).parent
