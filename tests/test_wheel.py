@@ -49,8 +49,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = subprocess.check_output(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     ).strip()
-    Path(site, "locked.pth").write_text(sysconfig.get_path("purelib") + "\n")
     pip("--python", str(python), "install", "--no-deps", str(wheel))
+    # Only now: pip must not take the program for installed because this environment has it.
+    Path(site, "locked.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder / "bin"
 
 
