@@ -9,11 +9,12 @@ import skimage.data
 import face_detection
 import wav2lip
 from media.pictures import write_picture
+from media.sample import VOICE
 from media.sound import read_sound
+from rendering import landmarks
 from wav2lip.audio import mel_spectrogram
 
 HERE = Path(__file__).parent
-VOICE = HERE.parent / "static" / "sample" / "voice.mp3"
 FPS = Fraction(25)
 MOMENTS = [6, 16, 24, 54, 118]  # frames in which the mouth is open, closed, or between the two
 GAP = 6  # white pixels between two frames
@@ -26,7 +27,9 @@ def main() -> None:
     engine = wav2lip.load("compact")
     drive = engine.drive(mel_spectrogram(read_sound(VOICE)), 0, max(MOMENTS) + 1, FPS)[MOMENTS]
     boxes = np.tile(faces[0].box, (len(MOMENTS), 1))
-    spoken = engine.render([portrait] * len(MOMENTS), boxes, drive)
+    frames = [portrait] * len(MOMENTS)
+    points = landmarks.of_faces(frames, boxes, np.zeros(len(MOMENTS)))
+    spoken = engine.render(frames, boxes, drive, landmarks=points)
     width, height = x2 - x1, y2 - y1
     window = np.s_[y1 - height // 2 : y2 + height // 4, x1 - width // 3 : x2 + width // 3]
     shown = [np.pad(frame[window], ((0, 0), (0, GAP), (0, 0)), constant_values=255)
