@@ -234,7 +234,7 @@ def test_patience_takes_the_best_voice_net(
     record = Training.record_validation
     monkeypatch.setattr(Training, "record_validation", lambda self, _: record(self, next(losses)))
     few = {"scoring_steps": 1, "steps": 9, "eval_interval": 1, "patience": 1, "nets": 1}
-    monkeypatch.setattr(train_voice, "_in_sync", lambda run, known: {"talk/first.mp4": 0})
+    monkeypatch.setattr(train_voice, "_in_sync", lambda *_: {"talk/first.mp4": 0})
     result = train_the_voice(prepared, clips, tmp_path, **few)
     assert read(tmp_path / "voice-0" / "state.pt")["step"] == 2
     assert same(result["nets"][0], read(tmp_path / "voice-0" / "best.pt")["voice"])
