@@ -98,6 +98,10 @@ def _clips() -> click.Parameter:
     return click.Argument(["clips"], type=FOLDER)
 
 
+def _recordings() -> click.Parameter:
+    return click.Option(["--recordings"], type=FOLDER, help="A folder of sounds without a voice.")
+
+
 def _run_options() -> tuple[click.Parameter, ...]:
     return (
         click.Argument(["run"], type=NEW_FOLDER),
@@ -191,7 +195,7 @@ def voice() -> None:
         help="OpenAI's tiny.en.pt, or an .npz of its encoder.",
     ),
     click.Option(["--speech"], type=FOLDER, help="A folder of speech without faces."),
-    click.Option(["--recordings"], type=FOLDER, help="A folder of sounds without a voice."),
+    _recordings(),
 )
 def student() -> None:
     """Train the speech encoder of compact, distilled from a teacher: RUN/voice.pt.
@@ -209,13 +213,7 @@ def renderer() -> None:
     """
 
 
-@_training(
-    "speech",
-    SpeechConfig,
-    _clips(),
-    *_run_options(),
-    click.Option(["--recordings"], type=FOLDER, help="A folder of sounds without a voice."),
-)
+@_training("speech", SpeechConfig, _clips(), *_run_options(), _recordings())
 def speech() -> None:
     """Train the voice activity net, which tells speech from music and noise: RUN/speech.pt.
 
