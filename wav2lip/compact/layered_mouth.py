@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wav2lip.compact import lip_contours, mouth_interior, teeth
-from wav2lip.compact.lip_contours import UNITS, Lips, Look
+from wav2lip.compact.lip_contours import UNITS, FaceCrop, Lips
 from wav2lip.compact.lip_motion import LipMotion
 from wav2lip.compact.mouth_interior import Interior
 from wav2lip.compact.teeth import Teeth
@@ -23,7 +23,7 @@ BLUR = 1.2
 ABOVE_NOSE, TOP_FADE = 10.0, 14.0
 # Towards its sides the window stands still: over this many half widths of the mouth.
 SIDE_FADE = 0.45
-# A lip thins no further than to these shares of its own height where the other pushes it.
+# A lip thins no further than to these fractions of its own height where the other pushes it.
 THINNEST_UPPER, THINNEST_LOWER = 0.35, 0.45
 # The skin between lower lip and jaw is at least so high, in face units.
 LEAST_CHIN = 12.0
@@ -46,11 +46,11 @@ class Mouth:
     to_face: NDArray[np.float64]  # (2, 3), from pixels of the frame to face units
 
     @classmethod
-    def seen(cls, look: Look, to_face: np.ndarray, points: np.ndarray) -> "Mouth":
+    def analyse(cls, face: FaceCrop, to_face: np.ndarray, points: np.ndarray) -> "Mouth":
         """The mouth of a face that has the 68 `points` (68, 2) in pixels of its frame."""
-        lips = lip_contours.find(lip_contours.on_face(points, to_face), look)
-        found = teeth.find(lips, look)
-        return cls(lips, found, mouth_interior.prepare(lips, found, look), to_face)
+        lips = lip_contours.find(lip_contours.on_face(points, to_face), face)
+        found = teeth.find(lips, face)
+        return cls(lips, found, mouth_interior.prepare(lips, found, face), to_face)
 
 
 @dataclass(frozen=True)

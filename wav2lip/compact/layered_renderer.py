@@ -8,21 +8,21 @@ import numpy as np
 
 from wav2lip.compact import layer_compositing, layered_mouth, lip_contours, lip_motion
 from wav2lip.compact.layered_mouth import Mouth
-from wav2lip.compact.lip_contours import Look
+from wav2lip.compact.lip_contours import FaceCrop
 
-# Mouths are analysed once for all frames that show the same; so many are remembered.
-REMEMBERED = 16
+# Mouths are analysed once for all frames that show the same; this many are kept.
+CACHE_SIZE = 16
 # In face units. Only inner lips whose landmarks are further apart may show teeth. Points whose
 # middle is as far from that of the box, or whose mouth is as narrow, are no landmarks of its face.
 LEAST_OPENING, MISPLACED, LEAST_WIDTH = 2.0, 40.0, 20.0
 # A face seen from the side is no matter of columns: the distance from the nose to the nearer eye's
-# outer corner, as a share of that to the other, from which a face is too much of a profile, and
+# outer corner, as a fraction of that to the other, from which a face is too much of a profile, and
 # from which it is frontal.
 PROFILE = (0.30, 0.45)
 
 
 class LayeredRenderer:
-    """Finds mouths that show teeth, remembers them, and moves them. Threads may share one."""
+    """Finds mouths that show teeth, and keeps the last of them. Threads may use one together."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Mouth] = OrderedDict()
@@ -43,16 +43,16 @@ class LayeredRenderer:
         weight = frontality(face)
         if not weight:
             return None, 0.0
-        look = Look.at(frame, box, roll)
-        content = (look.rgb.tobytes(), to_face.tobytes(), points.astype(np.float32).tobytes())
+        face_crop = FaceCrop.of(frame, box, roll)
+        content = (face_crop.rgb.tobytes(), to_face.tobytes(), points.astype(np.float32).tobytes())
         key = hashlib.blake2b(b"".join(content)).digest()
         with self._lock:
             mouth = self._known.get(key)
         if mouth is None:
-            mouth = Mouth.seen(look, to_face, points)
+            mouth = Mouth.analyse(face_crop, to_face, points)
             with self._lock:
                 self._known[key] = mouth
-                while len(self._known) > REMEMBERED:
+                while len(self._known) > CACHE_SIZE:
                     self._known.popitem(last=False)
         weight *= mouth.teeth.shown
         return (mouth, weight) if weight else (None, 0.0)

@@ -19,7 +19,7 @@ from wav2lip import rotated_box
 from wav2lip.compact import crop
 
 UNITS = 192
-# The face is looked at with so many pixels to the unit, and so many units around its square.
+# Resolution of a face crop in pixels to the unit, and the units that it adds around the square.
 DENSITY, MARGIN = 2, 24
 
 # The window of columns goes so many half widths of the mouth to either side, within the box.
@@ -34,7 +34,7 @@ _JAW = range(3, 14)
 
 # The inner contours of a mouth that is open less than this are left to the landmarks.
 OPEN = 3.0
-# A contour is looked for so far from the landmarks, in units, and in steps of one DENSITY-th; it is
+# A contour is searched this far from the landmarks, in units, in steps of one DENSITY-th; it is
 # smoothed by so much (sigma).
 SNAP_REACH, SNAP_SMOOTHING = 5.0, 2.0
 # What a step costs from column to column, and the farthest offset, in levels of Lab.
@@ -122,8 +122,11 @@ def on_face(points: np.ndarray, matrix: rotated_box.Matrix) -> NDArray[np.float3
 
 
 @dataclass(frozen=True)
-class Look:
-    """A face as seen for its lips: RGB and CIE Lab float32, MARGIN units around its square."""
+class FaceCrop:
+    """A level crop of a face and MARGIN units around its square, DENSITY pixels to the unit.
+
+    `rgb` (n, n, 3) in 0..255 and `lab` (n, n, 3) in CIE Lab, float32.
+    """
 
     rgb: NDArray[np.float32]
     lab: NDArray[np.float32]
@@ -136,7 +139,7 @@ class Look:
         return float(np.clip((spread[1] - spread[0] - 2) / 4, 0, 1))
 
     @classmethod
-    def at(cls, frame: np.ndarray, box: np.ndarray, roll: float) -> "Look":
+    def of(cls, frame: np.ndarray, box: np.ndarray, roll: float) -> "FaceCrop":
         size, margin = UNITS * DENSITY, MARGIN * DENSITY
         patch = crop.crop(frame, box, size, margin, roll).astype(np.float32)
         lab = np.asarray(cv2.cvtColor(patch / 255, cv2.COLOR_RGB2LAB), np.float32)
@@ -144,7 +147,7 @@ class Look:
 
     @staticmethod
     def sample(plane: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """A plane of the look at points in face units, linearly."""
+        """`plane` (n, n) or (n, n, 3) of a crop at points in face units, interpolated linearly."""
         at_x, at_y = (
             ((each + MARGIN) * DENSITY - 0.5).astype(np.float32)
             for each in np.broadcast_arrays(x, y)
@@ -153,12 +156,12 @@ class Look:
         return np.asarray(out)
 
 
-def find(points: np.ndarray, look: Look) -> Lips:
-    """The lips around `points` (68, 2) in face units, snapped to the colours in `look`."""
+def find(points: np.ndarray, face: FaceCrop) -> Lips:
+    """The lips around `points` (68, 2) in face units, snapped to the colours in `face`."""
     half = max(float(points[54, 0] - points[48, 0]) / 2, 6.0)
     middle = float(points[54, 0] + points[48, 0]) / 2
-    first = np.ceil(max(middle - REACH * half, look.sides[0]))
-    last = max(np.floor(min(middle + REACH * half, look.sides[1])), first + 2)
+    first = np.ceil(max(middle - REACH * half, face.sides[0]))
+    last = max(np.floor(min(middle + REACH * half, face.sides[1])), first + 2)
     columns: Curve = np.arange(first, last, dtype=np.float32) + np.float32(0.5)
     outer = [_curve(points, which, columns) for which in (_UPPER_OUTER, _LOWER_OUTER)]
     inner = [_curve(points, which, columns) for which in (_UPPER_INNER, _LOWER_INNER)]
@@ -182,7 +185,7 @@ def find(points: np.ndarray, look: Look) -> Lips:
     if lips.gap.max() < OPEN:
         return lips
     upper, lower = (
-        _snapped(look, columns, curve, inside, falling)
+        _snapped(face, columns, curve, inside, falling)
         for curve, falling in ((lips.upper_inner, 1.0), (lips.lower_inner, -1.0))
     )
     upper, lower = _apart(upper, lower, *outer)
@@ -210,7 +213,9 @@ def _apart(
     return upper + meet, lower - meet
 
 
-def _snapped(look: Look, columns: Curve, curve: Curve, inside: np.ndarray, falling: float) -> Curve:
+def _snapped(
+    face: FaceCrop, columns: Curve, curve: Curve, inside: np.ndarray, falling: float
+) -> Curve:
     """The curve moved to where redness changes most, downwards, from the lip to what is inside.
 
     `falling` is 1 where it falls on the way down, and -1 where it rises. In a picture without
@@ -219,11 +224,15 @@ def _snapped(look: Look, columns: Curve, curve: Curve, inside: np.ndarray, falli
     count = len(inside)
     offsets = np.arange(-SNAP_REACH, SNAP_REACH + 0.01, 1 / DENSITY, dtype=np.float32)
     x, y = columns[inside][:, None], curve[inside][:, None] + offsets
-    light, red, _ = cv2.split(cv2.GaussianBlur(look.lab, (0, 0), 0.6 * DENSITY))
-    edge = falling * (Look.sample(red, x, y - 1.0) - Look.sample(red, x, y + 1.0))
-    grey = 1 - look.colourfulness(float(curve[inside].min()) - 10, float(curve[inside].max()) + 10)
+    light, red, _ = cv2.split(cv2.GaussianBlur(face.lab, (0, 0), 0.6 * DENSITY))
+    edge = falling * (FaceCrop.sample(red, x, y - 1.0) - FaceCrop.sample(red, x, y + 1.0))
+    grey = 1 - face.colourfulness(float(curve[inside].min()) - 10, float(curve[inside].max()) + 10)
     if grey > 0:
-        edge += grey * np.abs(Look.sample(light, x, y - 1.0) - Look.sample(light, x, y + 1.0)) / 3
+        edge += (
+            grey
+            * np.abs(FaceCrop.sample(light, x, y - 1.0) - FaceCrop.sample(light, x, y + 1.0))
+            / 3
+        )
     gain = edge - FAR_COST * (offsets / SNAP_REACH) ** 2
     total, came = gain[0].copy(), np.zeros((count, len(offsets)), int)
     for column in range(1, count):

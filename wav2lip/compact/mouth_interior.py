@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wav2lip.compact.lip_contours import Lips, Look
+from wav2lip.compact.lip_contours import FaceCrop, Lips
 from wav2lip.compact.teeth import Teeth
 
-# Shares of the colour of the lips, RGB.
+# Factors of the colour of the lips, RGB.
 CAVITY = np.array([0.42, 0.27, 0.26], np.float32)
 TONGUE = np.array([0.80, 0.60, 0.58], np.float32)
-# Lower teeth: the share of the upper ones' light that falls on them, how wide their arch is and
+# Lower teeth: the fraction of the upper ones' light that falls on them, how wide their arch is and
 # how high they are, in half widths of the mouth; how far the upper ones overlap them in a closed
 # bite, and how much of the way of the lower lip they go.
 LOWER_WIDTH, LOWER_HEIGHT = 0.66, 0.26
 LOWER_LIGHT = np.array([0.88, 0.81, 0.76], np.float32)
-OVERBITE, JAW_SHARE = 0.11, 0.75
+OVERBITE, JAW_FRACTION = 0.11, 0.75
 # The inner side of the lower lip reaches this far up, in face units.
 WET = 2.2
 # The opening below the upper teeth, in half widths, at which tongue and lower teeth are in sight.
@@ -32,7 +32,7 @@ class Interior:
     lower_teeth: NDArray[np.float32]  # (rows, columns, 3): edges first, one row a unit
 
 
-def prepare(lips: Lips, teeth: Teeth, look: Look) -> Interior:
+def prepare(lips: Lips, teeth: Teeth, face: FaceCrop) -> Interior:
     """The interior of the mouth with those lips and teeth."""
     cavity = CAVITY * teeth.lip
     if teeth.dark is not None:
@@ -44,7 +44,7 @@ def prepare(lips: Lips, teeth: Teeth, look: Look) -> Interior:
     edge = np.interp(x, lips.columns, teeth.edge)
     top = np.interp(x, lips.columns, lips.upper_inner)
     inset = 0.9 + np.arange(rows, dtype=np.float32)[:, None]
-    texture = Look.sample(look.rgb, x[None], np.maximum(edge - inset, (edge + 2 * top) / 3))
+    texture = FaceCrop.sample(face.rgb, x[None], np.maximum(edge - inset, (edge + 2 * top) / 3))
     # What is no tooth there, as the dark corners, is taken for one in the shade.
     white = teeth.tooth * (0.55 + 0.45 * np.cos(np.clip(lips.across / LOWER_WIDTH, -1, 1)))[:, None]
     texture = np.maximum(texture, 0.75 * white)
@@ -75,15 +75,18 @@ def fill(
     out += wet * (interior.tongue - out)
     # Lower teeth begin behind the upper ones, go down with the jaw, and end behind the lower lip.
     tips = (
-        begin + JAW_SHARE * jaw - OVERBITE * half + 0.10 * half * (lips.across / LOWER_WIDTH) ** 2
+        begin
+        + JAW_FRACTION * jaw
+        - OVERBITE * half
+        + 0.10 * half * (lips.across / LOWER_WIDTH) ** 2
     )
     below = y - np.maximum(tips, begin)
     rows = (y - tips).clip(0, len(interior.lower_teeth) - 1.001)
     low = rows.astype(int)
-    share = (rows - low)[..., None]
+    fraction = (rows - low)[..., None]
     column = np.arange(len(lips.columns))[None]
     texture = interior.lower_teeth
-    teeth = texture[low, column] * (1 - share) + texture[low + 1, column] * share
+    teeth = texture[low, column] * (1 - fraction) + texture[low + 1, column] * fraction
     gum = ((LOWER_HEIGHT * half - (y - tips)) / 3).clip(0, 1)
     unseen = (1 - (lips.lower_inner - edge - 1.0) / 1.5).clip(0, 1)
     within = ((LOWER_WIDTH - np.abs(lips.across)) / 0.12 + 0.5).clip(0, 1)

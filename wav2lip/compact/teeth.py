@@ -6,22 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from wav2lip.compact.lip_contours import DENSITY, Curve, Lips, Look
+from wav2lip.compact.lip_contours import DENSITY, Curve, FaceCrop, Lips
 
 # Teeth are at least so bright beside the lips, and so much less red (a* of CIE Lab). In a picture
 # without colours they are told by their light alone.
 BRIGHT, LESS_RED = 0.9, 4.0
 BRIGHT_IN_GREY = 1.2
-# The upper teeth begin at the first row this bright, and end at the first this dark: shares of the
-# 80th percentile and of the brightest yet.
+# The upper teeth begin at the first row this bright, and end at the first this dark: fractions of
+# the 80th percentile and of the brightest yet.
 BEGIN, END = 0.72, 0.66
-# Their edge is taken for an arc where this share of the columns in the middle shows it.
+# Their edge is taken for an arc where this fraction of the columns in the middle shows it.
 SHOWN = 0.3
 
-# A mouth counts as showing teeth from the first value on, and wholly from the second: the share of
-# teeth among what is inside the lips, and the mean gap in the middle in face units.
-SHARE, GAP = (0.12, 0.32), (2.0, 4.5)
-# Lower teeth are seen, likewise, by their share of what is below the upper ones.
+# A mouth counts as showing teeth from the first value on, and wholly from the second: the fraction
+# of teeth in the area inside the lips, and the mean gap in the middle in face units.
+AREA, GAP = (0.12, 0.32), (2.0, 4.5)
+# Lower teeth are seen, likewise, by their fraction of the area below the upper ones.
 LOWER = (0.15, 0.35)
 # Lips of fewer samples than this are too thin to tell what is no lip.
 LEAST_LIPS = 8
@@ -39,12 +39,12 @@ class Teeth:
     dark: NDArray[np.float32] | None  # (3,) of what is dark inside the mouth, where that is seen
 
 
-def find(lips: Lips, look: Look) -> Teeth:
+def find(lips: Lips, face: FaceCrop) -> Teeth:
     """What is to be seen between `lips`."""
     x = lips.columns[None]
     y = np.arange(lips.upper_outer.min(), lips.lower_outer.max(), 1 / DENSITY, dtype=np.float32)
     y = y[:, None]
-    rgb, lab = Look.sample(look.rgb, x, y), Look.sample(look.lab, x, y)
+    rgb, lab = FaceCrop.sample(face.rgb, x, y), FaceCrop.sample(face.lab, x, y)
     across = np.abs(lips.across) < 1
     on_lips = across & (
         ((y > lips.upper_outer + 1) & (y < lips.upper_inner - 1))
@@ -56,11 +56,11 @@ def find(lips: Lips, look: Look) -> Teeth:
         return Teeth(lips.lower_inner, 0.0, 0.0, black, black, None)
     lip, lip_red = np.median(rgb[on_lips], 0), float(np.median(lab[on_lips][:, 1]))
     level = rgb.mean(2)
-    colour = look.colourfulness(float(y.min()), float(y.max()))
+    colour = face.colourfulness(float(y.min()), float(y.max()))
     bright = BRIGHT_IN_GREY + colour * (BRIGHT - BRIGHT_IN_GREY)
     white = within & (level > bright * lip.mean()) & (lab[..., 1] <= lip_red - LESS_RED * colour)
-    share = white.sum() / max(within.sum(), 1)
-    shown = _ramp(share, SHARE) * _ramp(lips.opening, GAP)
+    area = white.sum() / max(within.sum(), 1)
+    shown = _ramp(area, AREA) * _ramp(lips.opening, GAP)
     tooth = lip if white.sum() < 8 else _mean_above(rgb[white], level[white], 60)
     dim = within & (level < 0.55 * lip.mean())
     dark = None if dim.sum() < 0.04 * within.sum() else np.median(rgb[dim], 0)

@@ -3,24 +3,13 @@
 import cv2
 import numpy as np
 import pytest
-from skimage import data
 
-from face_detection.landmarks import fit_box, landmarks, landmarks_in_fitted
+from face_detection.landmarks import landmarks_in_fitted
 from media.errors import NamedError
 from wav2lip.compact import mouth_shape
 from wav2lip.compact.engine import CompactEngine
 
 OPENINGS = (0.0, 1.0, 2.0, 3.0)
-
-
-@pytest.fixture(scope="module")
-def frame() -> np.ndarray:
-    return data.astronaut()
-
-
-@pytest.fixture(scope="module")
-def box(frame: np.ndarray) -> np.ndarray:
-    return np.array(fit_box(landmarks(frame, (170, 65, 280, 195))))
 
 
 def shapes(*openings: float) -> np.ndarray:

@@ -6,9 +6,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from skimage import data
 
-from face_detection.landmarks import fit_box, landmarks, landmarks_in_fitted
+from face_detection.landmarks import landmarks_in_fitted
 from wav2lip.compact import layered_mouth, layered_renderer, lip_contours, lip_motion
 from wav2lip.compact.engine import CompactEngine
 from wav2lip.compact.layered_mouth import Mouth
@@ -20,17 +19,6 @@ CLOSED = np.zeros(8)
 WIDE = np.array([0.16, 0.16, 0, 0, 0, 0.15, 0.15, 0])
 
 Speak = Callable[..., np.ndarray]
-
-
-@pytest.fixture(scope="module")
-def frame() -> np.ndarray:
-    """A smile that shows teeth."""
-    return data.astronaut()
-
-
-@pytest.fixture(scope="module")
-def box(frame: np.ndarray) -> np.ndarray:
-    return np.array(fit_box(landmarks(frame, (170, 65, 280, 195))))
 
 
 @pytest.fixture(scope="module")
@@ -268,8 +256,8 @@ def test_contours_find_lips_that_landmarks_miss(
 ) -> None:
     off = points.copy()
     off[[65, 66, 67], 1] += 2.0
-    look = lip_contours.Look.at(frame, box, 0.0)
-    found = lip_contours.find(lip_contours.on_face(off, mouth.to_face), look)
+    face = lip_contours.FaceCrop.of(frame, box, 0.0)
+    found = lip_contours.find(lip_contours.on_face(off, mouth.to_face), face)
     middle = np.abs(mouth.lips.across) < 0.4
     moved_by = 2.0 * 192 / (box[3] - box[1])
     shift = (found.lower_inner - mouth.lips.lower_inner)[middle]
