@@ -143,7 +143,7 @@ def test_the_glossary_has_the_terms_of_the_field() -> None:
         "voice activity detection": "wav2lip/compact/voice_activity.py",
         "learning rate": "wav2lip/training/config.py",
         "retry of a segment": "workers/lease.py",
-        "mask": "wav2lip/compact/paste_back.py",
+        "mask": "wav2lip/compact/renderer.py",
         "settings": "jobs/settings.py",
         "int8 calibration": "wav2lip/quantization.py",
     }.items():

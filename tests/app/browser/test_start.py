@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from app import sample
+from app.sample import sample_face
+from media.sample import VOICE
 
 pytestmark = pytest.mark.browser
 
@@ -23,8 +24,8 @@ def choose(page: Page, role: str, path: Path) -> None:
 
 
 def test_a_chosen_file_is_shown_and_looked_at(start: Page) -> None:
-    choose(start, "source", sample.sample_face())
-    choose(start, "voice", sample.VOICE)
+    choose(start, "source", sample_face())
+    choose(start, "voice", VOICE)
     expect(start.get_by_alt_text("The chosen picture")).to_be_visible()
     expect(start.locator("audio")).to_be_visible()
     expect(start.locator(".waveform")).to_be_visible()
@@ -36,7 +37,7 @@ def test_a_file_that_is_chosen_before_the_script_has_come_is_taken_too(page: Pag
     held: list[Route] = []
     page.route("**/start.js", lambda route: held.append(route))
     page.goto("/", wait_until="commit")
-    choose(page, "source", sample.sample_face())
+    choose(page, "source", sample_face())
     (script,) = held
     script.continue_()
     expect(page.get_by_text("picture, 512 × 512")).to_be_visible()
@@ -74,16 +75,16 @@ def test_a_text_file_called_mp4_is_refused_beside_the_face(start: Page, tmp_path
 
 
 def test_a_sound_is_no_face_and_a_picture_no_voice(start: Page) -> None:
-    choose(start, "source", sample.VOICE)
+    choose(start, "source", VOICE)
     expect(start.locator("#source-error")).to_contain_text("A sound was given as the face")
-    choose(start, "voice", sample.sample_face())
+    choose(start, "voice", sample_face())
     expect(start.locator("#voice-error")).to_contain_text("A picture was given as the voice")
 
 
 def test_another_file_takes_the_place_of_a_wrong_one(start: Page) -> None:
-    choose(start, "source", sample.VOICE)
+    choose(start, "source", VOICE)
     expect(start.locator("#source-error")).to_be_visible()
-    choose(start, "source", sample.sample_face())
+    choose(start, "source", sample_face())
     expect(start.locator("#source-error")).to_be_hidden()
     expect(start.get_by_text("picture, 512 × 512")).to_be_visible()
 
@@ -115,10 +116,10 @@ def test_the_keyboard_reaches_everything(start: Page) -> None:
 
 def test_another_voice_starts_when_the_one_before_it_ends(start: Page) -> None:
     expect(start.locator("#voice-start")).to_be_hidden()
-    choose(start, "voice", sample.VOICE)
+    choose(start, "voice", VOICE)
     start.get_by_role("button", name="Add another voice").click()
     expect(start.locator("input#voice-2")).to_be_focused()
-    choose(start, "voice-2", sample.VOICE)
+    choose(start, "voice-2", VOICE)
     second = start.get_by_role("region", name="Voice 2")
     expect(second.get_by_label("Starts at second")).to_have_attribute("placeholder", "5.035")
     start.get_by_label("Starts at second").first.fill("1.5")
@@ -143,9 +144,9 @@ def test_a_wrong_padding_opens_the_options_and_is_named(start: Page) -> None:
 @pytest.mark.parametrize(
     ("path", "kind", "role", "event"),
     [
-        (sample.face(), "image/png", "source",
+        (sample_face(), "image/png", "source",
          "new ClipboardEvent('paste', { clipboardData: data, bubbles })"),
-        (sample.VOICE, "audio/mpeg", "voice",
+        (VOICE, "audio/mpeg", "voice",
          "new DragEvent('drop', { dataTransfer: data, bubbles })"),
     ],
 )  # fmt: skip
