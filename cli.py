@@ -1,12 +1,11 @@
 """The command `mouth`: one thin group; what it can do lies in `commands/`, one file a command."""
 
-import errno
-import os
 from importlib import import_module
 from typing import Any
 
 import click
 
+from commands import failures
 from media.errors import NamedError
 
 # A command's file is imported when it is asked for, so that `mouth` answers at once.
@@ -24,36 +23,23 @@ COMMANDS = {
     "verify": "verify:verify",
 }
 
-
-class _Failure(click.ClickException):
-    """A NamedError as a user of a terminal meets it: message and remedy, never a traceback."""
-
-    def __init__(self, error: NamedError) -> None:
-        super().__init__(f"{error.message}\n{error.remedy}")
-
-    def show(self, file: Any = None) -> None:
-        click.echo(self.message, err=True)
-
-
-class _WrongSetting(_Failure):
-    """Told apart by its status, so that a supervisor does not start the command again."""
-
-    exit_code = os.EX_CONFIG
+AS_JSON = "mouth.as_json"  # in a context's `meta`: whether the command line asks for JSON
 
 
 class _Mouth(click.Group):
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        context.meta[AS_JSON] = "--json" in args
+        return super().parse_args(context, args)
+
     def invoke(self, context: click.Context) -> Any:
+        as_json = context.meta[AS_JSON]
         try:
             return super().invoke(context)
-        except NamedError as error:
-            kind = _WrongSetting if error.code == "bad-setting" else _Failure
-            raise kind(error) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE or error.filename is None:
-                raise
-            problem = f"{error.filename}: {error.strerror}."
-            remedy = "Choose another place, or make room and allow writing there."
-            raise _Failure(NamedError("no-access", problem, remedy)) from error
+        except (NamedError, OSError, click.UsageError) as error:
+            named = failures.named(error)
+            if named is None or (isinstance(error, click.UsageError) and not as_json):
+                raise  # click shows how a command is used, and ends quietly when a pipe is closed
+            raise failures.failure(named, as_json) from error
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -74,6 +60,7 @@ class _Mouth(click.Group):
         "help_option_names": ["-h", "--help"],
     },
 )
+@click.version_option(package_name="mouth-animation", message="mouth %(version)s")
 def main() -> None:
     """Give a face and a voice; get the picture or video back with that mouth moving."""
 

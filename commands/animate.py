@@ -1,17 +1,21 @@
 """`mouth animate`: a face and a voice to a video, without a server."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from commands.console import ProgressBar, check_overwrites_none, print_notes
+from commands import batch, failures
+from commands.console import Console
 from commands.options import flag, four_numbers, integer, source_options
 from commands.param_types import FILE, FrameRate, OutputFile
-from commands.speaker import SpeakerType, Speech
+from commands.request import Request
+from commands.speaker import SpeakerType
 from jobs.settings import PRECISIONS, from_environment
 from media.badge import PLACES
+from media.errors import NamedError
 from media.timeline import SYNC_MODES
 from rendering.options import LARGEST_SIDE
 from wav2lip.param_types import LIP_SYNC, FiniteRange
@@ -35,7 +39,7 @@ def _check_box(
 
 
 @click.command()
-@click.argument("face", type=FILE)
+@click.argument("face", type=FILE, required=False)
 @click.argument("voice", type=FILE, required=False)
 @click.option(
     "-o", "--output", "--outfile", type=OutputFile(), help="FACE-talking.mp4 if not given."
@@ -103,22 +107,55 @@ def _check_box(
     metavar="HOW",
     help="auto (as fast as it can, the default), half (within a level or two), fp32 (exact), int8.",
 )
+@click.option(
+    "--batch",
+    "listed",
+    type=FILE,
+    metavar="CSV",
+    help="Make a video for each line of this list. Its first line names the columns: face, voice, "
+    "output, and any other option without dashes.",
+)
+@flag("--force", "Overwrite a result that is there already.")
+@flag("--quiet", "Print the name of the result, or what failed, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a line for each result.")
 @source_options
+@click.pass_context
 def animate(
-    face: Path,
-    voice: Path | None,
-    output: Path | None,
-    person: int | None,
-    speakers: tuple[Speech, ...],
-    no_smooth: bool,
-    no_blend: bool,
-    precision: str | None,
-    **options: Any,
+    context: click.Context, listed: Path | None, quiet: bool, as_json: bool, **given: Any
 ) -> None:
     """Make the mouth in FACE, a picture or video, move to VOICE, a sound.
 
     When several people speak, name them with --speaker; VOICE may be left out then.
     """
+    if listed is None:
+        made = _make(Request.from_parameters(**given), Console(quiet))
+        click.echo(json.dumps(made) if as_json else made["output"])
+        return
+    if given["face"] is not None:
+        raise click.UsageError("Give either FACE and VOICE, or a list of them with --batch.")
+    failed = 0
+    for row in batch.read_rows(listed, context):
+        try:
+            made = _make(row.request, Console(quiet))
+        except (NamedError, OSError, click.UsageError) as error:
+            if (named := failures.named(error)) is None:
+                raise
+            failed += 1
+            _print_failure(listed, row.line, named, as_json)
+        else:
+            click.echo(json.dumps({"line": row.line, **made}) if as_json else made["output"])
+    context.exit(1 if failed else 0)
+
+
+def _print_failure(listed: Path, line: int, error: NamedError, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"line": line, "error": error.as_dict()}))
+    else:
+        click.echo(f"{listed}, line {line}: {error.as_text()}", err=True)
+
+
+def _make(request: Request, console: Console) -> dict[str, Any]:
+    """Make a video, and say what there is to say of it; what --json prints."""
     from commands import local_job
     from jobs import signing
     from media.sound import keep_decoded
@@ -127,44 +164,54 @@ def animate(
     from rendering.animate import animate as render
     from rendering.visibility import not_animated
 
-    speeches = [*([Speech(voice, person)] if voice else []), *speakers]
-    if not speeches:
-        raise click.UsageError("Give a VOICE, or at least one --speaker.")
-    if person is not None and voice is None:
-        raise click.UsageError("--person says who speaks VOICE, which is not there.")
-    settings = from_environment()
-    click.get_current_context().with_resource(keep_decoded())
-    output = output or Path(f"{face.stem}-talking.mp4")
-    check_overwrites_none(output, face, *(each.voice for each in speeches))
-    options |= {"smooth": not no_smooth, "blend": not no_blend}
-    source = local_job.open_source(face, options, settings)
-    durations = [local_job.voice_duration(each.voice, settings, each.start) for each in speeches]
-    ends = [each.start + length for each, length in zip(speeches, durations, strict=True)]
-    wait_passively(os.environ)
-    threads = thread_count(os.environ)
-    engine = models.engine_for(source, precision or settings.precision, threads)
-    frames = spec.frames_to_detect(source, ends)
-    print_notes(source.info)
-    if frames < source.frames and not source.is_fixed and speeches[-1].person is not None:
-        shown = f"{float(frames / source.fps):.6g}"
-        click.echo(f"Only {shown} seconds are shown. {COUNTED.format(shown)}", err=True)
-    with ProgressBar(frames, "looking for faces") as progress:
-        persons = local_job.find_persons(source, frames, settings, progress)
-    voices = tuple(
-        spec.VoiceTrack(
-            each.voice,
-            local_job.choose_speaker(persons, each.person),
-            length,
-            each.start,
-            each.gain,
+    settings, speeches = from_environment(), request.speeches
+    with keep_decoded():
+        source = local_job.open_source(request.face, request.options, settings)
+        durations = [
+            local_job.voice_duration(each.voice, settings, each.start) for each in speeches
+        ]
+        ends = [each.start + length for each, length in zip(speeches, durations, strict=True)]
+        wait_passively(os.environ)
+        threads = thread_count(os.environ)
+        engine = models.engine_for(source, request.precision or settings.precision, threads)
+        frames = spec.frames_to_detect(source, ends)
+        console.source_notes(source.info)
+        if frames < source.frames and not source.is_fixed and speeches[-1].person is not None:
+            shown = f"{float(frames / source.fps):.6g}"
+            console.note(f"Only {shown} seconds are shown. {COUNTED.format(shown)}")
+        with console.progress(frames, "looking for faces") as progress:
+            persons = local_job.find_persons(source, frames, settings, progress)
+        voices = tuple(
+            spec.VoiceTrack(
+                each.voice,
+                local_job.choose_speaker(persons, each.person),
+                length,
+                each.start,
+                each.gain,
+            )
+            for each, length in zip(speeches, durations, strict=True)
         )
-        for each, length in zip(speeches, durations, strict=True)
-    )
-    render_spec = spec.RenderSpec(source, voices, tuple(persons))
-    certificate = signing.certificate(settings)
-    with ProgressBar(render_spec.frames, "moving the mouth") as progress:
-        render(render_spec, output, engine, settings.segment_seconds, certificate, progress)
-    for each in not_animated(render_spec):
+        render_spec = spec.RenderSpec(source, voices, tuple(persons))
+        certificate = signing.certificate(settings)
+        with console.progress(render_spec.frames, "moving the mouth") as progress:
+            render(
+                render_spec,
+                request.output,
+                engine,
+                settings.segment_seconds,
+                certificate,
+                progress,
+            )
+    missed = not_animated(render_spec)
+    for each in missed:
         span = f"from {each.start:g} to {each.stop:g} seconds"
-        click.echo(f"person {each.person} is {each.reason} {span}: left as it is", err=True)
-    click.echo(output)
+        console.note(f"person {each.person} is {each.reason} {span}: left as it is")
+    return {
+        "output": str(request.output),
+        "frames": render_spec.frames,
+        "fps": float(render_spec.fps),
+        "duration": round(float(render_spec.frames / render_spec.fps), 3),
+        "speakers": sorted({each.person for each in voices}),
+        "not_animated": [each.to_dict() for each in missed],
+        "notes": console.notes,
+    }

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from commands.console import ProgressBar, check_overwrites_none, print_notes
-from commands.options import source_options
+from commands.console import Console, check_output
+from commands.options import flag, source_options
 from commands.param_types import FILE, OutputFile
 from jobs.settings import from_environment
 from wav2lip.param_types import FiniteRange
@@ -30,6 +30,7 @@ from wav2lip.param_types import FiniteRange
     metavar="PNG",
     help="Draw a portrait of each to this file.",
 )
+@flag("--force", "Overwrite such a file that is there already.")
 @source_options
 def faces(
     source: Path,
@@ -37,6 +38,7 @@ def faces(
     seconds: float | None,
     as_json: bool,
     sheet: Path | None,
+    force: bool,
     **options: Any,
 ) -> None:
     """List the people in SOURCE by the numbers that --person takes.
@@ -50,9 +52,9 @@ def faces(
     from rendering.contact_sheet import write_sheet
 
     if sheet is not None:
-        check_overwrites_none(sheet, source)
+        check_output(sheet, source, force=force)
 
-    settings = from_environment()
+    settings, console = from_environment(), Console()
     seen = local_job.open_source(source, options, settings)
     frames = 1 if seen.is_fixed else seen.frames
     ends = [local_job.voice_duration(voice, settings)] if voice else []
@@ -60,8 +62,8 @@ def faces(
         ends.append(Fraction(seconds))
     if ends:
         frames = spec.frames_to_detect(seen, ends)
-    print_notes(seen.info)
-    with ProgressBar(frames, "looking for faces") as progress:
+    console.source_notes(seen.info)
+    with console.progress(frames, "looking for faces") as progress:
         persons = local_job.find_persons(seen, frames, settings, progress)
     rows = local_job.describe(seen, persons, frames)
     if sheet is not None:

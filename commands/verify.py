@@ -41,23 +41,32 @@ def verify(file: Path, candidates: tuple[Path, ...], as_json: bool) -> None:
         )
     used = {each["sha256"]: each["role"] for each in found.made_from}
     roles = {candidate: used.get(content_hash(candidate)) for candidate in candidates}
+    error = _mismatch(file, found, roles)
     if as_json:
         checked = {str(path): role for path, role in roles.items()}
-        click.echo(json.dumps({**found.to_dict(), "checked": checked}, indent=1))
-    else:
-        _tell(found, roles)
+        failure = {"error": error.as_dict()} if error else {}
+        click.echo(json.dumps({**found.to_dict(), "checked": checked, **failure}, indent=1))
+        click.get_current_context().exit(1 if error else 0)
+    _tell(found, roles)
+    if error:
+        raise error
+
+
+def _mismatch(file: Path, found: "Credentials", roles: dict[Path, str | None]) -> NamedError | None:
+    """What is wrong with a file, or with what it is said to be made from."""
     if not found.intact:
-        raise NamedError(
+        return NamedError(
             "credentials-broken",
             f"{file.name} is not as it was signed: {'; '.join(found.problems)}.",
             "Do not rely on what it says; ask for the file as it was made.",
         )
     if strangers := [path.name for path, role in roles.items() if role is None]:
-        raise NamedError(
+        return NamedError(
             "not-an-ingredient",
             f"{file.name} was not made from {', '.join(strangers)}.",
             "Compare with the very files that were given: a copy saved anew is another file.",
         )
+    return None
 
 
 def _tell(found: "Credentials", roles: dict[Path, str | None]) -> None:

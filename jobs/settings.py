@@ -261,7 +261,7 @@ def for_process() -> Settings:
     try:
         return from_environment()
     except NamedError as error:
-        print(f"{error.message}\n{error.remedy}", file=sys.stderr)
+        print(error.as_text(), file=sys.stderr)
         sys.exit(os.EX_CONFIG)
 
 

@@ -18,6 +18,10 @@ class NamedError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}"
 
+    def as_text(self) -> str:
+        """As a terminal shows it: the code first, to be searched for in docs/errors.md."""
+        return f"{self.code}: {self.message}\n{self.remedy}"
+
     def as_dict(self) -> dict[str, str]:
         return {"code": self.code, "message": self.message, "remedy": self.remedy}
 

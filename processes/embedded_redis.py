@@ -74,7 +74,7 @@ def main() -> None:
         words = arguments(settings)
         lock(settings.var_dir / "redis")
     except NamedError as error:
-        print(error, file=sys.stderr)
+        print(error.as_text(), file=sys.stderr)
         sys.exit(os.EX_CONFIG)  # starting it again would not help
     os.execv(words[0], words)  # noqa: S606 - no shell is wanted
 

@@ -1,5 +1,6 @@
 """Start every process of the Procfile, keep them running, stop them together: `mouth serve`."""
 
+import errno
 import os
 import re
 import socket
@@ -31,7 +32,8 @@ def serve(
 
     Prints the page's address once it answers. `environment` is given to every process, with PORT,
     HOST and the interpreter's own folder first on the PATH. Raises NamedError `port-in-use`,
-    `unknown-process`, or `process-ended` when one cannot be kept running: all are ended then.
+    `cannot-listen`, `unknown-process`, or `process-ended` when one cannot be kept running: all
+    are ended then.
     """
     commands = _chosen(procfile, names)
     if "web" in commands:
@@ -105,11 +107,27 @@ def _check_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise NamedError(
-                "port-in-use",
-                f"The page cannot be served at {host}, port {port}: {error.strerror}.",
-                f"Stop what uses it, or choose another port: PORT={port + 1} make run.",
-            ) from error
+            raise _cannot_listen(host, port, error) from error
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> NamedError:
+    other = port + 1 if 1024 <= port < 65535 else 8000
+    if error.errno == errno.EADDRINUSE:
+        return NamedError(
+            "port-in-use",
+            f"Another program listens at {host}, port {port}.",
+            f"Choose another port, PORT={other} mouth serve (or make run), or stop that program: "
+            f"`ss -ltnp sport = :{port}` names it.",
+        )
+    if error.errno == errno.EACCES:
+        remedy = f"Ports below 1024 are the administrator's: take PORT={other} and a proxy."
+    else:
+        remedy = "Set HOST to an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them."
+    return NamedError(
+        "cannot-listen",
+        f"The page cannot be served at {host}, port {port}: {error.strerror}.",
+        remedy,
+    )
 
 
 def _reachable(host: str, port: int) -> str:

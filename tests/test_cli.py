@@ -256,6 +256,7 @@ def test_what_cannot_be_done_is_said_with_a_remedy(
         assert answer.exit_code == 1, words
         assert isinstance(answer.exception, SystemExit), words
         first, *remedy = answer.stderr.strip().splitlines()
+        assert re.match("[a-z]+(-[a-z]+)+: ", first), "its code, as in docs/errors.md"
         assert message in first
         assert remedy, words
         assert answer.stdout == ""
@@ -416,6 +417,80 @@ def test_a_token_is_shown_once(mouth: Mouth) -> None:
     assert "already" in mouth("token", "new", "robot").stderr
     assert mouth("token", "revoke", "robot").exit_code == 0
     assert mouth("token", "list").stdout == ""
+
+
+def test_the_version_is_told(mouth: Mouth) -> None:
+    assert re.fullmatch(r"mouth \d+\.\d+\.\d+\n", mouth("--version").stdout)
+
+
+def test_the_shell_completes_commands_and_values() -> None:
+    for words, completed in (
+        ("mouth an", "animate"),
+        ("mouth animate --badge bottom-r", "bottom-right"),
+    ):
+        environment = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+        environment |= {"_MOUTH_COMPLETE": "bash_complete", "PATH": os.environ["PATH"]}
+        command = [Path(sys.executable).with_name("mouth")]
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert answer.stdout == f"plain,{completed}\n"
+
+
+def test_where_json_was_asked_for_a_failure_is_json(mouth: Mouth, astronaut_file: Path) -> None:
+    for words, status, code in (
+        (["animate", astronaut_file, astronaut_file], 1, "not-a-voice"),
+        (["animate", astronaut_file], 2, "wrong-usage"),
+        (["faces", "nowhere.png"], 2, "wrong-usage"),
+        (["verify", astronaut_file], 1, "no-credentials"),
+    ):
+        answer = mouth(*words, "--json")
+        assert answer.exit_code == status
+        error = json.loads(answer.stdout)["error"]
+        assert error["code"] == code
+        assert error["remedy"]
+
+
+def test_a_list_is_checked_whole_and_made_line_by_line(
+    mouth: Mouth, astronaut_file: Path, short_voice: Path
+) -> None:
+    write_picture("me.png", read_picture(astronaut_file)[::2, ::2])
+    shutil.copy(short_voice, "a;b.wav")
+    shutil.copy(short_voice, "a.wav")
+    head = "face,voice,output,person,speaker,pads,no-smooth\n"
+    lines = "me.png,a.wav,one.mp4,7,,,yes\n\nme.png,,two.mp4,,1=a.wav;1=a.wav@0.2,0 5 0 0,\n"
+    for wrong, message in (
+        (head + lines + "me.png,a;b.wav,./one.mp4,,,,\n", "line 5: Line 2 has the output"),
+        (head + ",a.wav,one.mp4,,,,\n", "line 2: The cell 'face' is empty."),
+        (head + "me.png,a.wav,one.mp4,me,,,\n", "line 2: Invalid value for '--person'"),
+        ("face;voice\nme.png;a.wav\n", "has a column 'face;voice'"),
+        (head, "needs a line of names"),
+    ):
+        Path("list.csv").write_text(wrong)
+        answer = mouth("animate", "--batch", "list.csv")
+        assert answer.exit_code == 2
+        assert message in re.sub(r"\s+", " ", answer.stderr)
+    Path("list.csv").write_text(head + lines, encoding="utf-8-sig")
+    answer = mouth("animate", "--batch", "list.csv", "--fps", 10, "--json")
+    assert answer.exit_code == 1, answer.stderr
+    failed, made = map(json.loads, answer.stdout.splitlines())
+    assert (failed["line"], failed["error"]["code"]) == (2, "no-such-person")
+    assert (made["line"], made["output"], made["frames"], made["fps"]) == (4, "two.mp4", 8, 10)
+    assert made["speakers"] == [1]
+    assert (probe("two.mp4").frames, Path("one.mp4").exists()) == (8, False)
+    again = mouth("animate", "--batch", "list.csv", "--json")
+    assert json.loads(again.stdout)["error"]["code"] == "output-exists"
+
+
+def test_what_is_there_is_overwritten_only_when_told_so(
+    mouth: Mouth, astronaut_file: Path, short_voice: Path
+) -> None:
+    write_picture("me.png", read_picture(astronaut_file)[::2, ::2])
+    Path("me-talking.mp4").write_text("a film")
+    refused = mouth("animate", "me.png", short_voice)
+    assert (refused.exit_code, refused.stderr.split(":")[0]) == (1, "output-exists")
+    assert Path("me-talking.mp4").read_text() == "a film"
+    made = mouth("animate", "me.png", short_voice, "--force", "--quiet", "--fps", 10)
+    assert (made.stdout, made.stderr) == ("me-talking.mp4\n", "")
+    assert probe("me-talking.mp4").frames == 6
 
 
 def test_fetching_offline_says_what_to_do(

@@ -144,9 +144,17 @@ def test_a_taken_port_is_said_before_anything_starts(procfile: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(NamedError, match="choose another port") as refused:
+        with pytest.raises(NamedError, match="Choose another port, PORT=") as refused:
             serve("127.0.0.1", taken.getsockname()[1], os.environ, procfile=procfile)
     assert refused.value.code == "port-in-use"
+
+
+def test_an_address_of_another_machine_is_said_before_anything_starts(
+    procfile: Path, port: int
+) -> None:
+    with pytest.raises(NamedError, match="an address of this machine") as refused:
+        serve("192.0.2.1", port, os.environ, procfile=procfile)
+    assert refused.value.code == "cannot-listen"
 
 
 def test_some_processes_may_be_chosen_by_name(procfile: Path, port: int, tmp_path: Path) -> None:
