@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 AUDITOR := $(VENV)/audit
 
-.PHONY: run setup setup-dev test bench lint audit format clean
+.PHONY: run setup setup-dev test test-all bench lint audit format clean
 .DELETE_ON_ERROR:
 
 run: setup          ## start everything; PORT=9000 make run for another port
@@ -21,9 +21,14 @@ setup-dev: $(INSTALLED_DEV)
 
 # Three processes, on two cores too: many tests wait more than they work. The slow files must not
 # come last, when nobody shares them.
-test: ARGS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
-test: setup-dev     ## run the tests; ARGS="tests/media -k probe" for some of them
+PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
+test: ARGS ?= $(PARALLEL) -m "not slow"
+test: setup-dev     ## run all tests but the slow; ARGS="tests/media -k probe" for some of them
 	@exec $(VENV)/bin/python -m pytest $(ARGS)
+
+test-all: setup-dev ## run every test, as CI does
+	@exec $(VENV)/bin/python -m pytest $(PARALLEL)
 
 lint: setup-dev     ## style, formatting, types
 	@$(VENV)/bin/python -m ruff check .
