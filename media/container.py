@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, NamedTuple, cast, overload
 
 from media.errors import not_a_face_file, unreadable
 from media.signature import read_signature
@@ -37,23 +37,38 @@ _SIMILAR_RATE = Fraction(1, 50)
 _FALLBACK_RATE = Fraction(30)
 
 
-@contextmanager
-def open_media(path: str | Path) -> Iterator[InputContainer]:
-    """Open a file for demuxing. Raises MediaError: unreadable-media, also for errors of libav while
-    it is open, and as `read_signature` does.
+class ByteRange(NamedTuple):
+    """The bytes start..stop of a file."""
 
-    The demuxer is the one that the first bytes call for, so neither a name nor the content can lead
-    to a playlist, and `file` is the only protocol.
+    start: int
+    stop: int
+
+
+@contextmanager
+def open_media(path: str | Path, part: ByteRange | None = None) -> Iterator[InputContainer]:
+    """Open a file, or a part of it, for demuxing.
+
+    The demuxer is the one that the first bytes of the file call for, so neither a name nor the
+    content can lead to a playlist, and `file` and a part of one are the only protocols.
+    Raises MediaError: unreadable-media, also for errors of libav while it is open, and as
+    `read_signature` does.
     """
     import av
 
     path = Path(path)
     signature = read_signature(path)
+    address, protocols = f"file:{path.absolute()}", "file"
+    if part is not None:
+        address = f"subfile,,start,{part.start},end,{part.stop},,:{address}"
+        protocols = "file,subfile"
     try:
         with av.open(
-            f"file:{path.absolute()}",
+            address,
             format=signature.format.lower(),
-            options={"protocol_whitelist": "file", "format_whitelist": _demuxers(signature.format)},
+            options={
+                "protocol_whitelist": protocols,
+                "format_whitelist": _demuxers(signature.format),
+            },
             metadata_errors="replace",
         ) as container:
             yield container
@@ -121,11 +136,13 @@ def _standard_rate(rate: Fraction, tolerance: Fraction) -> Fraction | None:
     return next(near, None)
 
 
-def good_packets(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[Packet]:
+def good_packets(
+    container: InputContainer, stream: VideoStream | AudioStream, cut_short: bool = False
+) -> Iterator[Packet]:
     """The packets of a stream that can be decoded, up to where the file is damaged for the demuxer.
 
     Packets that the end of a file cuts short are left out, so that counting packets and decoding
-    them give the same number.
+    them give the same number, unless `cut_short` packets are wanted as well.
     """
     import av
 
@@ -135,7 +152,7 @@ def good_packets(container: InputContainer, stream: VideoStream | AudioStream) -
             packet = next(packets)
         except (StopIteration, av.FFmpegError):
             return
-        if packet.size and not packet.is_corrupt:
+        if packet.size and (cut_short or not packet.is_corrupt):
             yield packet
 
 

@@ -43,7 +43,7 @@ def unsupported() -> MediaError:
         "unsupported-type",
         "This kind of file is not supported.",
         "Faces: JPEG, PNG, WebP, GIF, MP4, MOV, WebM, MKV or AVI. "
-        "Voices: WAV, MP3, M4A, FLAC, OGG, Opus, or a video with sound.",
+        "Voices: WAV, MP3, M4A, FLAC, OGG, Opus, AIFF, CAF, WMA, AMR, or a video with sound.",
     )
 
 

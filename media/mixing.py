@@ -25,10 +25,8 @@ with warnings.catch_warnings():
 RATE = 48000
 SOUNDTRACK_GAIN = -6.0
 _BLOCK = RATE
-_MIXED_SAMPLE = 8  # bytes of a sample of both channels in 32 bits
+_MIXED_SAMPLE = 8  # bytes of a sample of both channels as float32
 _SPOOL = 32 * 1024**2  # bytes of a mix that are held in memory: a minute and a half
-# Headroom above the sum of all tracks: decoders of lossy sound overshoot full scale a little.
-_HEADROOM = 2.0
 _FULL_SCALE = 2**31 - 1
 
 Voice = tuple[str | Path, Fraction | float, float]
@@ -61,16 +59,13 @@ def mix(
         tracks.append((timed, soundtrack_gain))
     given = [path for path, _, _ in voices] + ([] if soundtrack is None else [soundtrack])
     peak, channels = 0.0, max([1, *map(sound_channels, given)])
-    factors = [10 ** (gain / 20) for _, gain in tracks]
-    headroom = _HEADROOM * max(1.0, sum(factors))
     # The peak is known at the end: until then the mix is spooled, to the disk if it is long.
     with SpooledTemporaryFile(_SPOOL, dir=str(Path(out_path).parent)) as spool:
-        for mixed in _mixed(tracks, factors, headroom):
-            block = _samples(mixed, headroom)
+        for block in _mixed(tracks):
             peak = max(peak, float(np.abs(block).max()))
             if channels == 1 and (block[:, 0] != block[:, 1]).any():
                 channels = 2  # some sounds become stereo on the way
-            spool.write(mixed)
+            spool.write(block.tobytes())
         spool.seek(0)
         scale = 32767 / max(1.0, peak)
         with replacing(out_path) as unfinished, wave.open(str(unfinished), "wb") as file:
@@ -78,7 +73,7 @@ def mix(
             file.setsampwidth(2)
             file.setframerate(RATE)
             while mixed := spool.read(_BLOCK * _MIXED_SAMPLE):
-                block = _samples(mixed, headroom)
+                block = np.frombuffer(mixed, np.float32).reshape(-1, 2)
                 file.writeframes(np.rint(block[:, :channels] * scale).astype("<i2").tobytes())
 
 
@@ -111,26 +106,25 @@ def stereo_blocks(
         given += size
 
 
-def _mixed(tracks: Sequence[_Track], factors: Sequence[float], headroom: float) -> Iterator[bytes]:
-    """The sum of the tracks, each by its factor, as blocks of interleaved 32-bit stereo.
+def _mixed(tracks: Sequence[_Track]) -> Iterator[np.ndarray]:
+    """The sum of the tracks, each with its gain, as float32 blocks (samples, 2) of any range.
 
-    pydub adds integers and clips what overflows, so the tracks are scaled down to 32 bits with
-    headroom: the sum of n tracks never reaches full scale.
+    pydub adds integers and clips what overflows: each block of the tracks is scaled so that its sum
+    just fits into 32 bits, however far beyond full scale the samples of a file may be.
     """
-    streams = [begin() for begin, _ in tracks]
-    for blocks in zip(*streams, strict=True):
-        segments = [
-            _segment(block * (factor / headroom))
-            for block, factor in zip(blocks, factors, strict=True)
+    factors = [10 ** (gain / 20) for _, gain in tracks]
+    for blocks in zip(*(begin() for begin, _ in tracks), strict=True):
+        gained = [
+            block.astype(np.float64) * factor for block, factor in zip(blocks, factors, strict=True)
         ]
-        yield reduce(lambda under, over: under.overlay(over), segments).raw_data
-
-
-def _samples(mixed: bytes, headroom: float) -> np.ndarray:
-    """A block of `_mixed` as samples (n, 2), which may exceed -1..1."""
-    return np.frombuffer(mixed, "<i4").reshape(-1, 2) * np.float32(headroom / _FULL_SCALE)
+        scale = max(1.0, sum(float(np.abs(block).max()) for block in gained))
+        segments = [_segment(block / scale) for block in gained]
+        mixed = reduce(lambda under, over: under.overlay(over), segments).raw_data
+        sums = np.frombuffer(mixed, "<i4").reshape(-1, 2) * (scale / _FULL_SCALE)
+        yield sums.astype(np.float32)
 
 
 def _segment(samples: np.ndarray) -> AudioSegment:
-    data = np.rint(samples.astype(np.float64) * _FULL_SCALE).astype("<i4").tobytes()
+    """Samples (n, 2) within -1..1."""
+    data = np.rint(samples * _FULL_SCALE).astype("<i4").tobytes()
     return AudioSegment(data, sample_width=4, frame_rate=RATE, channels=2)

@@ -24,10 +24,16 @@ _STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", 
 # (ISO/IEC 13818-7, 6.2).
 _MPEG_SOUND = re.compile(rb"\xff[\xe0-\xff]")
 _ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
-_RIFF = {
-    b"WEBP": Signature("pillow", "WEBP"),
-    b"AVI ": Signature("ffmpeg", "avi"),
-    b"WAVE": Signature("ffmpeg", "wav"),
+# Files of chunks: by their first four bytes and by those that follow the size.
+_CHUNKED = {
+    (b"RIFF", b"WEBP"): Signature("pillow", "WEBP"),
+    (b"RIFF", b"AVI "): Signature("ffmpeg", "avi"),
+    (b"RIFF", b"WAVE"): Signature("ffmpeg", "wav"),
+    (b"RIFX", b"WAVE"): Signature("ffmpeg", "wav"),
+    (b"RF64", b"WAVE"): Signature("ffmpeg", "wav"),
+    (b"BW64", b"WAVE"): Signature("ffmpeg", "wav"),
+    (b"FORM", b"AIFF"): Signature("ffmpeg", "aiff"),
+    (b"FORM", b"AIFC"): Signature("ffmpeg", "aiff"),
 }
 _PREFIXES = {
     b"\x89PNG\r\n\x1a\n": Signature("pillow", "PNG"),
@@ -37,19 +43,23 @@ _PREFIXES = {
     b"\x1aE\xdf\xa3": Signature("ffmpeg", "matroska"),
     b"OggS": Signature("ffmpeg", "ogg"),
     b"fLaC": Signature("ffmpeg", "flac"),
+    b"riff\x2e\x91\xcf\x11": Signature("ffmpeg", "w64"),
+    b"caff": Signature("ffmpeg", "caf"),
+    b".snd": Signature("ffmpeg", "au"),
+    b"#!AMR": Signature("ffmpeg", "amr"),
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": Signature("ffmpeg", "asf"),
 }
-# Types of file that are refused: rare pictures, and everything that names other files or hosts
-# (playlists, concat scripts, session descriptions).
+_TEXT = bytes(range(0x20, 0x7F)) + b"\t\r\n\0"
+# Types of file that begin with text and are refused as kinds: everything that names other files or
+# hosts (playlists, concat scripts, session descriptions), drawings, documents, old sounds.
 _REFUSED = (
-    b"#EXTM3U", b"ffconcat", b"v=0", b"<?xml", b"<MPD", b"<svg", b"%PDF", b"BM",
-    b"II*\x00", b"MM\x00*", b"FLV\x01", b"PK\x03\x04", b"\x30\x26\xb2\x75", b"\xff\x0a",
-    b"\x00\x00\x01\xb3", b"\x00\x00\x01\xba", b"G@",  # MPEG's own: of old cameras, of television
+    b"#EXTM3U", b"ffconcat", b"v=0", b"<?xml", b"<MPD", b"<svg", b"%PDF", b"Creative Voice",
 )  # fmt: skip
 
 
 def read_signature(path: Path) -> Signature:
-    """The reader of a file. Raises MediaError: unreadable-media (empty, text, noise),
-    unsupported-type (refused).
+    """The reader of a file. Raises MediaError: unreadable-media (empty, zeros or text),
+    unsupported-type (all other kinds).
     """
     try:
         with path.open("rb") as file:
@@ -69,14 +79,23 @@ def signature_in(file: IO[bytes]) -> Signature:
         if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
             raise unsupported()
         return Signature("ffmpeg", "mov")
-    if head[:4] == b"RIFF" and head[8:12] in _RIFF:
-        return _RIFF[head[8:12]]
+    if signature := _CHUNKED.get((head[:4], head[8:12])):
+        return signature
     for prefix, signature in _PREFIXES.items():
         if head.startswith(prefix):
             return signature
+    if head.startswith(b"\x0bw") and len(head) > 5:
+        # The identification of the bit stream, 5 bits: AC-3's is 10 at most (ETSI TS 102 366).
+        return Signature("ffmpeg", "eac3" if head[5] >> 3 > 10 else "ac3")
     if _MPEG_SOUND.match(head):
         return _tagged(head)
-    raise unsupported() if head.startswith(_REFUSED) else unreadable()
+    if head.startswith(_REFUSED) or not _is_text_or_nothing(head):
+        raise unsupported()
+    raise unreadable()
+
+
+def _is_text_or_nothing(head: bytes) -> bool:
+    return not head.translate(None, _TEXT)
 
 
 def _tagged(head: bytes) -> Signature:

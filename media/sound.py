@@ -18,6 +18,7 @@ import av
 import numpy as np
 
 from media.container import (
+    ByteRange,
     audio_stream,
     decoded,
     good_packets,
@@ -27,11 +28,15 @@ from media.container import (
     video_stream,
 )
 from media.errors import MediaError, no_audio_track, not_a_voice, unreadable
+from media.riff import wav_parts
 from media.signature import read_signature
 
 SHORTEST_VOICE = Fraction(1, 5)
 # -60 dB of full scale: below the noise of a quiet room in any recording meant to be heard.
 _SILENCE = 0.001
+# What is 240 dB beyond full scale is damage; recordings of 32-bit floats do exceed it, and some
+# files count to 2**31 instead of 1.
+_LARGEST_SAMPLE = 1e12
 # A gap longer than this, in seconds, is noticed (ITU-R BT.1359); less is jitter of timestamps.
 _GAP = 0.045
 
@@ -39,7 +44,8 @@ _GAP = 0.045
 def read_sound(path: str | Path, rate: int = 16000) -> np.ndarray:
     """The whole sound as float32 mono (samples,) in -1..1, `rate` samples a second, read-only.
 
-    Decoders of lossy sound may overshoot that range a little.
+    Decoders of lossy sound may overshoot that range a little, files of floats by any factor.
+    Samples that are not numbers are 0, and of several WAVs one after the other all are read.
     Raises MediaError: unreadable-media, unsupported-type, no-audio-track, not-a-voice.
     """
     # Both channels are averaged here: swresample's own mono is 3 dB louder and can clip.
@@ -222,16 +228,31 @@ def _sound_frames(path: str | Path) -> Iterator[_Decoded]:
 
 
 def _decoded_sound(path: str | Path) -> Iterator[_Decoded]:
-    with _open_sound(path) as (container, track):
-        empty, tells_padding = True, container.format.name.startswith("mov")
-        for frame in decoded(track, good_packets(container, track)):
-            empty = False
-            whole = _without_padding(frame, time_base(track)) if tells_padding else frame
-            time = whole.time
-            whole.pts = None  # times are kept here: the resampler fills no gaps
-            yield _Decoded(whole, time)
-        if empty:
-            raise unreadable("The sound of this file")
+    empty = True
+    for part in wav_parts(path):
+        with _open_sound(path, part) as (container, track):
+            tells_padding = container.format.name.startswith("mov")
+            for frame in decoded(track, _sound_packets(container, track)):
+                empty = False
+                whole = _without_padding(frame, time_base(track)) if tells_padding else frame
+                whole = _without_damage(whole)
+                time = whole.time
+                whole.pts = None  # times are kept here: the resampler fills no gaps
+                yield _Decoded(whole, time)
+    if empty:
+        raise unreadable("The sound of this file")
+
+
+def _sound_packets(
+    container: av.container.InputContainer, track: av.AudioStream
+) -> Iterator[av.Packet]:
+    """The packets to decode. Of plain samples, those that the end of a file cuts short as well.
+
+    A WAV that is written to a pipe claims to be larger than it is: its last packet seems cut.
+    """
+    if not track.codec_context.name.startswith(("pcm_", "adpcm_")):
+        return good_packets(container, track)
+    return good_packets(container, track, cut_short=True)
 
 
 def _without_padding(frame: av.AudioFrame, tick: Fraction) -> av.AudioFrame:
@@ -240,17 +261,33 @@ def _without_padding(frame: av.AudioFrame, tick: Fraction) -> av.AudioFrame:
     if not 0 < samples < frame.samples:
         return frame
     width = 1 if frame.format.is_planar else frame.layout.nb_channels
-    data: Any = np.ascontiguousarray(frame.to_ndarray()[:, : samples * width])
-    cut = av.AudioFrame.from_ndarray(data, frame.format.name, frame.layout.name)
-    cut.sample_rate, cut.pts, cut.time_base = frame.sample_rate, frame.pts, frame.time_base
-    return cut
+    return _with_samples(frame, frame.to_ndarray()[:, : samples * width])
+
+
+def _without_damage(frame: av.AudioFrame) -> av.AudioFrame:
+    """A frame with 0 for samples that are not numbers: one would spoil all near it."""
+    if not frame.format.name.startswith(("flt", "dbl")):
+        return frame
+    data = frame.to_ndarray()
+    good = np.abs(data) <= _LARGEST_SAMPLE
+    return frame if good.all() else _with_samples(frame, np.where(good, data, 0))
+
+
+def _with_samples(frame: av.AudioFrame, samples: np.ndarray) -> av.AudioFrame:
+    """A frame at the same time with other samples, in the layout of `to_ndarray`."""
+    data: Any = np.ascontiguousarray(samples)
+    other = av.AudioFrame.from_ndarray(data, frame.format.name, frame.layout.name)
+    other.sample_rate, other.pts, other.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return other
 
 
 @contextmanager
-def _open_sound(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
+def _open_sound(
+    path: str | Path, part: ByteRange | None = None
+) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
     if read_signature(Path(path)).reader == "pillow":
         raise not_a_voice()
-    with open_media(path) as container:
+    with open_media(path, part) as container:
         track = audio_stream(container)
         if track is None:
             raise no_audio_track()

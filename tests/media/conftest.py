@@ -67,6 +67,7 @@ def _write_media(
     sound: np.ndarray | None = None,
     sound_codec: str = "aac",
     sound_rate: int = 48000,
+    sound_options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     format: str | None = None,
 ) -> Path:
@@ -83,7 +84,8 @@ def _write_media(
         if sound is not None:
             layout = "mono" if len(sound) == 1 else "stereo"
             audio = output.add_stream(sound_codec, rate=sound_rate, layout=layout)
-            audio.codec_context.options = {"strict": "experimental"}  # for FFmpeg's own Vorbis
+            # For FFmpeg's own Vorbis.
+            audio.codec_context.options = {"strict": "experimental", **(sound_options or {})}
         for number, frame in enumerate(frames):
             kind = "rgba" if frame.shape[2] == 4 else "rgb24"
             picture = av.VideoFrame.from_ndarray(frame, kind)

@@ -145,6 +145,97 @@ def test_what_encoders_put_after_the_sound_is_taken_off(seconds, tmp_path, write
     assert len(read_sound(path)) == pytest.approx(seconds * 16000, abs=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "format", "codec", "rate"),
+    [
+        ("mac.aiff", "aiff", "pcm_s16be", 48000),
+        ("memo.caf", "caf", "pcm_s16le", 48000),
+        ("unix.au", "au", "pcm_s16be", 8000),
+        ("long.w64", "w64", "pcm_s16le", 48000),
+        ("long.wav", "wav", "pcm_s16le", 48000),
+        ("phone.amr", "amr", "libopencore_amrnb", 8000),
+        ("disc.ac3", "ac3", "ac3", 48000),
+        ("disc.ac3", "eac3", "eac3", 48000),
+        ("windows.wma", "asf", "wmav2", 44100),
+    ],
+)
+def test_what_phones_and_other_systems_record_is_taken(
+    name, format, codec, rate, tmp_path, write_media, tone
+):
+    path = write_media(
+        tmp_path / name,
+        sound=tone(1, rate=rate),
+        sound_codec=codec,
+        sound_rate=rate,
+        sound_options={"b": "64000"} if codec == "wmav2" else {},
+        format=format,
+        container_options={"rf64": "always"} if format == "wav" else {},
+    )
+    samples = read_sound(path)
+    assert check_voice(path) == pytest.approx(1, abs=0.04)
+    assert len(samples) == pytest.approx(16000, abs=640)
+    assert np.abs(np.fft.rfft(samples, 16000)).argmax() == pytest.approx(440, abs=2)
+
+
+@pytest.fixture
+def float_wav(tmp_path, write_media):
+    """Write samples (n,) as a WAV of 32-bit floats at 16 kHz."""
+
+    def write(samples, name="floats.wav"):
+        sound = np.asarray(samples, np.float32)[None]
+        return write_media(tmp_path / name, sound=sound, sound_codec="pcm_f32le", sound_rate=16000)
+
+    return write
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_a_wav_from_a_pipe_is_read_to_its_last_sample(size, float_wav, tone):
+    said = tone(1.03, rate=16000)[0]
+    path = float_wav(said)
+    data = path.read_bytes()
+    at = data.index(b"data") + 4
+    path.write_bytes(
+        data[:4] + size.to_bytes(4, "little") + data[8:at]
+        + size.to_bytes(4, "little") + data[at + 4 :]
+    )  # fmt: skip
+    assert np.array_equal(read_sound(path), said)
+    path.write_bytes(path.read_bytes() * 2)
+    assert np.array_equal(read_sound(path), np.tile(said, 2))
+
+
+def test_wavs_one_after_the_other_are_all_heard(float_wav, write_media, tmp_path, tone):
+    said = tone(0.5, rate=16000)[0]
+    other = write_media(
+        tmp_path / "b.wav", sound=tone(0.5, level=0.25), sound_codec="pcm_s16le"
+    )  # at another sampling rate
+    path = float_wav(said)
+    path.write_bytes(path.read_bytes() + other.read_bytes() + path.read_bytes())
+    heard = read_sound(path)
+    assert check_voice(path) == Fraction(3, 2)
+    assert np.array_equal(heard[:8000], said)
+    assert loudness(heard[8000:16000]) == pytest.approx(loudness(said) / 2, rel=0.01)
+    assert np.array_equal(heard[16000:], said)
+
+
+@pytest.mark.parametrize("damage", [np.nan, np.inf, -np.inf, 1e30])
+def test_samples_that_are_not_numbers_count_as_zero(damage, float_wav, tone):
+    said = tone(0.5, rate=16000)[0]
+    good, bad = said.copy(), said.copy()
+    good[4000:4003], bad[4000:4003] = 0, damage
+    # Resampled, one such sample would spoil all that are near.
+    heard = read_sound(float_wav(bad, "bad.wav"), 48000)
+    assert np.array_equal(heard, read_sound(float_wav(good, "good.wav"), 48000))
+
+
+@pytest.mark.parametrize("times", [2.5, 30000])
+def test_samples_beyond_full_scale_are_scaled_down(times, float_wav, tone, tmp_path):
+    said = np.concatenate([tone(0.5, rate=16000), tone(0.5, rate=16000, level=0.1)], axis=1)[0]
+    mix([(float_wav(2 * said * times), 0, 0.0)], None, Fraction(1), tmp_path / "mix.wav")
+    mixed = samples_of(tmp_path / "mix.wav")[:, 0]
+    expected = read_sound(float_wav(2 * said), 48000)
+    assert np.abs(mixed - expected / np.abs(expected).max()).max() < 2 / 32767
+
+
 def test_a_good_voice_passes(voice):
     check_voice(voice)
 
