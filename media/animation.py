@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from media.pictures import open_picture, to_rgb
+from media.media_info import working_size
+from media.pictures import open_picture, resized, to_rgb
 from media.signature import read_signature
 
 # Browsers show shorter frames for a tenth of a second, and files are made for browsers.
@@ -63,10 +64,11 @@ def read_animation(
     """
     with open_picture(path) as image:
         width, height = image.size
+        size = working_size(width, height)
         for number, time in enumerate(times[:-1]):
             image.seek(number)
             # Pillow lets a frame that leaves the canvas enlarge it; browsers cut it off.
-            yield time, to_rgb(image.crop((0, 0, width, height)))
+            yield time, to_rgb(resized(image.crop((0, 0, width, height)), size))
 
 
 def _gif_durations(file: BinaryIO) -> Iterator[Fraction]:

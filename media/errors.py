@@ -42,7 +42,7 @@ def unsupported() -> MediaError:
     return MediaError(
         "unsupported-type",
         "This kind of file is not supported.",
-        "Faces: JPEG, PNG, WebP, GIF, MP4, MOV, WebM, MKV or AVI. "
+        "Faces: JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4, MOV, WebM, MKV or AVI. "
         "Voices: WAV, MP3, M4A, FLAC, OGG, Opus, AIFF, CAF, WMA, AMR, or a video with sound.",
     )
 

@@ -19,7 +19,7 @@ from media.container import (
     video_stream,
 )
 from media.errors import MediaError, unreadable
-from media.media_info import Limits, MediaInfo
+from media.media_info import Limits, MediaInfo, working_size
 from media.pictures import open_picture, read_picture
 from media.signature import read_signature
 from media.timeline import result_frames
@@ -49,6 +49,11 @@ def _inspect_picture(path: Path, limits: Limits) -> MediaInfo:
     with open_picture(path) as image:
         _check_size(image.width, image.height, limits)
         canvas = image.width * image.height
+        facts = {
+            "reduced": working_size(*image.size) != image.size,
+            "several-pictures": image.format == "AVIF" and getattr(image, "n_frames", 1) > 1,
+        }
+        notes = tuple(note for note, holds in facts.items() if holds)
     times = animation_times(path, most=limits.frames + 1)
     count = len(times) - 1
     if canvas * count > limits.animated_pixels:
@@ -59,10 +64,11 @@ def _inspect_picture(path: Path, limits: Limits) -> MediaInfo:
         )
     height, width = read_picture(path).shape[:2]
     if count < 2:
-        return MediaInfo("image", width, height)
+        return MediaInfo("image", width, height, notes=notes)
     rate = animation_rate(times)
     _check_length(times[-1], rate, limits)
-    return MediaInfo("video", width, height, rate, result_frames(times[-1], rate), times[-1])
+    frames = result_frames(times[-1], rate)
+    return MediaInfo("video", width, height, rate, frames, times[-1], notes=notes)
 
 
 def _inspect_media(path: Path, limits: Limits) -> MediaInfo:
@@ -120,10 +126,12 @@ def _first_picture(path: Path, limits: Limits) -> tuple[int, int, tuple[str, ...
 
     with open_media(path) as container:
         stream = required_video_stream(container)
-        _check_size(*displayed_size(stream), limits)
+        displayed = displayed_size(stream)
+        _check_size(*displayed, limits)
         for picture in decoded(stream, good_packets(container, stream)):
             height, width = Upright(stream)(picture).shape[:2]
             facts = {
+                "reduced": working_size(*displayed) != displayed,
                 "hdr": signal_of(picture) in ("pq", "hlg"),
                 "interlaced": picture.interlaced_frame,
                 "transparent": has_alpha(picture),

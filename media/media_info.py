@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
@@ -11,9 +12,28 @@ Kind = Literal["image", "video", "audio"]
 NOTES = {
     "hdr": "This video has a high dynamic range: it was tone-mapped to the standard one.",
     "interlaced": "This video is interlaced: it was deinterlaced.",
+    "reduced": "The picture has more pixels than many players can show: it was made smaller. Boxes "
+    "and crops count the pixels of the smaller one.",
+    "several-pictures": "This file holds several pictures: only the first one is used.",
     "transparent": "This video has an alpha channel: what is transparent was laid on white.",
 }
-"""What is done to a video before anything else, in words for its owner, by code."""
+"""What is done to a picture or video before anything else, in words for its owner, by code."""
+
+LARGEST_FRAME = 36_864 * 256
+"""Pixels of the largest frame of H.264 up to level 5.2 (ITU-T H.264, table A-1: MaxFS), such as
+4096x2304. Decoders of phones, of graphics cards and of Windows end there."""
+LARGEST_SIDE = 8_688  # pixels; of the same levels (A.3.1: the root of 8 MaxFS)
+
+
+def working_size(width: int, height: int) -> tuple[int, int]:
+    """The size (width, height) at which a picture of a size is worked on: its own, if it can be.
+
+    It is reduced to even sides where it is beyond `LARGEST_FRAME` or `LARGEST_SIDE`.
+    """
+    scale = min(1, math.sqrt(LARGEST_FRAME / (width * height)), LARGEST_SIDE / max(width, height))
+    if scale == 1:
+        return width, height
+    return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
 
 
 @dataclass(frozen=True)
@@ -26,7 +46,7 @@ class Limits:
     """
 
     bytes: int = 2 * 1024**3
-    pixels: int = 50_000_000
+    pixels: int = 65_000_000
     side: int = 16_384
     duration: Fraction = Fraction(3600)
     frames: int = 250_000
@@ -74,10 +94,17 @@ class MediaInfo:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> MediaInfo:
-        """The inverse of `to_dict`; without `notes`, as older versions stored it, has none."""
+        """The inverse of `to_dict`, also of what older versions stored.
+
+        They had no `notes`, and sizes beyond `working_size`, at which nothing is read any more.
+        """
+        size = values["width"], values["height"]
+        width, height = size if None in size else working_size(*size)
         return cls(
             **{
                 **values,
+                "width": width,
+                "height": height,
                 "fps": None if values["fps"] is None else Fraction(values["fps"]),
                 "duration": None if values["duration"] is None else Fraction(values["duration"]),
                 "notes": tuple(values.get("notes", ())),

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageOps
 
 from media.atomic import replacing
 from media.errors import MediaError, unreadable
+from media.icc_profile import to_srgb
+from media.media_info import working_size
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+pillow_heif.register_heif_opener(thumbnails=False)
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF")
 _WRITTEN = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _WHITE = (255, 255, 255, 255)
 
@@ -22,7 +26,7 @@ def picture_too_large() -> MediaError:
     return MediaError(
         "too-large",
         "This picture has too many pixels.",
-        "Make it smaller than 50 megapixels and no side longer than 16384 pixels.",
+        "Make it smaller than 65 megapixels and no side longer than 16384 pixels.",
     )
 
 
@@ -42,12 +46,16 @@ def open_picture(path: str | Path) -> Iterator[Image.Image]:
 
 
 def read_picture(path: str | Path) -> np.ndarray:
-    """The picture as RGB uint8 (height, width, 3), upright, transparent parts white.
+    """The picture as RGB uint8 (height, width, 3), upright, transparent parts white, of sRGB.
 
-    Of a moving picture it is the first frame. Raises MediaError: unreadable-media, too-large.
+    It has the `working_size` of the file's. Of a moving picture it is the first frame.
+    Raises MediaError: unreadable-media, too-large.
     """
     with open_picture(path) as image:
-        return to_rgb(ImageOps.exif_transpose(image))
+        size = working_size(*image.size)
+        if size != image.size:
+            image.draft(None, size)  # a JPEG is decoded at half its size, or less
+        return to_rgb(ImageOps.exif_transpose(resized(image, size)))
 
 
 def write_picture(path: str | Path, frame: np.ndarray, quality: int = 90) -> None:
@@ -70,11 +78,29 @@ def written_format(path: Path) -> str:
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:
-    """Any mode of Pillow's as RGB uint8 on white."""
-    if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion would clip at 255 instead of scaling.
-        image = Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
+    """Any mode of Pillow's as RGB uint8 (height, width, 3) of sRGB, on white."""
+    image = to_srgb(_plain(image))
     if image.has_transparency_data:
         picture = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", picture.size, _WHITE), picture)
     return np.array(image.convert("RGB"))
+
+
+def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """`image` at a `size` (width, height) that is its own or smaller."""
+    if image.size == size:
+        return image
+    # In two steps, the first a mean of whole blocks: half the time, and no difference to be seen.
+    return _plain(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """With levels of eight bits that can be averaged: L, RGB, RGBA, CMYK and the like."""
+    if image.mode.startswith("I"):
+        # 16-bit grey: Pillow's own conversion would clip at 255 instead of scaling.
+        info = image.info
+        image = Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
+        image.info = info
+    if image.mode != "LA" and image.has_transparency_data:
+        return image.convert("RGBA")
+    return image.convert("RGB") if image.mode in ("P", "1") else image

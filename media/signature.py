@@ -18,8 +18,14 @@ class Signature:
     format: str
 
 
+_LONGEST_BRANDS = 256  # bytes of the box that names them
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
-_STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
+# Brands of still pictures (ISO/IEC 23008-12, AV1 Image File Format); `mif1` says of no codec.
+_PICTURE_BRANDS = {
+    **dict.fromkeys((b"avif", b"avis"), Signature("pillow", "AVIF")),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis"), Signature("pillow", "HEIF")),
+    **dict.fromkeys((b"hevc", b"hevx", b"mif1", b"mif2", b"msf1"), Signature("pillow", "HEIF")),
+}
 # Eleven set bits open a frame of MPEG audio (ISO/IEC 11172-3, 2.4.1.3); layer 0 is AAC's header
 # (ISO/IEC 13818-7, 6.2).
 _MPEG_SOUND = re.compile(rb"\xff[\xe0-\xff]")
@@ -76,8 +82,9 @@ def signature_in(file: IO[bytes]) -> Signature:
         file.seek(10 + int("".join(f"{byte & 127:07b}" for byte in head[6:10]), 2))
         return _tagged(file.read(16))
     if head[4:8] in _ISO_BOXES:
-        if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
-            raise unsupported()
+        brands = _brands(head, file) if head[4:8] == b"ftyp" else []
+        if brands and brands[0] in _PICTURE_BRANDS:
+            return next(_PICTURE_BRANDS[each] for each in _PICTURE_BRANDS if each in brands)
         return Signature("ffmpeg", "mov")
     if signature := _CHUNKED.get((head[:4], head[8:12])):
         return signature
@@ -96,6 +103,12 @@ def signature_in(file: IO[bytes]) -> Signature:
 
 def _is_text_or_nothing(head: bytes) -> bool:
     return not head.translate(None, _TEXT)
+
+
+def _brands(head: bytes, file: IO[bytes]) -> list[bytes]:
+    """The major brand of an ISO file, then those it is compatible with; `head` is 16 bytes."""
+    rest = file.read(min(int.from_bytes(head[:4], "big"), _LONGEST_BRANDS) - len(head))
+    return [head[8:12], *(rest[place : place + 4] for place in range(0, len(rest), 4))]
 
 
 def _tagged(head: bytes) -> Signature:

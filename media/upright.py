@@ -10,6 +10,7 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from media.hdr import Signal, ToneMapper, signal_of
+from media.media_info import working_size
 
 # Without these flags swscale repeats chroma samples and rounds twice: 2.5 dB on a photograph.
 CAREFUL = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.FULL_CHR_H_INT
@@ -29,10 +30,13 @@ def displayed_size(stream: av.VideoStream) -> tuple[int, int]:
 
 
 class Upright:
-    """Makes RGB uint8 frames (height, width, 3) of the decoded pictures of one stream."""
+    """Makes RGB uint8 frames (height, width, 3) of the decoded pictures of one stream.
+
+    They have the `working_size` of the displayed one.
+    """
 
     def __init__(self, stream: av.VideoStream) -> None:
-        self._width, self._height = displayed_size(stream)
+        self._width, self._height = working_size(*displayed_size(stream))
         self._display_matrix: list[int] | None = None
         self._tone_mapper: ToneMapper | None = None
 

@@ -92,8 +92,9 @@ class Source:
 
     @property
     def frames_key(self) -> str:
-        """What the frames depend on besides the bytes: the options, and the rate of reading."""
-        return f"{self.transform.key()} {self.info.fps}"
+        """What the frames depend on besides the bytes: the options, and how they are read."""
+        reduced = f" {self.info.width}x{self.info.height}" if "reduced" in self.info.notes else ""
+        return f"{self.transform.key()} {self.info.fps}{reduced}"
 
     @property
     def size(self) -> tuple[int, int]:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from media.media_info import working_size
 from media.pictures import read_picture, write_picture
-from media.probe import probe
+from media.probe import MediaInfo, probe
 
 
 @pytest.fixture
@@ -87,3 +88,58 @@ def test_written_pictures_read_back(name, tmp_path, astronaut_file, psnr):
     write_picture(tmp_path / name, photograph, quality=95)
     assert psnr(read_picture(tmp_path / name), photograph) > 32
     assert [path.name for path in tmp_path.glob("*.*")] == [name]
+
+
+@pytest.mark.parametrize("format", ["HEIF", "AVIF"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_photographs_of_phones(format, orientation, astronaut_file, psnr, tmp_path):
+    photograph = read_picture(astronaut_file)[60:124, 200:296]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](photograph)))
+    stored.save(tmp_path / "photo.jpg", format=format, quality=90, exif=exif.tobytes())
+    picture = read_picture(tmp_path / "photo.jpg")
+    assert picture.shape == photograph.shape
+    assert psnr(picture, photograph) > 32
+    assert probe(tmp_path / "photo.jpg") == MediaInfo("image", 96, 64)
+
+
+def test_a_moving_avif_gives_its_first_picture_and_says_so(corners, tmp_path):
+    first = Image.fromarray(corners)
+    first.save(tmp_path / "a.avif", save_all=True, append_images=[first.rotate(180)], quality=95)
+    assert probe(tmp_path / "a.avif").notes == ("several-pictures",)
+    assert np.abs(read_picture(tmp_path / "a.avif").astype(int) - corners)[4, 4].max() < 8
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "I;16"])
+def test_a_picture_beyond_all_players_is_made_smaller(mode, tmp_path):
+    size = (9000, 300)
+    halves = Image.new("L", size, 40)
+    halves.paste(200, (4500, 0, 9000, 300))
+    if mode == "I;16":
+        halves = Image.fromarray(np.asarray(halves).astype(np.uint16) * 257)
+    else:
+        halves = halves.convert(mode)
+    halves.save(tmp_path / "large", format="PNG", compress_level=1)
+    info = probe(tmp_path / "large")
+    assert (info.width, info.height) == working_size(*size) == (8688, 288)
+    assert info.notes == ("reduced",)
+    picture = read_picture(tmp_path / "large")
+    assert picture.shape == (288, 8688, 3)
+    assert (picture[:, :4330] == 40).all()
+    assert (picture[:, 4360:] == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "worked_on"),
+    [
+        ((4096, 2304), (4096, 2304)),
+        ((1081, 1919), (1081, 1919)),
+        ((8160, 6144), (3540, 2664)),  # a telephone's 50 megapixels
+        ((6144, 8160), (2664, 3540)),
+        ((16000, 501), (8688, 272)),
+        ((65000, 1), (8688, 2)),
+    ],
+)
+def test_the_size_of_a_frame_that_players_can_show(size, worked_on):
+    assert working_size(*size) == worked_on

