@@ -16,6 +16,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     The database is brought to its newest version first.
     """
     from app import (
+        allowed_hosts,
         api,
         compress,
         errors,
@@ -51,7 +52,16 @@ def create_app(settings: Settings | None = None) -> Flask:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     # In this order: a request that is refused early costs little.
-    for part in (compress, errors, security, identity, password, ownership, upload_limits):
+    for part in (
+        compress,
+        errors,
+        allowed_hosts,
+        security,
+        identity,
+        password,
+        ownership,
+        upload_limits,
+    ):
         part.init_app(app)
     app.before_request(security.check_body)
     app.register_blueprint(health.operation)

@@ -25,6 +25,7 @@ _CODES = {
     413: ("too-large", "too-much-stored"),
     415: ("unsupported-type", "json-expected", "piece-expected"),
     416: ("bad-range",),
+    421: ("wrong-host",),
     422: (
         *("bad-field", "bad-name", "bad-option", "bad-webhook", "webhook-not-allowed"),
         *("checkpoint-missing", "consent-missing", "key-reused", "token-exists"),

@@ -4,7 +4,7 @@ import hmac
 import secrets
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request, session
+from flask import Flask, Response, current_app, request, session
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.exceptions import BadRequest
 
@@ -66,11 +66,24 @@ def _refuse_cross_site() -> None:
     else:
         foreign = origin is not None and urlsplit(origin).netloc != request.host
     if foreign:
-        raise NamedError(
-            "cross-site",
-            "This request comes from another site.",
-            "Open this site’s own page and do it there.",
-        )
+        raise _cross_site(origin)
+
+
+def _cross_site(origin: str | None) -> NamedError:
+    """With all that tells whether it is an attack, or a proxy that hides the name of the site."""
+    proxies = current_app.extensions["jobs"].settings.trusted_proxies
+    seen = [f"asked as {request.host}", f"TRUSTED_PROXIES={proxies}"]
+    if origin is not None:
+        seen.insert(0, f"sent by a page at {origin}")
+    for header in ("X-Forwarded-Host", "X-Forwarded-Proto"):
+        if said := request.headers.get(header):
+            seen.append(f"{header}: {said}")
+    return NamedError(
+        "cross-site",
+        f"This request comes from another site: {', '.join(seen)}.",
+        "Open this site’s own page and do it there. Behind a reverse proxy, let that send the name "
+        "of the site as Host or X-Forwarded-Host, and set TRUSTED_PROXIES to how many there are.",
+    )
 
 
 def check_body() -> None:

@@ -107,6 +107,19 @@ class Host(Constraint):
         return "an IPv4 address or the name of a host"
 
 
+class HostNames(Constraint):
+    """What `app.allowed_hosts` takes."""
+
+    def read(self, text: str) -> str:
+        for each in (part.strip() for part in text.split(",")):
+            if each != "*" and not re.fullmatch(rf"\.?{_HOST}", each):
+                raise ValueError(f"{each!r} is none of them")
+        return text
+
+    def __str__(self) -> str:
+        return "names with commas between, .NAME with all below it, or * for any name"
+
+
 class Hosts(Constraint):
     """What `jobs.webhook_url.parse` takes as its `allowed`."""
 

@@ -18,6 +18,7 @@ from jobs.constraints import (
     FloatRange,
     Folder,
     Host,
+    HostNames,
     Hosts,
     IntRange,
     Password,
@@ -188,6 +189,12 @@ class Settings:
         0,
         IntRange(0, 100),
         "Reverse proxies in front of the web server whose X-Forwarded headers are believed.",
+    )
+
+    allowed_hosts: str = _setting(
+        "",
+        HostNames(),
+        "Names of the site, besides localhost and this machine's own name and addresses.",
     )
 
     @property

@@ -59,6 +59,15 @@ def test_another_site_cannot_ask_for_a_change(client: FlaskClient) -> None:
         assert response.get_json()["code"] == "cross-site"
 
 
+def test_a_proxy_that_hides_the_name_of_the_site_is_told(client: FlaskClient) -> None:
+    """Browsers say no Sec-Fetch-Site where the page came over plain http."""
+    headers = {"Origin": "http://mouth.lan", "Host": "127.0.0.1:8000"}
+    headers["X-Forwarded-Host"] = "mouth.lan"
+    message = client.post(SAMPLE, json={}, headers=headers).get_json()["message"]
+    for seen in ("http://mouth.lan", "127.0.0.1:8000", "TRUSTED_PROXIES=0", "X-Forwarded-Host"):
+        assert seen in message
+
+
 def test_our_own_page_and_programs_can(client: FlaskClient) -> None:
     for headers in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}):
         assert client.post(SAMPLE, json={}, headers=headers).status_code == 201

@@ -13,6 +13,7 @@ from jobs.constraints import (
     FloatRange,
     Folder,
     Host,
+    HostNames,
     Hosts,
     IntRange,
     Password,
@@ -34,6 +35,7 @@ HASH = "scrypt:32768:8:1$salt$" + 64 * "0a"
         (IntRange(0), ["0", "1000000000000000"]),
         (FloatRange(0.04, 600), ["0.04", "600", "1e1"]),
         (Host(), ["127.0.0.1", "0.0.0.0", "localhost", "my-host.lan"]),  # noqa: S104
+        (HostNames(), ["mouth.example", "a.b, .lan", "*"]),
         (Hosts(), ["hooks.lan", "hooks.lan, 10.0.0.5:9000", "::1", "a:1,b:65535"]),
         (BROKER, ["redis://:pass@queue:6379/0", "rediss://queue", "redis+socket:///run/r.sock"]),
         (DATABASE, ["postgresql+psycopg://u:p[@db/mouth", "sqlite:////srv/jobs.db"]),
@@ -56,6 +58,7 @@ def test_what_is_allowed_is_taken(constraint: Constraint, texts: list[str]) -> N
         (IntRange(0), ["-1", "1e3"]),
         (FloatRange(0.04, 600), ["0", "-1", "600.1", "nan", "inf", "five"]),
         (Host(), ["a b", "http://localhost", "localhost:80", "::1", "-x"]),
+        (HostNames(), ["a b", "mouth.example:443", "*.lan", "a,", "https://a"]),
         (Hosts(), ["a b", "hooks.lan,", "https://hooks.lan", "a:0", "a:70000", "a:b", "a:٣"]),
         (BROKER, ["localhost:6379", "amqp://queue", "redis://", "redis://queue:port", "redis:/x"]),
         (DATABASE, ["postgres://db/mouth", "mysql://db", "sqlite://", "mouth.db"]),
