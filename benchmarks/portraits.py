@@ -28,7 +28,7 @@ from face_detection.identity import embedding
 from face_detection.landmarks import landmarks_in_fitted
 from media.pictures import read_picture, write_picture
 from media.sound import read_sound
-from rendering import landmarks
+from rendering.source_mouths import face_landmarks, find_mouth
 from wav2lip.audio import mel_spectrogram
 from wav2lip.compact import mouth_shape
 from wav2lip.engine import Engine, Style
@@ -204,17 +204,19 @@ def main() -> None:
     for name, portrait in portraits():
         face = _face(portrait)
         boxes, rolls = np.tile(face.box, (MOMENTS, 1)), np.full(MOMENTS, face.roll)
-        points = landmarks.of_faces([portrait] * MOMENTS, boxes, rolls)
+        points = face_landmarks(portrait, boxes[0], face.roll)
+        mouth = None
+        if not chosen.renderer_only:
+            mouth = find_mouth(engine, portrait, boxes[0], face.roll)
         made = engine.render(
-            [portrait] * MOMENTS, boxes, drive, rolls=rolls,
-            landmarks=None if chosen.renderer_only else points, style=style,
-        )  # fmt: skip
+            [portrait] * MOMENTS, boxes, drive, rolls=rolls, mouths=[mouth] * MOMENTS, style=style
+        )
         own = embedding(portrait, face.box, face.roll)
-        foreign = np.mean([foreign_colour(portrait, points[0], each) for each in made])
+        foreign = np.mean([foreign_colour(portrait, points, each) for each in made])
         away = np.mean([np.linalg.norm(embedding(m, face.box, face.roll) - own) for m in made])
         figures.append((foreign, away))
         print(f"{name:<18}{foreign:>14.1%}{away:>10.3f}")
-        rows.append(np.hstack([_shown(each, face, points[0]) for each in [portrait, *made]]))
+        rows.append(np.hstack([_shown(each, face, points) for each in [portrait, *made]]))
     foreign, away = np.mean(figures, 0)
     print(f"{'mean':<18}{foreign:>14.1%}{away:>10.3f}")
     half = len(rows) // 2

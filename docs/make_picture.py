@@ -11,7 +11,7 @@ import wav2lip
 from media.pictures import write_picture
 from media.sample import VOICE
 from media.sound import read_sound
-from rendering import landmarks
+from rendering.source_mouths import find_mouth
 from wav2lip.audio import mel_spectrogram
 
 HERE = Path(__file__).parent
@@ -28,8 +28,8 @@ def main() -> None:
     drive = engine.drive(mel_spectrogram(read_sound(VOICE)), 0, max(MOMENTS) + 1, FPS)[MOMENTS]
     boxes = np.tile(faces[0].box, (len(MOMENTS), 1))
     frames = [portrait] * len(MOMENTS)
-    points = landmarks.of_faces(frames, boxes, np.zeros(len(MOMENTS)))
-    spoken = engine.render(frames, boxes, drive, landmarks=points)
+    mouth = find_mouth(engine, portrait, boxes[0], 0.0)
+    spoken = engine.render(frames, boxes, drive, mouths=[mouth] * len(MOMENTS))
     width, height = x2 - x1, y2 - y1
     window = np.s_[y1 - height // 2 : y2 + height // 4, x1 - width // 3 : x2 + width // 3]
     shown = [np.pad(frame[window], ((0, 0), (0, GAP), (0, 0)), constant_values=255)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,32 @@ class Style:
     strength: float = 1.0
 
 
+class MouthFinder(Protocol):
+    """Finds out about the mouths of a source what `Engine.render` does better with.
+
+    That depends on the source alone, so that it is found once for all frames that show the same.
+    """
+
+    reach: int  # `steadied` looks at so many frames before and after each
+
+    def find(
+        self, frame: Frame, box: NDArray[np.float64], roll: float, landmarks: NDArray[np.float32]
+    ) -> Any:
+        """What is known of the mouth of the face in `box`, as `Engine.render` has it.
+
+        `landmarks` (68, 2) are in the iBUG 68-point scheme and pixels of the frame, NaN for a face
+        without. Two threads may call this at once.
+        """
+        ...
+
+    def steadied(self, found: Sequence[Any]) -> list[Any]:
+        """What was found in consecutive frames of a video, None where nothing was, for `render`.
+
+        A mouth is drawn in another way only in the course of several frames.
+        """
+        ...
+
+
 class Engine(Protocol):
     """Turns frames, face boxes and sound into frames; knows nothing of files, people or jobs."""
 
@@ -33,7 +59,7 @@ class Engine(Protocol):
     architecture: str
     device: str
     pads: Pads  # how far a box is grown before `render`, where the user says nothing
-    uses_landmarks: bool  # whether `render` does better with the landmarks of the faces
+    mouth_finder: MouthFinder | None
 
     def drive(
         self, mel: NDArray[np.float32], start: int, stop: int, fps: Fraction
@@ -53,7 +79,7 @@ class Engine(Protocol):
         blend: bool = True,
         rolls: NDArray[np.float64] | None = None,
         moving: bool = False,
-        landmarks: NDArray[np.float32] | None = None,
+        mouths: Sequence[Any] | None = None,
         style: Style = ...,
     ) -> list[Frame]:
         """New frames, RGB uint8, with the mouth inside `boxes` (n, 4) animated by `drive` (n, ...).
@@ -62,8 +88,7 @@ class Engine(Protocol):
         clockwise, about its centre; without `rolls` all are upright. Without `blend` the drawing
         ends with a hard edge, as the original's does. `moving` says that the mouth moves by itself
         in the frames, as in a video; an engine may close it first.
-        `landmarks` (n, 68, 2), in the iBUG 68-point scheme and pixels of the frames, NaN for a face
-        without, are for an engine that `uses_landmarks`.
+        `mouths` (n) are what the engine's `mouth_finder` found in the frames.
 
         Two threads may call this at once. A frame may be a crop of a picture with the box in its
         middle: an engine reads no pixel farther from the box than the longer of its sides.

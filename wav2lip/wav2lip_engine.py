@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from media.errors import NamedError
 from wav2lip import compositing, weights
 from wav2lip.audio import mel_windows
-from wav2lip.engine import Frame, Pads, Precision, Style
+from wav2lip.engine import Frame, MouthFinder, Pads, Precision, Style
 from wav2lip.inference import GeneratorBackend, best_device, fastest
 from wav2lip.networks import LOWER_EXACT, LOWER_TOP, Wav2Lip
 
@@ -30,7 +30,7 @@ class Wav2LipEngine:
     """Draws the lower half of each face anew at 96x96 and pastes it back (see `engine.Engine`)."""
 
     architecture = "wav2lip"
-    uses_landmarks = False
+    mouth_finder: MouthFinder | None = None
     pads: Pads = (0, 10, 0, 0)  # the original's: its boxes end above the chin
 
     def __init__(
@@ -80,22 +80,22 @@ class Wav2LipEngine:
         blend: bool = True,
         rolls: NDArray[np.float64] | None = None,
         moving: bool = False,
-        landmarks: NDArray[np.float32] | None = None,
+        mouths: Sequence[Any] | None = None,
         style: Style = Style(),  # noqa: B008
     ) -> list[Frame]:
         """`frames` with the lower half of each box redrawn to fit the mel windows of `drive`.
 
-        See `Engine.render`. `moving`, `landmarks` and `style` are ignored: this network cannot be
+        See `Engine.render`. `moving`, `mouths` and `style` are ignored: this network cannot be
         asked for a closed mouth, and goes by the sound alone.
         Raises NamedError `out-of-memory` when not even one face at a time can be drawn.
         """
         angles = [0.0] * len(boxes) if rolls is None else rolls.tolist()
         places = list(zip(frames, boxes, angles, strict=True))
         crops = [compositing.crop_face(frame, box, SIDE, roll) for frame, box, roll in places]
-        mouths = self._draw(crops, drive, lower=blend)
+        drawn = self._draw(crops, drive, lower=blend)
         return [
             compositing.paste(frame, mouth, box, blend, roll)
-            for (frame, box, roll), mouth in zip(places, mouths, strict=True)
+            for (frame, box, roll), mouth in zip(places, drawn, strict=True)
         ]
 
     def _draw(

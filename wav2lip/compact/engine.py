@@ -14,14 +14,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wav2lip import weights
 from wav2lip.compact import crop, layered_renderer, mouth_closing, mouth_motion, mouth_shape
-from wav2lip.compact.layered_mouth import Mouth
-from wav2lip.compact.layered_renderer import LayeredRenderer
+from wav2lip.compact.layered_renderer import LayeredMouthFinder, SourceMouth
 from wav2lip.compact.mouth_motion import SPEAKING
 from wav2lip.compact.paste_back import paste
 from wav2lip.compact.renderer import ROWS, Drawing, Renderer, mouth_and_jaw_mask
 from wav2lip.compact.speech_encoder import SpeechEncoder
 from wav2lip.compact.voice_net import VoiceNet
-from wav2lip.engine import Precision, Style
+from wav2lip.engine import MouthFinder, Precision, Style
 from wav2lip.inference import best_device, channels_last, working_dtype
 
 BATCH = 16
@@ -39,7 +38,7 @@ class CompactEngine:
     name = "compact"
     architecture = "compact"
     pads = (0, 0, 0, 0)
-    uses_landmarks = True
+    mouth_finder: MouthFinder | None = LayeredMouthFinder()
 
     def __init__(
         self,
@@ -54,7 +53,6 @@ class CompactEngine:
         self.device = device or best_device()
         self._nets = [_for_inference(net, "cpu") for net in nets]
         self._renderer = _for_inference(renderer, self.device)
-        self._layered = LayeredRenderer()
         self._speaker = speaker
         self._mask = mouth_and_jaw_mask().to(self.device)
         self._dtype = working_dtype(self.device, precision)
@@ -89,7 +87,7 @@ class CompactEngine:
         blend: bool = True,
         rolls: np.ndarray | None = None,
         moving: bool = False,
-        landmarks: np.ndarray | None = None,
+        mouths: Sequence[SourceMouth | None] | None = None,
         style: Style = Style(),  # noqa: B008
     ) -> list[np.ndarray]:
         """New frames with the mouths inside `boxes` (n, 4) in the shapes `drive` (n, 8 or 9).
@@ -99,31 +97,29 @@ class CompactEngine:
         batch. `moving` mouths are closed first (`mouth_closing`). Without `blend` all that is drawn
         shows, to the edge of the box. Without a ninth column all of `drive` is speech.
 
-        Mouths whose `landmarks` (n, 68, 2) show that they bare teeth are moved in layers
-        (`layered_mouth`), all others by the renderer; between the two both are mixed.
+        The `mouths` of `mouth_finder`, which show teeth, are moved in layers (`layered_mouth`), by
+        their weights, and all others by the renderer.
         """
         rolls = np.zeros(len(boxes)) if rolls is None else rolls
         places = np.column_stack([boxes, rolls])
         drive = self._styled(np.asarray(drive, np.float32), style)
-        mouths = self._mouths(frames, places, landmarks)
-        plain = [i for i, (_, weight) in enumerate(mouths) if weight < 1]
-        redrawn: dict[int, np.ndarray] = {}
+        mouths = [None] * len(frames) if mouths is None else mouths
+        plain = [i for i, found in enumerate(mouths) if found is None or found.weight < 1]
+        out: dict[int, np.ndarray] = {}
         for at in range(0, len(plain), BATCH):
             now = plain[at : at + BATCH]
             shapes = drive[now, : mouth_shape.COUNT]
             drawn = self._batch([frames[i] for i in now], places[now], shapes, moving, blend)
-            redrawn |= dict(zip(now, drawn, strict=True))
-        out: list[np.ndarray] = []
-        for i, (mouth, weight) in enumerate(mouths):
-            if mouth is None:
-                out.append(redrawn[i])
+            out |= dict(zip(now, drawn, strict=True))
+        for i, found in enumerate(mouths):
+            if found is None:
                 continue
             lengths = (drive[i, : mouth_shape.COUNT] - self._speaker.closed) * self.unit
             # A mouth that moves by itself has no smile of its own to come from or to keep.
             speaking, smile = (1.0, 0.0) if moving else (float(drive[i, SPEAKING]), style.smile)
-            layered = layered_renderer.render(frames[i], mouth, lengths, speaking, smile)
-            out.append(layered if weight == 1 else _mixed(redrawn[i], layered, weight))
-        return out
+            layered = layered_renderer.render(frames[i], found.mouth, lengths, speaking, smile)
+            out[i] = layered if found.weight == 1 else _mixed(out[i], layered, found.weight)
+        return [out[i] for i in range(len(frames))]
 
     def _styled(self, drive: np.ndarray, style: Style) -> np.ndarray:
         """The drive (n, 9) with excursions from the closed mouth as strong as `style` has them."""
@@ -133,21 +129,6 @@ class CompactEngine:
         if not speaking.shape[1]:
             speaking = np.ones((len(drive), 1), np.float32)
         return np.concatenate([shapes, speaking], 1)
-
-    def _mouths(
-        self, frames: Sequence[np.ndarray], places: np.ndarray, landmarks: np.ndarray | None
-    ) -> list[tuple[Mouth | None, float]]:
-        """For every frame its mouth to be moved in layers, if any, and the weight of that."""
-        if landmarks is None:
-            return [(None, 0.0)] * len(frames)
-        known: dict[tuple[Any, ...], tuple[Mouth | None, float]] = {}
-        out = []
-        for frame, place, points in zip(frames, places, landmarks, strict=True):
-            key = (id(frame), *place, points.tobytes())
-            if key not in known:
-                known[key] = self._layered.find(frame, place[:4], float(place[4]), points)
-            out.append(known[key])
-        return out
 
     @torch.inference_mode()
     def redraw(self, targets: np.ndarray, references: np.ndarray, drive: np.ndarray) -> np.ndarray:

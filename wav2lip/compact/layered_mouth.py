@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wav2lip.compact import lip_contours, mouth_interior, teeth
-from wav2lip.compact.lip_contours import UNITS, FaceCrop, Lips
+from wav2lip.compact.lip_contours import UNITS, Lips, MouthCrop
 from wav2lip.compact.lip_motion import LipMotion
 from wav2lip.compact.mouth_interior import Interior
 from wav2lip.compact.teeth import Teeth
@@ -46,11 +46,20 @@ class Mouth:
     to_face: NDArray[np.float64]  # (2, 3), from pixels of the frame to face units
 
     @classmethod
-    def analyse(cls, face: FaceCrop, to_face: np.ndarray, points: np.ndarray) -> "Mouth":
-        """The mouth of a face that has the 68 `points` (68, 2) in pixels of its frame."""
-        lips = lip_contours.find(lip_contours.on_face(points, to_face), face)
-        found = teeth.find(lips, face)
-        return cls(lips, found, mouth_interior.prepare(lips, found, face), to_face)
+    def analyse(
+        cls, frame: np.ndarray, box: np.ndarray, roll: float, points: np.ndarray
+    ) -> "Mouth | None":
+        """The mouth of the face in `box`, with 68 `points` (68, 2) in face units.
+
+        None if it shows no teeth.
+        """
+        crop = MouthCrop.of(frame, box, roll, points)
+        lips = lip_contours.find(points, crop, lip_contours.sides(box))
+        found = teeth.find(lips, crop)
+        if not found.shown:
+            return None
+        interior = mouth_interior.prepare(lips, found, crop)
+        return cls(lips, found, interior, lip_contours.to_face(box, roll))
 
 
 @dataclass(frozen=True)

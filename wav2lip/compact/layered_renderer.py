@@ -1,17 +1,14 @@
 """Mouths that show their teeth, rendered in layers, and how much a frame is rendered that way."""
 
-import hashlib
-from collections import OrderedDict
-from threading import Lock
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
 from wav2lip.compact import layer_compositing, layered_mouth, lip_contours, lip_motion
 from wav2lip.compact.layered_mouth import Mouth
-from wav2lip.compact.lip_contours import FaceCrop
 
-# Mouths are analysed once for all frames that show the same; this many are kept.
-CACHE_SIZE = 16
 # In face units. Only inner lips whose landmarks are further apart may show teeth. Points whose
 # middle is as far from that of the box, or whose mouth is as narrow, are no landmarks of its face.
 LEAST_OPENING, MISPLACED, LEAST_WIDTH = 2.0, 40.0, 20.0
@@ -19,43 +16,57 @@ LEAST_OPENING, MISPLACED, LEAST_WIDTH = 2.0, 40.0, 20.0
 # outer corner, as a fraction of that to the other, from which a face is too much of a profile, and
 # from which it is frontal.
 PROFILE = (0.30, 0.45)
+# In a video the weight of the layers rises and falls over twice so many frames.
+HANDOVER = 3
 
 
-class LayeredRenderer:
-    """Finds mouths that show teeth, and keeps the last of them. Threads may use one together."""
+@dataclass(frozen=True)
+class SourceMouth:
+    """A mouth that can be moved in layers, and the weight, above 0 to 1, of that in the result."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[bytes, Mouth] = OrderedDict()
-        self._lock = Lock()
+    mouth: Mouth
+    weight: float
+
+
+class LayeredMouthFinder:
+    """The `wav2lip.engine.MouthFinder` of mouths that show teeth."""
+
+    reach = 2 * HANDOVER
 
     def find(
-        self, frame: np.ndarray, box: np.ndarray, roll: float, points: np.ndarray
-    ) -> tuple[Mouth | None, float]:
-        """The mouth of the face with 68 `points` (68, 2), and its weight 0..1 in the result.
+        self, frame: np.ndarray, box: np.ndarray, roll: float, landmarks: np.ndarray
+    ) -> SourceMouth | None:
+        """The mouth of the face with 68 `landmarks` (68, 2).
 
-        The weight is 0, and the mouth None, where no teeth are to be seen, in profiles, and where
-        there are no points (NaN); it changes smoothly between that and a toothy smile.
+        It is None where no teeth are to be seen, in profiles, and where there are no landmarks
+        (NaN); the weight changes smoothly between that and a toothy smile.
         """
         to_face = lip_contours.to_face(box, roll)
-        face = lip_contours.on_face(points, to_face)
-        if not np.isfinite(face).all() or not _plausible(face, lip_contours.sides(box)):
-            return None, 0.0
-        weight = frontality(face)
-        if not weight:
-            return None, 0.0
-        face_crop = FaceCrop.of(frame, box, roll)
-        content = (face_crop.rgb.tobytes(), to_face.tobytes(), points.astype(np.float32).tobytes())
-        key = hashlib.blake2b(b"".join(content)).digest()
-        with self._lock:
-            mouth = self._known.get(key)
-        if mouth is None:
-            mouth = Mouth.analyse(face_crop, to_face, points)
-            with self._lock:
-                self._known[key] = mouth
-                while len(self._known) > CACHE_SIZE:
-                    self._known.popitem(last=False)
-        weight *= mouth.teeth.shown
-        return (mouth, weight) if weight else (None, 0.0)
+        points = lip_contours.on_face(landmarks, to_face)
+        sides = lip_contours.sides(box)
+        if not np.isfinite(points).all() or not _plausible(points, sides):
+            return None
+        frontal = frontality(points)
+        if not frontal:
+            return None
+        mouth = Mouth.analyse(frame, box, roll, points)
+        weight = 0.0 if mouth is None else frontal * mouth.teeth.shown
+        return SourceMouth(mouth, weight) if mouth is not None and weight else None
+
+    def steadied(self, found: Sequence[SourceMouth | None]) -> list[SourceMouth | None]:
+        """The mouths of consecutive frames with weights that change by less than HANDOVER allows.
+
+        Only teeth that are seen for a while are moved in layers: the weight is the mean, over the
+        frames around, of the least weight around each of them, and 0 where it was 0.
+        """
+        own = np.array([0.0 if each is None else each.weight for each in found])
+        lasting = np.min(_shifted(own), axis=0)
+        # Added up in the same order everywhere, so that no bit depends on which frames are asked.
+        weights = reduce(np.add, _shifted(lasting)) / (2 * HANDOVER + 1)
+        return [
+            None if mouth is None or not weight else replace(mouth, weight=float(weight))
+            for mouth, weight in zip(found, weights, strict=True)
+        ]
 
 
 def render(
@@ -89,3 +100,9 @@ def _plausible(face: np.ndarray, sides: tuple[float, float]) -> bool:
     inside = x.min() > sides[0] and x.max() < sides[1] and y.max() < lip_contours.UNITS
     wide = x[6] - x[0] > LEAST_WIDTH
     return bool(off < MISPLACED and opening > LEAST_OPENING and inside and wide)
+
+
+def _shifted(values: np.ndarray) -> list[np.ndarray]:
+    """`values` (n,) shifted by -HANDOVER to HANDOVER frames, the ends repeated."""
+    padded = np.pad(values, HANDOVER, mode="edge")
+    return [padded[by : by + len(values)] for by in range(2 * HANDOVER + 1)]

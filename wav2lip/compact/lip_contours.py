@@ -8,6 +8,7 @@ Jain, PAMI 1990).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -16,11 +17,11 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
 from wav2lip import rotated_box
-from wav2lip.compact import crop
+from wav2lip.compact.crop import crop_part, square
 
 UNITS = 192
-# Resolution of a face crop in pixels to the unit, and the units that it adds around the square.
-DENSITY, MARGIN = 2, 24
+# Resolution of the crop of a mouth in pixels to the unit, and the units that it adds around lips.
+DENSITY, AROUND = 2, 16
 
 # The window of columns goes so many half widths of the mouth to either side, within the box.
 REACH = 2.2
@@ -103,7 +104,7 @@ class Lips:
 
 def to_face(box: np.ndarray, roll: float) -> rotated_box.Matrix:
     """The affine map (2, 3) from centres of pixels, counted from 0, to face units."""
-    left, top, side = crop.square(box)
+    left, top, side = square(box)
     scale = UNITS / side
     upright = np.array([[scale, 0, (0.5 - left) * scale], [0, scale, (0.5 - top) * scale]])
     pivot = np.array([left + side / 2, top + side / 2])
@@ -112,7 +113,7 @@ def to_face(box: np.ndarray, roll: float) -> rotated_box.Matrix:
 
 def sides(box: np.ndarray) -> tuple[float, float]:
     """The sides of the face box, or of its square where that is narrower, in face units."""
-    wide = UNITS * min(float(box[2] - box[0]) / crop.square(box)[2], 1.0)
+    wide = UNITS * min(float(box[2] - box[0]) / square(box)[2], 1.0)
     return (UNITS - wide) / 2, (UNITS + wide) / 2
 
 
@@ -122,46 +123,54 @@ def on_face(points: np.ndarray, matrix: rotated_box.Matrix) -> NDArray[np.float3
 
 
 @dataclass(frozen=True)
-class FaceCrop:
-    """A level crop of a face and MARGIN units around its square, DENSITY pixels to the unit.
+class MouthCrop:
+    """The part of a level face around its mouth, DENSITY pixels to the unit.
 
-    `rgb` (n, n, 3) in 0..255 and `lab` (n, n, 3) in CIE Lab, float32.
+    `rgb` (h, w, 3) in 0..255 and `lab` (h, w, 3) in CIE Lab, float32; the left upper corner lies at
+    `left`, `top` in whole face units.
     """
 
     rgb: NDArray[np.float32]
     lab: NDArray[np.float32]
-    sides: tuple[float, float]  # of the face box
-
-    def colourfulness(self, y1: float, y2: float) -> float:
-        """0 for a picture without colours, 1 where lips differ in theirs: rows of face units."""
-        rows = slice(*(round((y + MARGIN) * DENSITY) for y in (y1, y2)))
-        spread = np.percentile(self.lab[rows, :, 1], (5, 95)) if rows.stop > rows.start else (0, 0)
-        return float(np.clip((spread[1] - spread[0] - 2) / 4, 0, 1))
+    left: int
+    top: int
 
     @classmethod
-    def of(cls, frame: np.ndarray, box: np.ndarray, roll: float) -> "FaceCrop":
-        size, margin = UNITS * DENSITY, MARGIN * DENSITY
-        patch = crop.crop(frame, box, size, margin, roll).astype(np.float32)
+    def of(cls, frame: np.ndarray, box: np.ndarray, roll: float, points: np.ndarray) -> "MouthCrop":
+        """The surroundings of the lips of a face with 68 `points` (68, 2) in face units."""
+        low, high = points[48:].min(0) - AROUND, points[48:].max(0) + AROUND
+        left, top = np.floor(low).astype(int).tolist()
+        right, bottom = np.ceil(high).astype(int).tolist()
+        part = left * DENSITY, top * DENSITY, right * DENSITY, bottom * DENSITY
+        patch = crop_part(frame, box, UNITS * DENSITY, part, roll).astype(np.float32)
         lab = np.asarray(cv2.cvtColor(patch / 255, cv2.COLOR_RGB2LAB), np.float32)
-        return cls(patch, lab, sides(box))
+        return cls(patch, lab, left, top)
 
-    @staticmethod
-    def sample(plane: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """`plane` (n, n) or (n, n, 3) of a crop at points in face units, interpolated linearly."""
+    @cached_property
+    def colourfulness(self) -> float:
+        """0 for a picture without colours, 1 where lips differ in theirs from skin and teeth."""
+        spread = np.percentile(self.lab[..., 1], (5, 95))
+        return float(np.clip((spread[1] - spread[0] - 2) / 4, 0, 1))
+
+    def sample(self, plane: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """`plane` (h, w) or (h, w, 3) of the crop at points in face units, linearly."""
         at_x, at_y = (
-            ((each + MARGIN) * DENSITY - 0.5).astype(np.float32)
-            for each in np.broadcast_arrays(x, y)
+            ((each - first) * DENSITY - 0.5).astype(np.float32)
+            for each, first in zip(np.broadcast_arrays(x, y), (self.left, self.top), strict=True)
         )
         out = cv2.remap(plane, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(out)
 
 
-def find(points: np.ndarray, face: FaceCrop) -> Lips:
-    """The lips around `points` (68, 2) in face units, snapped to the colours in `face`."""
+def find(points: np.ndarray, crop: MouthCrop, face_sides: tuple[float, float]) -> Lips:
+    """The lips around `points` (68, 2) in face units, snapped to the colours in `crop`.
+
+    `face_sides` are those of the face, see `sides`.
+    """
     half = max(float(points[54, 0] - points[48, 0]) / 2, 6.0)
     middle = float(points[54, 0] + points[48, 0]) / 2
-    first = np.ceil(max(middle - REACH * half, face.sides[0]))
-    last = max(np.floor(min(middle + REACH * half, face.sides[1])), first + 2)
+    first = np.ceil(max(middle - REACH * half, face_sides[0]))
+    last = max(np.floor(min(middle + REACH * half, face_sides[1])), first + 2)
     columns: Curve = np.arange(first, last, dtype=np.float32) + np.float32(0.5)
     outer = [_curve(points, which, columns) for which in (_UPPER_OUTER, _LOWER_OUTER)]
     inner = [_curve(points, which, columns) for which in (_UPPER_INNER, _LOWER_INNER)]
@@ -184,10 +193,7 @@ def find(points: np.ndarray, face: FaceCrop) -> Lips:
     inside = np.flatnonzero((columns > lips.left) & (columns < lips.right))
     if lips.gap.max() < OPEN:
         return lips
-    upper, lower = (
-        _snapped(face, columns, curve, inside, falling)
-        for curve, falling in ((lips.upper_inner, 1.0), (lips.lower_inner, -1.0))
-    )
+    upper, lower = _snapped(crop, columns, (lips.upper_inner, lips.lower_inner), inside)
     upper, lower = _apart(upper, lower, *outer)
     return replace(lips, upper_inner=upper, lower_inner=lower)
 
@@ -214,40 +220,52 @@ def _apart(
 
 
 def _snapped(
-    face: FaceCrop, columns: Curve, curve: Curve, inside: np.ndarray, falling: float
-) -> Curve:
-    """The curve moved to where redness changes most, downwards, from the lip to what is inside.
+    crop: MouthCrop, columns: Curve, curves: tuple[Curve, Curve], inside: np.ndarray
+) -> tuple[Curve, Curve]:
+    """The inner contours moved to where redness changes most from the lip to what is inside.
 
-    `falling` is 1 where it falls on the way down, and -1 where it rises. In a picture without
+    Redness falls, downwards, at the upper contour, and rises at the lower one. In a picture without
     colours it is the light that changes.
     """
-    count = len(inside)
     offsets = np.arange(-SNAP_REACH, SNAP_REACH + 0.01, 1 / DENSITY, dtype=np.float32)
-    x, y = columns[inside][:, None], curve[inside][:, None] + offsets
-    light, red, _ = cv2.split(cv2.GaussianBlur(face.lab, (0, 0), 0.6 * DENSITY))
-    edge = falling * (FaceCrop.sample(red, x, y - 1.0) - FaceCrop.sample(red, x, y + 1.0))
-    grey = 1 - face.colourfulness(float(curve[inside].min()) - 10, float(curve[inside].max()) + 10)
-    if grey > 0:
-        edge += (
-            grey
-            * np.abs(FaceCrop.sample(light, x, y - 1.0) - FaceCrop.sample(light, x, y + 1.0))
-            / 3
-        )
-    gain = edge - FAR_COST * (offsets / SNAP_REACH) ** 2
-    total, came = gain[0].copy(), np.zeros((count, len(offsets)), int)
+    blurred = cv2.GaussianBlur(crop.lab[..., :2], (0, 0), 0.6 * DENSITY)
+    x = columns[inside][:, None]
+    y = np.stack(curves)[:, inside, None] + offsets
+    change = np.stack(
+        [
+            crop.sample(blurred, x, each - 1.0) - crop.sample(blurred, x, each + 1.0)
+            for each in y
+        ]
+    )  # fmt: skip
+    falling = np.array([1, -1], np.float32)[:, None, None]
+    edge = falling * change[..., 1] + (1 - crop.colourfulness) * np.abs(change[..., 0]) / 3
+    path = _best_path(edge - FAR_COST * (offsets / SNAP_REACH) ** 2)
+    moved = gaussian_filter1d(offsets[path], SNAP_SMOOTHING, axis=1, mode="nearest")
+    count = len(inside)
+    ends = (np.minimum(np.arange(count), np.arange(count)[::-1]) / (0.06 * count)).clip(0, 1)
+    upper, lower = (curve.copy() for curve in curves)
+    upper[inside] += moved[0] * ends
+    lower[inside] += moved[1] * ends
+    return upper, lower
+
+
+def _best_path(gain: np.ndarray) -> np.ndarray:
+    """The offsets (curves, columns) with the most `gain` (curves, columns, offsets) on the way.
+
+    A path goes on at the same offset or at a neighbour of it, which costs STEP_COST.
+    """
+    curves, count, offsets = gain.shape
+    total, came = gain[:, 0], np.zeros((curves, count, offsets), int)
+    steps = np.full((3, curves, offsets), -np.inf, np.float32)
     for column in range(1, count):
-        steps = np.full((3, len(offsets)), -np.inf, np.float32)
-        steps[0, 1:], steps[1], steps[2, :-1] = total[:-1] - STEP_COST, total, total[1:] - STEP_COST
-        best = steps.argmax(0)
-        came[column] = best - 1
-        total = gain[column] + steps[best, np.arange(len(offsets))]
-    at = int(total.argmax())
-    path = np.empty(count, int)
+        steps[0, :, 1:] = total[:, :-1] - STEP_COST
+        steps[1] = total
+        steps[2, :, :-1] = total[:, 1:] - STEP_COST
+        came[:, column] = steps.argmax(0) - 1
+        total = gain[:, column] + steps.max(0)
+    path = np.empty((curves, count), int)
+    at, rows = total.argmax(1), np.arange(curves)
     for column in range(count - 1, -1, -1):
-        path[column] = at
-        at += came[column, at]
-    moved = gaussian_filter1d(offsets[path], SNAP_SMOOTHING, mode="nearest")
-    ends = np.minimum(np.arange(count), np.arange(count)[::-1])
-    out = curve.copy()
-    out[inside] += moved * (ends / (0.06 * count)).clip(0, 1)
-    return out
+        path[:, column] = at
+        at = at + came[rows, column, at]
+    return path

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wav2lip.compact.lip_contours import FaceCrop, Lips
+from wav2lip.compact.lip_contours import Lips, MouthCrop
 from wav2lip.compact.teeth import Teeth
 
 # Factors of the colour of the lips, RGB.
@@ -32,7 +32,7 @@ class Interior:
     lower_teeth: NDArray[np.float32]  # (rows, columns, 3): edges first, one row a unit
 
 
-def prepare(lips: Lips, teeth: Teeth, face: FaceCrop) -> Interior:
+def prepare(lips: Lips, teeth: Teeth, crop: MouthCrop) -> Interior:
     """The interior of the mouth with those lips and teeth."""
     cavity = CAVITY * teeth.lip
     if teeth.dark is not None:
@@ -44,7 +44,7 @@ def prepare(lips: Lips, teeth: Teeth, face: FaceCrop) -> Interior:
     edge = np.interp(x, lips.columns, teeth.edge)
     top = np.interp(x, lips.columns, lips.upper_inner)
     inset = 0.9 + np.arange(rows, dtype=np.float32)[:, None]
-    texture = FaceCrop.sample(face.rgb, x[None], np.maximum(edge - inset, (edge + 2 * top) / 3))
+    texture = crop.sample(crop.rgb, x[None], np.maximum(edge - inset, (edge + 2 * top) / 3))
     # What is no tooth there, as the dark corners, is taken for one in the shade.
     white = teeth.tooth * (0.55 + 0.45 * np.cos(np.clip(lips.across / LOWER_WIDTH, -1, 1)))[:, None]
     texture = np.maximum(texture, 0.75 * white)

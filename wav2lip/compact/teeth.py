@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from wav2lip.compact.lip_contours import DENSITY, Curve, FaceCrop, Lips
+from wav2lip.compact.lip_contours import DENSITY, Curve, Lips, MouthCrop
 
 # Teeth are at least so bright beside the lips, and so much less red (a* of CIE Lab). In a picture
 # without colours they are told by their light alone.
@@ -39,12 +39,12 @@ class Teeth:
     dark: NDArray[np.float32] | None  # (3,) of what is dark inside the mouth, where that is seen
 
 
-def find(lips: Lips, face: FaceCrop) -> Teeth:
+def find(lips: Lips, crop: MouthCrop) -> Teeth:
     """What is to be seen between `lips`."""
     x = lips.columns[None]
     y = np.arange(lips.upper_outer.min(), lips.lower_outer.max(), 1 / DENSITY, dtype=np.float32)
     y = y[:, None]
-    rgb, lab = FaceCrop.sample(face.rgb, x, y), FaceCrop.sample(face.lab, x, y)
+    rgb, lab = crop.sample(crop.rgb, x, y), crop.sample(crop.lab, x, y)
     across = np.abs(lips.across) < 1
     on_lips = across & (
         ((y > lips.upper_outer + 1) & (y < lips.upper_inner - 1))
@@ -56,7 +56,7 @@ def find(lips: Lips, face: FaceCrop) -> Teeth:
         return Teeth(lips.lower_inner, 0.0, 0.0, black, black, None)
     lip, lip_red = np.median(rgb[on_lips], 0), float(np.median(lab[on_lips][:, 1]))
     level = rgb.mean(2)
-    colour = face.colourfulness(float(y.min()), float(y.max()))
+    colour = crop.colourfulness
     bright = BRIGHT_IN_GREY + colour * (BRIGHT - BRIGHT_IN_GREY)
     white = within & (level > bright * lip.mean()) & (lab[..., 1] <= lip_red - LESS_RED * colour)
     area = white.sum() / max(within.sum(), 1)
@@ -72,17 +72,14 @@ def find(lips: Lips, face: FaceCrop) -> Teeth:
 
 def _edge(lips: Lips, level: np.ndarray, within: np.ndarray, y: np.ndarray) -> Curve:
     """Where the upper teeth end in every column; the lower lip where they reach to it."""
+    seen = np.where(within, level, 0)
+    bright = BEGIN * _percentiles(seen, within.sum(0), 80)
+    begun = np.maximum.accumulate(within & (seen > bright), axis=0)
+    brightest = np.maximum.accumulate(np.where(begun, seen, 0), axis=0)
+    dark = begun & within & (seen < END * brightest)
+    columns = np.flatnonzero(dark.any(0) & (within.sum(0) >= 3))
     found = lips.lower_inner.copy()
-    for column in np.flatnonzero(within.sum(0) >= 3):
-        rows = np.flatnonzero(within[:, column])
-        seen = level[rows, column]
-        bright = np.flatnonzero(seen > BEGIN * np.percentile(seen, 80))
-        if not len(bright):
-            continue
-        below = seen[bright[0] :]
-        dark = np.flatnonzero(below < END * np.maximum.accumulate(below))
-        if len(dark):
-            found[column] = y[rows[bright[0] + dark[0]]] + 0.3
+    found[columns] = y[dark[:, columns].argmax(0)] + 0.3
     across = lips.across
     middle = np.flatnonzero((np.abs(across) < 0.75) & (lips.gap > 1))
     ends = middle[(lips.lower_inner - found)[middle] > 1.2]
@@ -101,6 +98,15 @@ def _parabola(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         off = np.abs(np.polyval(arc, x) - y)
         kept = off <= max(1.0, np.percentile(off, 65))
     return arc
+
+
+def _percentiles(values: np.ndarray, counts: np.ndarray, percent: float) -> np.ndarray:
+    """A percentile of the `counts` (n,) largest values of each column of `values` (m, n)."""
+    ordered = np.sort(values, axis=0)[::-1]
+    at = (1 - percent / 100) * (counts - 1).clip(0)
+    above, columns = at.astype(int), np.arange(values.shape[1])
+    high, low = ordered[above, columns], ordered[np.minimum(above + 1, len(values) - 1), columns]
+    return np.asarray(high + (at - above) * (low - high))
 
 
 def _mean_above(rgb: np.ndarray, level: np.ndarray, percentile: float) -> np.ndarray:

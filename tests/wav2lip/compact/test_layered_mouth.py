@@ -1,6 +1,7 @@
 """A mouth that shows its teeth: they stay where they are, lips and jaw move over them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -11,7 +12,7 @@ from face_detection.landmarks import landmarks_in_fitted
 from wav2lip.compact import layered_mouth, layered_renderer, lip_contours, lip_motion
 from wav2lip.compact.engine import CompactEngine
 from wav2lip.compact.layered_mouth import Mouth
-from wav2lip.compact.layered_renderer import LayeredRenderer
+from wav2lip.compact.layered_renderer import HANDOVER, LayeredMouthFinder, SourceMouth
 from wav2lip.engine import Style
 
 CLOSED = np.zeros(8)
@@ -27,10 +28,15 @@ def points(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def mouth(frame: np.ndarray, box: np.ndarray, points: np.ndarray) -> Mouth:
-    found, weight = LayeredRenderer().find(frame, box, 0.0, points)
+def mouth(found: SourceMouth) -> Mouth:
+    return found.mouth
+
+
+@pytest.fixture(scope="module")
+def found(frame: np.ndarray, box: np.ndarray, points: np.ndarray) -> SourceMouth:
+    found = LayeredMouthFinder().find(frame, box, 0.0, points)
     assert found is not None
-    assert weight == 1
+    assert found.weight == 1
     return found
 
 
@@ -104,10 +110,10 @@ def test_the_lower_lip_and_the_chin_go_down_with_the_jaw(frame: np.ndarray, mout
 
 
 def test_silence_is_the_photograph_itself(
-    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, points: np.ndarray
+    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, found: SourceMouth
 ) -> None:
     quiet = engine.drive(np.full((80, 80), -4, np.float32), 0, 1, 25)
-    (result,) = engine.render([frame], box[None], quiet, landmarks=points[None])
+    (result,) = engine.render([frame], box[None], quiet, mouths=[found])
     assert (result == frame).all()
 
 
@@ -137,16 +143,16 @@ def test_nothing_but_mouth_and_jaw_changes(
 
 
 def test_frames_one_by_one_are_the_same_as_together(
-    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, points: np.ndarray,
+    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, found: SourceMouth,
     voice_mel: np.ndarray,
 ) -> None:  # fmt: skip
     drive = engine.drive(voice_mel, 20, 60, 25)[::4]
-    many = [np.tile(each, (len(drive), *[1] * each.ndim)) for each in (box, points)]
-    together = engine.render([frame] * len(drive), many[0], drive, landmarks=many[1])
+    boxes = np.tile(box, (len(drive), 1))
+    together = engine.render([frame] * len(drive), boxes, drive, mouths=[found] * len(drive))
     assert len({each.tobytes() for each in together}) > len(drive) / 2
     for one, result in zip(drive, together, strict=True):
         fresh = frame.copy()
-        (alone,) = engine.render([fresh], box[None], one[None], landmarks=points[None])
+        (alone,) = engine.render([fresh], box[None], one[None], mouths=[found])
         assert (alone == result).all()
 
 
@@ -164,7 +170,8 @@ def test_the_weight_changes_smoothly_with_the_teeth(
         middle = (points[[61, 62, 63]] + points[[67, 66, 65]]) / 2
         for inner in ([61, 62, 63], [67, 66, 65]):
             closer[inner] = middle + opening * (points[inner] - middle)
-        weights.append(LayeredRenderer().find(nearly, box, 0.0, closer)[1])
+        seen = LayeredMouthFinder().find(nearly, box, 0.0, closer)
+        weights.append(seen.weight if seen else 0)
     assert weights[0] == 0
     assert weights[-1] == 1
     assert np.abs(np.diff(weights)).max() < 0.5
@@ -181,18 +188,44 @@ def test_a_face_turns_into_a_profile_without_a_jump(points: np.ndarray) -> None:
     assert np.abs(np.diff(turned)).max() < 0.2
 
 
-def test_without_landmarks_or_without_teeth_the_renderer_draws(
-    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, points: np.ndarray
+def test_without_landmarks_or_without_teeth_there_is_no_mouth_for_layers(
+    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, found: SourceMouth
 ) -> None:
     drive = np.tile(engine._speaker.closed, (1, 1))
+    finder = LayeredMouthFinder()
+    assert finder.find(frame, box, 0.0, np.full((68, 2), np.nan, np.float32)) is None
+    (closed,) = engine.render([frame], box[None], drive, mouths=[found], style=Style(0.0))
     (plain,) = engine.render([frame], box[None], drive)
-    unknown = np.full((1, 68, 2), np.nan, np.float32)
-    assert (engine.render([frame], box[None], drive, landmarks=unknown)[0] == plain).all()
-    (closed,) = engine.render([frame], box[None], drive, landmarks=points[None], style=Style(0.0))
-    shut = landmarks_in_fitted(closed, tuple(box))
     assert (closed != plain).any()
-    (again,) = engine.render([closed], box[None], drive)
-    assert (engine.render([closed], box[None], drive, landmarks=shut[None])[0] == again).all()
+    assert finder.find(closed, box, 0.0, landmarks_in_fitted(closed, tuple(box))) is None
+    (without,) = engine.render([frame], box[None], drive, mouths=[None])
+    assert (without == plain).all()
+
+
+def test_a_weight_between_mixes_both_ways(
+    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, found: SourceMouth
+) -> None:
+    drive = np.tile(engine._speaker.closed, (1, 1))
+    drawn, mixed, layered = (
+        engine.render([frame], box[None], drive, moving=True, mouths=[each])[0].astype(float)
+        for each in (None, replace(found, weight=0.25), found)
+    )
+    assert np.abs(mixed - (0.75 * drawn + 0.25 * layered)).max() <= 1
+
+
+def test_in_a_video_the_way_of_drawing_changes_smoothly(found: SourceMouth) -> None:
+    seen = [None] * 30 + [found] * 4 + [None] * 20 + [found] * 40 + [None] * 10 + [found] * 20
+    finder = LayeredMouthFinder()
+    steadied = finder.steadied(seen)
+    weights = np.array([0 if each is None else each.weight for each in steadied])
+    assert weights[:54].max() == 0  # a glimpse of teeth
+    assert weights[70] == 1
+    assert np.abs(np.diff(weights)).max() <= 1 / (2 * HANDOVER + 1) + 1e-9
+    # Nothing is drawn in layers where there is no mouth for it.
+    assert all(mouth is not None for mouth, weight in zip(seen, weights, strict=True) if weight)
+    # A part of the video, with what lies around it, comes to the same weights.
+    part = finder.steadied(seen[50 - finder.reach : 80 + finder.reach])
+    assert part[finder.reach : -finder.reach] == steadied[50:80]
 
 
 @pytest.mark.parametrize("scale", [0.5, 4.0])
@@ -201,11 +234,11 @@ def test_small_and_large_faces_move_alike(
 ) -> None:
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     other = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=how)
-    found, weight = LayeredRenderer().find(other, box * scale, 0.0, points * scale)
+    found = LayeredMouthFinder().find(other, box * scale, 0.0, points * scale)
     assert found is not None
-    assert weight > 0.9
+    assert found.weight > 0.9
     closed, opened = (
-        landmarks_in_fitted(moved(other, found, lengths), tuple(box * scale))
+        landmarks_in_fitted(moved(other, found.mouth, lengths), tuple(box * scale))
         for lengths in (CLOSED, WIDE)
     )
     openings = [
@@ -222,12 +255,12 @@ def test_a_leaning_head_moves_as_an_upright_one(
     matrix = cv2.getRotationMatrix2D((middle - 0.5).tolist(), -20, 1)
     leaning = cv2.warpAffine(frame, matrix, frame.shape[1::-1], flags=cv2.INTER_CUBIC)
     at = (points - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5
-    found, weight = LayeredRenderer().find(leaning, box, 20.0, at)
+    found = LayeredMouthFinder().find(leaning, box, 20.0, at)
     assert found is not None
-    assert weight == 1
+    assert found.weight == 1
     upright = moved(frame, mouth, CLOSED)
     back = cv2.warpAffine(
-        moved(leaning, found, CLOSED), cv2.invertAffineTransform(matrix), frame.shape[1::-1],
+        moved(leaning, found.mouth, CLOSED), cv2.invertAffineTransform(matrix), frame.shape[1::-1],
         flags=cv2.INTER_CUBIC,
     )  # fmt: skip
     teeth = teeth_of(frame, mouth)
@@ -235,15 +268,15 @@ def test_a_leaning_head_moves_as_an_upright_one(
 
 
 def test_strength_multiplies_the_movement(
-    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, points: np.ndarray
+    engine: CompactEngine, frame: np.ndarray, box: np.ndarray, found: SourceMouth
 ) -> None:
     drive = np.array([engine._speaker.closed], np.float32)
     drive[0, [0, 1, 5, 6]] += 1.5
-    for given in (points[None], None):
+    for mouth in (found, None):
         openings = []
         for strength in (0.5, 1.0, 1.5):
             (result,) = engine.render(
-                [frame], box[None], drive, landmarks=given, style=Style(0.0, strength)
+                [frame], box[None], drive, mouths=[mouth], style=Style(0.0, strength)
             )
             at = landmarks_in_fitted(result, tuple(box))
             openings.append(np.linalg.norm(at[[65, 66, 67]] - at[[63, 62, 61]], axis=1).mean())
@@ -256,8 +289,9 @@ def test_contours_find_lips_that_landmarks_miss(
 ) -> None:
     off = points.copy()
     off[[65, 66, 67], 1] += 2.0
-    face = lip_contours.FaceCrop.of(frame, box, 0.0)
-    found = lip_contours.find(lip_contours.on_face(off, mouth.to_face), face)
+    inside = lip_contours.on_face(off, mouth.to_face)
+    crop = lip_contours.MouthCrop.of(frame, box, 0.0, inside)
+    found = lip_contours.find(inside, crop, lip_contours.sides(box))
     middle = np.abs(mouth.lips.across) < 0.4
     moved_by = 2.0 * 192 / (box[3] - box[1])
     shift = (found.lower_inner - mouth.lips.lower_inner)[middle]
