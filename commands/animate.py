@@ -162,6 +162,7 @@ def _make(request: Request, console: Console) -> dict[str, Any]:
     from processes.openmp import thread_count, wait_passively
     from rendering import models, spec
     from rendering.animate import animate as render
+    from rendering.options import option_notes
     from rendering.visibility import not_animated
 
     settings, speeches = from_environment(), request.speeches
@@ -176,6 +177,8 @@ def _make(request: Request, console: Console) -> dict[str, Any]:
         engine = models.engine_for(source, request.precision or settings.precision, threads)
         frames = spec.frames_to_detect(source, ends)
         console.source_notes(source.info)
+        for note in option_notes(source.options, source.info.kind, engine.architecture):
+            console.note(note)
         if frames < source.frames and not source.is_fixed and speeches[-1].person is not None:
             shown = f"{float(frames / source.fps):.6g}"
             console.note(f"Only {shown} seconds are shown. {COUNTED.format(shown)}")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
+import checkpoints
 from jobs.progress import progress
 from jobs.queue_position import queue_position
 from jobs.records import Delivery, Job, Person, Upload, Voice
@@ -15,6 +16,7 @@ from jobs.retention import expires_at
 from jobs.service import Jobs
 from jobs.status_text import summary
 from media.probe import NOTES
+from rendering.options import Options, option_notes
 
 API = "/api/v1"
 
@@ -58,7 +60,7 @@ def job(jobs: Jobs, record: Job) -> dict[str, Any]:
         "persons": [_person(each, place) for each in record.persons],
         "previews": _previews(record, place),
         "not_animated": record.not_animated or [],
-        "notes": _notes(record.source),
+        "notes": _notes(record.source) + _option_notes(record),
         "beginning": f"{place}/beginning" if beginning(record) else None,
         "result": f"{place}/result" if record.state == "done" else None,
         "error": record.error,
@@ -151,6 +153,12 @@ def _delivery(record: Delivery) -> dict[str, Any]:
 
 def _notes(source: Upload) -> list[str]:
     return [NOTES[note] for note in source.info.get("notes", [])]
+
+
+def _option_notes(record: Job) -> list[str]:
+    options = Options.from_dict(record.options)
+    listed = {each.name: each.architecture for each in checkpoints.all()}
+    return option_notes(options, record.source.kind, listed.get(options.checkpoint))
 
 
 def _when(seconds: float | None) -> str | None:

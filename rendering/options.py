@@ -182,3 +182,30 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "face_det_batch_size": _whole(1, 256),
     "wav2lip_batch_size": _whole(1, 1024),
 }
+
+_DEFAULTS = Options()
+_FOR_PICTURES = (
+    "The option smile was not used: it is for pictures. In a video the mouth that speaks replaces "
+    "the one that smiles."
+)
+_UNKNOWN_TO_CHECKPOINT = (
+    "The option {option} was not used: the checkpoint {checkpoint} goes by the voice alone."
+)
+_ONLY_COMPACT = (
+    "The option {option} is used only if the checkpoint {checkpoint} is of the architecture "
+    "compact."
+)
+
+
+def option_notes(options: Options, kind: str, architecture: str | None) -> list[str]:
+    """A sentence for each option that differs from its default and is not used.
+
+    `kind` of the source is image or video; `architecture` is that of the checkpoint, None if it is
+    not known.
+    """
+    names = ("smile", "strength")
+    asked = [name for name in names if getattr(options, name) != getattr(_DEFAULTS, name)]
+    if architecture == "compact":
+        return [_FOR_PICTURES] if "smile" in asked and kind == "video" and not options.still else []
+    text = _ONLY_COMPACT if architecture is None else _UNKNOWN_TO_CHECKPOINT
+    return [text.format(option=name, checkpoint=options.checkpoint) for name in asked]

@@ -281,10 +281,12 @@ def test_what_is_done_to_a_source_is_told(
 ) -> None:
     def tone_map(record: Job) -> None:
         record.source.info = record.source.info | {"notes": ["hdr"]}
+        record.options = record.options | {"checkpoint": "wav2lip", "strength": 1.5}
 
     work(tone_map)
-    (note,) = client.get(f"{JOBS}/{job['id']}").get_json()["notes"]
-    assert "tone-mapped" in note
+    converted, unused = client.get(f"{JOBS}/{job['id']}").get_json()["notes"]
+    assert "tone-mapped" in converted
+    assert "strength was not used" in unused
 
 
 def test_a_result_can_be_the_next_source(

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from media.errors import NamedError
-from rendering.options import Options
+from rendering.options import Options, option_notes
 
 
 def test_options_come_back_from_json_as_they_were() -> None:
@@ -63,3 +63,28 @@ def test_a_bad_option_is_named(name: str, value: Any) -> None:
         Options.from_dict({name: value})
     assert refusal.value.code == "bad-option"
     assert repr(name) in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "architecture", "told"),
+    [
+        (Options(), "video", "wav2lip", []),
+        (Options(smile=1, strength=1.2), "image", "compact", []),
+        (Options(smile=1, still=True), "video", "compact", []),
+        (Options(smile=1, strength=1.2), "video", "compact", ["smile was not used"]),
+        (
+            Options("wav2lip", smile=1, strength=1.2),
+            "image",
+            "wav2lip",
+            ["smile was not used", "strength was not used"],
+        ),
+        (Options("mine", strength=1.2), "image", None, ["strength is used only if"]),
+    ],
+)
+def test_options_that_are_not_used_are_told(
+    options: Options, kind: str, architecture: str | None, told: list[str]
+) -> None:
+    notes = option_notes(options, kind, architecture)
+    assert len(notes) == len(told)
+    for note, words in zip(notes, told, strict=True):
+        assert words in note
