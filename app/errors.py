@@ -31,7 +31,7 @@ _CODES = {
         *("checkpoint-missing", "consent-missing", "key-reused", "token-exists"),
         *("no-such-person", "no-voice", "too-many-voices", "sample-missing"),
         *("not-a-face-file", "not-a-voice", "no-audio-track", "voice-silent", "voice-too-short"),
-        *("unreadable-media", "too-demanding", "too-long"),
+        *("unreadable-media", "too-demanding", "size-changes", "too-long"),
     ),
     429: ("too-often", "too-many-jobs"),
     500: (

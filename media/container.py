@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast, overload
 
-from media.errors import not_a_face_file, unreadable
+from media.errors import not_a_face_file, size_changes, unreadable
 from media.signature import read_signature
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def audio_stream(container: InputContainer) -> AudioStream | None:
 
 
 def stream_rate(stream: VideoStream) -> Fraction:
-    """The constant rate at which to read a stream, in frames per second, 1..120.
+    """The constant rate of a stream, in frames per second, 1..120.
 
     Containers that count in milliseconds store 30000/1001 only roughly: a rate very close to a
     standard one is taken for that. Cameras in the dark and screen recorders drop pictures; what
@@ -163,15 +163,25 @@ def decoded(stream: AudioStream, packets: Iterator[Packet]) -> Iterator[AudioFra
 def decoded(
     stream: VideoStream | AudioStream, packets: Iterator[Packet]
 ) -> Iterator[VideoFrame] | Iterator[AudioFrame]:
-    """The decoded frames of `packets`, those left in the decoder included; damage is skipped."""
+    """The decoded frames of `packets`, those left in the decoder included; damage is skipped.
+
+    Raises MediaError size-changes where a picture has another size than the first one.
+    """
     import av
 
     decoder = _alpha_decoder(stream) or stream
+    size = None
     for packet in chain(packets, [None]):
         try:
-            yield from decoder.decode(packet)
+            frames = decoder.decode(packet)
         except av.FFmpegError:
             continue
+        for frame in frames:
+            if isinstance(frame, av.VideoFrame):
+                size = size or (frame.width, frame.height)
+                if (frame.width, frame.height) != size:
+                    raise size_changes(size, (frame.width, frame.height))
+            yield frame
 
 
 def _alpha_decoder(stream: VideoStream | AudioStream) -> VideoCodecContext | None:
@@ -201,6 +211,18 @@ def packet_end(packet: Packet, rate: Fraction) -> Fraction | None:
 def has_order_only(stream: VideoStream | AudioStream) -> bool:
     """AVI stores when to decode, not when to show; what libav guesses from it is wrong."""
     return stream.container.format.name == "avi"
+
+
+def can_seek(stream: VideoStream) -> bool:
+    """Whether pictures have their right times after a leap into the middle of a file.
+
+    Where only their order is known, and they are shown in another, places can only be counted from
+    the first picture on. A program stream times a few pictures and libav counts on from these: the
+    ones before the first of them after a leap get wrong times.
+    """
+    if stream.container.format.name == "mpeg":
+        return False
+    return not (has_order_only(stream) and stream.codec_context.has_b_frames)
 
 
 def stream_start(stream: VideoStream | AudioStream) -> Fraction:

@@ -42,8 +42,19 @@ def unsupported() -> MediaError:
     return MediaError(
         "unsupported-type",
         "This kind of file is not supported.",
-        "Faces: JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4, MOV, WebM, MKV or AVI. "
+        "Faces: JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4, MOV, WebM, MKV, AVI, MXF, MPEG or M2TS. "
         "Voices: WAV, MP3, M4A, FLAC, OGG, Opus, AIFF, CAF, WMA, AMR, or a video with sound.",
+    )
+
+
+def size_changes(first: tuple[int, int], later: tuple[int, int]) -> MediaError:
+    """What to raise for a video whose pictures are not of one size (width, height)."""
+    return MediaError(
+        "size-changes",
+        "The size of the picture changes on the way, from {} x {} to {} x {} pixels.".format(
+            *first, *later
+        ),
+        "Convert it to an MP4 of one size, or cut it where the size changes.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +20,13 @@ from media.container import (
     video_stream,
 )
 from media.errors import MediaError, unreadable
-from media.media_info import Limits, MediaInfo, working_size
+from media.media_info import Limits, MediaInfo, working_rate, working_size
 from media.pictures import open_picture, read_picture
 from media.signature import read_signature
 from media.timeline import result_frames
 
 if TYPE_CHECKING:
+    from av import Packet
     from av.container import InputContainer
 
 
@@ -65,9 +67,11 @@ def _inspect_picture(path: Path, limits: Limits) -> MediaInfo:
     height, width = read_picture(path).shape[:2]
     if count < 2:
         return MediaInfo("image", width, height, notes=notes)
-    rate = animation_rate(times)
+    own_rate = animation_rate(times)
+    rate = working_rate(own_rate)
     _check_length(times[-1], rate, limits)
     frames = result_frames(times[-1], rate)
+    notes += ("held",) if rate != own_rate else ()
     return MediaInfo("video", width, height, rate, frames, times[-1], notes=notes)
 
 
@@ -106,14 +110,40 @@ def _inspect_video(path: Path, limits: Limits, has_audio: bool) -> MediaInfo:
     width, height, notes = _first_picture(path, limits)
     with open_media(path) as container:
         stream = required_video_stream(container)
-        rate, origin = stream_rate(stream), stream_start(stream)
-        duration = Fraction(0)
-        for packet in good_packets(container, stream):
-            duration = max(duration, (packet_end(packet, rate) or origin) - origin)
-            _check_length(duration, rate, limits)
+        own_rate, origin = stream_rate(stream), stream_start(stream)
+        rate, duration = working_rate(own_rate), Fraction(0)
+
+        def measured() -> Iterator[Packet]:
+            nonlocal duration
+            for packet in good_packets(container, stream):
+                duration = max(duration, (packet_end(packet, own_rate) or origin) - origin)
+                _check_length(duration, rate, limits)
+                yield packet
+
+        for _ in decoded(stream, _sample(measured())):
+            pass  # it raises where they are not of one size
+    notes += ("held",) if rate != own_rate else ()
     return MediaInfo(
         "video", width, height, rate, result_frames(duration, rate), duration, has_audio, notes
     )
+
+
+def _sample(packets: Iterator[Packet]) -> Iterator[Packet]:
+    """The first keyframes of `packets`, then ever fewer of them, and the last one.
+
+    Each can be decoded alone. A size that changes for good is found with some ten of them, however
+    long the video is; the workers find all other changes as they read.
+    """
+    number, due, last = 0, 1, None
+    for packet in packets:
+        if packet.is_keyframe:
+            number += 1
+            last = packet
+            if number >= due:
+                yield packet
+                due, last = number + 1 + number // 2, None
+    if last is not None:
+        yield last
 
 
 def _first_picture(path: Path, limits: Limits) -> tuple[int, int, tuple[str, ...]]:

@@ -12,6 +12,8 @@ Kind = Literal["image", "video", "audio"]
 NOTES = {
     "hdr": "This video has a high dynamic range: it was tone-mapped to the standard one.",
     "interlaced": "This video is interlaced: it was deinterlaced.",
+    "held": "The video has fewer than 20 frames a second: its frames are held, and the mouth moves "
+    "25 times a second.",
     "reduced": "The picture has more pixels than many players can show: it was made smaller. Boxes "
     "and crops count the pixels of the smaller one.",
     "several-pictures": "This file holds several pictures: only the first one is used.",
@@ -34,6 +36,15 @@ def working_size(width: int, height: int) -> tuple[int, int]:
     if scale == 1:
         return width, height
     return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
+
+
+SLOWEST_RATE = Fraction(20)  # frames a second; below, a mouth jumps from shape to shape
+MOUTH_RATE = Fraction(25)  # of the footage that the networks are trained on
+
+
+def working_rate(rate: Fraction) -> Fraction:
+    """Frames a second at which a video of a `rate` is worked on: its own, if a mouth can move."""
+    return rate if rate >= SLOWEST_RATE else MOUTH_RATE
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ __all__ = ["NOTES", "Kind", "Limits", "MediaInfo", "content_hash", "probe"]
 def probe(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
     """The facts about a file, found by decoding its beginning and counting all its packets.
 
-    Raises MediaError: unreadable-media, unsupported-type, too-large, too-long.
+    Raises MediaError: unreadable-media, unsupported-type, too-large, too-long, size-changes.
     """
     from media.inspection import inspect
 

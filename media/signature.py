@@ -18,6 +18,7 @@ class Signature:
     format: str
 
 
+_PACKET, _PACKET_START = 188, b"G"  # of an MPEG transport stream
 _LONGEST_BRANDS = 256  # bytes of the box that names them
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 # Brands of still pictures (ISO/IEC 23008-12, AV1 Image File Format); `mif1` says of no codec.
@@ -52,6 +53,8 @@ _PREFIXES = {
     b"riff\x2e\x91\xcf\x11": Signature("ffmpeg", "w64"),
     b"caff": Signature("ffmpeg", "caf"),
     b".snd": Signature("ffmpeg", "au"),
+    b"\x06\x0e\x2b\x34": Signature("ffmpeg", "mxf"),  # a universal label (SMPTE ST 298)
+    b"\x00\x00\x01\xba": Signature("ffmpeg", "mpeg"),  # a pack (ISO/IEC 13818-1, 2.5.3.3)
     b"#!AMR": Signature("ffmpeg", "amr"),
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": Signature("ffmpeg", "asf"),
 }
@@ -91,6 +94,8 @@ def signature_in(file: IO[bytes]) -> Signature:
     for prefix, signature in _PREFIXES.items():
         if head.startswith(prefix):
             return signature
+    if _is_transport_stream(head, file):
+        return Signature("ffmpeg", "mpegts")
     if head.startswith(b"\x0bw") and len(head) > 5:
         # The identification of the bit stream, 5 bits: AC-3's is 10 at most (ETSI TS 102 366).
         return Signature("ffmpeg", "eac3" if head[5] >> 3 > 10 else "ac3")
@@ -109,6 +114,20 @@ def _brands(head: bytes, file: IO[bytes]) -> list[bytes]:
     """The major brand of an ISO file, then those it is compatible with; `head` is 16 bytes."""
     rest = file.read(min(int.from_bytes(head[:4], "big"), _LONGEST_BRANDS) - len(head))
     return [head[8:12], *(rest[place : place + 4] for place in range(0, len(rest), 4))]
+
+
+def _is_transport_stream(head: bytes, file: IO[bytes]) -> bool:
+    """Whether packets of television (188 bytes, ISO/IEC 13818-1) or of cameras and discs (with four
+    bytes of time before each) follow each other; `head` is 16 bytes.
+    """
+    starts = [start for start in (0, 4) if head[start : start + 1] == _PACKET_START]
+    if not starts:
+        return False
+    begin = head + file.read(4 * _PACKET)
+    return any(
+        begin[start : start + 3 * (_PACKET + start) + 1 : _PACKET + start] == 4 * _PACKET_START
+        for start in starts
+    )
 
 
 def _tagged(head: bytes) -> Signature:

@@ -15,6 +15,7 @@ import numpy as np
 
 from media.animation import animation_rate, animation_times, read_animation
 from media.container import (
+    can_seek,
     decoded,
     good_packets,
     has_order_only,
@@ -27,6 +28,7 @@ from media.container import (
 )
 from media.deinterlace import deinterlaced
 from media.errors import unreadable
+from media.media_info import working_rate
 from media.planar import BT709, Colours, Planar, PlanarConverter, colours_of, has_centred_colours
 from media.signature import read_signature
 from media.timeline import result_frames, round_half_up
@@ -73,7 +75,7 @@ def read_frames(
     become constant by repeating and dropping. A repeated frame is the same array again: write
     to a copy. `fps` defaults to `MediaInfo.fps`. Ends early where the video does.
 
-    Raises MediaError: unreadable-media, unsupported-type, not-a-face-file.
+    Raises MediaError: unreadable-media, unsupported-type, not-a-face-file, size-changes.
     """
     for frame in _frames(path, start, stop, fps or _native_rate(path), _rgb()):
         yield frame()
@@ -203,10 +205,10 @@ def _runs(indices: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _native_rate(path: str | Path) -> Fraction:
     if read_signature(Path(path)).reader == "pillow":
-        return animation_rate(animation_times(path))
+        return working_rate(animation_rate(animation_times(path)))
     with open_media(path) as container:
         stream = required_video_stream(container)
-        return stream_rate(stream)
+        return working_rate(stream_rate(stream))
 
 
 def _pictures(path: str | Path, since: Fraction, kind: _Kind[Frame]) -> Iterator[_Picture[Frame]]:
@@ -234,9 +236,7 @@ def _decode(
     with open_media(path) as container:
         stream = required_video_stream(container)
         origin, rate, made = stream_start(stream), stream_rate(stream), kind.of_stream(stream)
-        # Places can only be counted from the first picture on when pictures are reordered.
-        countable = not (has_order_only(stream) and stream.codec_context.has_b_frames)
-        if seek_to is not None and countable:
+        if seek_to is not None and can_seek(stream):
             container.seek(int((origin + seek_to) / time_base(stream)), stream=stream)
         end, unshown = Fraction(0), deque[int]()
 

@@ -149,10 +149,21 @@ def test_a_missing_file(tmp_path):
         b"MAC \x96\x0f\x00\x00" + bytes(100),
         b"FORM\x00\x00\x10\x00ILBM" + bytes(100),
         bytes(np.random.default_rng(1).integers(0, 200, 5000, np.uint8)),
-        b"\x00\x00\x01\xba" + bytes(100),
+        b"\x00\x00\x01\xb3" + bytes(100),
         b"G@\x11\x10" + bytes(184),
     ],
-    ids=["playlist", "concat", "sdp", "dash", "pdf", "ape", "ilbm", "noise", "mpeg", "mpegts"],
+    ids=[
+        "playlist",
+        "concat",
+        "sdp",
+        "dash",
+        "pdf",
+        "ape",
+        "ilbm",
+        "noise",
+        "raw mpeg",
+        "half a packet",
+    ],
 )
 def test_what_names_other_files_or_was_not_asked_for_is_refused(content, tmp_path):
     path = tmp_path / "film.mp4"

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
+import av
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from media.errors import MediaError
-from media.probe import probe
+from media.probe import MediaInfo, probe
 from media.timeline import SYNC_MODES, result_frames, round_half_up, source_indices
 from media.upright import Upright
 from media.video import read_frames, read_frames_at
@@ -29,6 +30,15 @@ CONTAINERS = [
     ("film.avi", "mjpeg", {"pix_fmt": "yuvj420p"}),
     ("film.mp4", "libx265", {"options": {"x265-params": "keyint=12:log-level=none"}}),
     ("film.mov", "prores_ks", {"pix_fmt": "yuv422p10le"}),
+    ("film.ts", "libx264", {"options": GROUPS, "format": "mpegts"}),
+    (
+        "film.m2ts",
+        "libx264",
+        {"options": GROUPS, "format": "mpegts", "container_options": {"mpegts_m2ts_mode": "1"}},
+    ),
+    ("film.mpg", "mpeg2video", {"options": {"g": "12", "bf": "2"}, "format": "mpeg"}),
+    ("film.mpg", "mpeg1video", {"options": {"g": "12", "bf": "2"}, "format": "mpeg"}),
+    ("film.mxf", "mpeg2video", {"options": {"g": "12", "bf": "2"}, "format": "mxf"}),
 ]
 
 
@@ -56,6 +66,60 @@ def test_probe_counts_what_read_frames_yields(film):
 def test_reading_from_the_middle_is_exact(film, start):
     whole = list(read_frames(film))
     assert np.array_equal(list(read_frames(film, start, start + 5)), whole[start : start + 5])
+
+
+@pytest.mark.parametrize("fps", [1, Fraction(12)])
+def test_a_slow_video_is_held_for_the_mouth(fps, number_of, write_media, numbered, tmp_path):
+    film = write_media(tmp_path / "slow.mp4", [numbered(i) for i in range(6)], fps=fps)
+    info = probe(film)
+    seconds = Fraction(6) / fps
+    assert (info.fps, info.frames, info.duration) == (25, round_half_up(25 * seconds), seconds)
+    assert info.notes == ("held",)
+    numbers = [number_of(frame) for frame in read_frames(film)]
+    begins = [round_half_up(i * 25 / Fraction(fps)) for i in range(6)]
+    assert numbers == [sum(begin <= tick for begin in begins) - 1 for tick in range(info.frames)]
+
+
+def test_a_slow_animation_is_held_too(tmp_path):
+    first = Image.new("RGB", (8, 8), "red")
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGB", (8, 8))],
+               duration=100)  # fmt: skip
+    assert probe(tmp_path / "a.gif") == MediaInfo(
+        "video", 8, 8, Fraction(25), 5, Fraction(1, 5), notes=("held",)
+    )
+    assert [frame[0, 0, 0] for frame in read_frames(tmp_path / "a.gif")] == [255] * 3 + [0] * 2
+
+
+def film_of_two_sizes(path, first_large):
+    """VP8 carries its size in each keyframe; so frames are joined that two encoders made."""
+    with av.open(str(path), "w", format="matroska") as output:
+        stream = output.add_stream(
+            "libvpx", rate=25, options={"deadline": "realtime", "cpu-used": "8"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 128, 64, "yuv420p"
+        number = 0
+        for side, count in ((64, first_large), (192, 30 - first_large)):
+            encoder = av.CodecContext.create("libvpx", "w")
+            encoder.options = {"deadline": "realtime", "cpu-used": "8", "g": "10"}
+            encoder.width, encoder.height, encoder.pix_fmt = 2 * side, side, "yuv420p"
+            encoder.time_base = Fraction(1, 25)
+            for _ in range(count):
+                picture = av.VideoFrame.from_ndarray(np.zeros((side, 2 * side, 3), np.uint8))
+                picture.pts, number = number, number + 1
+                for packet in encoder.encode(picture):
+                    packet.stream = stream
+                    output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("place", [1, 29])
+def test_a_picture_that_changes_its_size_is_refused(place, tmp_path):
+    film = film_of_two_sizes(tmp_path / "film.mkv", place)
+    for read in (probe, lambda path: list(read_frames(path))):
+        with pytest.raises(MediaError) as raised:
+            read(film)
+        assert raised.value.code == "size-changes"
+        assert "128 x 64 to 384 x 192" in raised.value.message
 
 
 def test_there_and_back_again(film, number_of):
@@ -209,7 +273,7 @@ def test_phone_videos_stand_upright(turn, tmp_path, write_media):
 
 
 def test_a_gif_is_a_video_on_white(tmp_path):
-    """Half a second: two pictures of 100 ms around one of 300 ms, with holes in them."""
+    """A fifth of a second: two pictures of 40 ms around one of 120 ms, with holes in them."""
     pictures = []
     for level in (10, 100, 200):
         picture = Image.new("RGBA", (40, 30), (level, 0, 0, 255))
@@ -217,10 +281,10 @@ def test_a_gif_is_a_video_on_white(tmp_path):
         pictures.append(picture)
     path = tmp_path / "moving.gif"
     pictures[0].save(
-        path, save_all=True, append_images=pictures[1:], duration=[100, 300, 100], disposal=2
+        path, save_all=True, append_images=pictures[1:], duration=[40, 120, 40], disposal=2
     )
     info = probe(path)
-    assert (info.kind, info.fps, info.frames) == ("video", 10, 5)
+    assert (info.kind, info.fps, info.frames) == ("video", 25, 5)
     frames = list(read_frames(path))
     assert [int(frame[20, 20, 0]) for frame in frames] == [10, 100, 100, 100, 200]
     assert all((frame[5, 5] == 255).all() for frame in frames)
@@ -229,11 +293,11 @@ def test_a_gif_is_a_video_on_white(tmp_path):
 
 def test_a_gif_that_counts_unevenly_keeps_its_pace(tmp_path):
     pictures = [Image.new("L", (8, 8), 4 * level) for level in range(60)]
-    path = tmp_path / "fifteen.gif"
-    steps = [70, 70, 60] * 20
+    path = tmp_path / "thirty.gif"
+    steps = [30, 30, 40] * 20
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=steps)
     info = probe(path)
-    assert (float(info.fps), info.frames) == (15, 60)
+    assert (float(info.fps), info.frames) == (30, 60)
     assert [int(frame[0, 0, 0]) for frame in read_frames(path)] == list(range(0, 240, 4))
 
 
