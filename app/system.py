@@ -23,7 +23,7 @@ class System:
 
 
 def system(settings: Settings) -> System:
-    automatic = "s3fd" if checkpoints.get("s3fd").present else "dlib"
+    automatic = "s3fd" if checkpoints.get("s3fd").present else "centerface"
     return System(settings.detector or automatic, settings.checkpoint)
 
 

@@ -65,9 +65,9 @@ class S3fdWithKnownFaces(S3fdDetector):
 
 
 def detector_for(source: Source, s3fd: Path | None) -> Detector:
-    """dlib, or, given weights of S3FD, that one for a film of `material`."""
+    """CenterFace, or, given weights of S3FD, that one for a film of `material`."""
     if s3fd is None:
-        return models.detector_for(source, "dlib")
+        return models.detector_for(source, "centerface")
     return Strided(S3fdWithKnownFaces(s3fd, source), LONG_STRIDE)
 
 
@@ -111,7 +111,7 @@ def main() -> None:
     options.add_argument("voice", type=Path)
     options.add_argument("out", type=Path)
     options.add_argument("--weights", type=Path, help="of the generator; else what ships")
-    options.add_argument("--s3fd", type=Path, help="weights of the detector; else dlib")
+    options.add_argument("--s3fd", type=Path, help="weights of the detector; else CenterFace")
     options.add_argument("--detected", action="store_true")
     options.add_argument("--precision", default="auto", help="as of `mouth animate`")
     chosen = options.parse_args()

@@ -39,7 +39,7 @@ def rows(folder: Path, _seconds: float, long: float) -> Iterator[Row]:
     settings = {
         "MOUTH_CHECKPOINTS": str(folder),
         "CHECKPOINT": weights.stem,
-        "DETECTOR": "dlib",
+        "DETECTOR": "centerface",
     }
     first = 0.0
     for times in (1, max(2, round(long / SHORT))):

@@ -221,7 +221,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=45)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--fold", type=int, choices=[0, 1], help="only this half of the persons")
-    options.add_argument("--detector", choices=["s3fd", "dlib"], default="")
+    options.add_argument("--detector", choices=["s3fd", "centerface"], default="")
     options.add_argument("--sheets", type=Path, help="where to write contact sheets")
     chosen = options.parse_args()
     clips = pd.read_csv(chosen.folder / "clips.csv", dtype={"person": str})

@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks import material, networks
 from benchmarks.measure import Row
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import Detection, iou
-from face_detection.dlib_detector import DlibDetector
 from face_detection.stride import LONG_STRIDE, STRIDE, Strided, overlapping
 from media.video import VideoWriter, read_frames, read_planar_at, stored_colours
 from wav2lip import inference
@@ -26,7 +26,7 @@ def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
         note = f"mean {mean:.2f}, most {largest:.2f} levels of 255"
         yield Row(f"generator {name} ({kind}) against fp32", note=note)
     moving = list(material.film_frames(640, 480, frames))
-    every = DlibDetector().detect(moving)
+    every = CenterFaceDetector().detect(moving)
     for stride in (STRIDE, LONG_STRIDE):
         errors = stride_errors(moving, every, stride)
         mean, high = 100 * errors.mean(), 100 * np.percentile(errors, 95)
@@ -45,7 +45,7 @@ def stride_errors(
 
     In widths of the face, (n,); `every` are detections in every frame.
     """
-    strided = Strided(DlibDetector(), stride)
+    strided = Strided(CenterFaceDetector(), stride)
     quick: list[list[Detection]] = []
     for batch in overlapping(frames, strided.batch_size):
         quick += strided.detect(batch)[1 if quick else 0 :]

@@ -30,8 +30,8 @@ import face_detection
 import wav2lip
 from benchmarks import mask_edge
 from benchmarks.material import FACE, FPS, RATE, SAMPLE_VOICE
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import Detection
-from face_detection.dlib_detector import DlibDetector
 from face_detection.persons import link
 from media.sound import read_sound
 from media.video import read_frames
@@ -97,7 +97,7 @@ def shimmer(engine: wav2lip.Engine, frames: int = 25) -> tuple[float, float]:
         (astronaut() + noise.normal(0, 2, (512, 512, 1))).clip(0, 255).astype(np.uint8)
         for _ in range(frames)
     ]
-    [person] = link(list(face_detection.detect(film, DlibDetector())))
+    [person] = link(list(face_detection.detect(film, CenterFaceDetector())))
     boxes = np.array([person.box_at(at) for at in range(frames)])
     places = grown(boxes, np.zeros(frames), engine.pads)
     drive = np.repeat(engine.drive(_mel(), 20, 21, FPS), frames, 0)
@@ -132,7 +132,7 @@ class Face(NamedTuple):
 
 def faces(clips: Sequence[Path]) -> Iterator[Face]:
     """The photograph in three sizes, upright and rolled, and a frame of each clip."""
-    detector = DlibDetector()
+    detector = CenterFaceDetector()
     for scale, lean in product((1.0, 2.5, 5.0), (0, 25)):
         turn = cv2.getRotationMatrix2D((226, 131), -lean, 1)
         frame = cv2.warpAffine(astronaut(), turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)

@@ -22,7 +22,7 @@ import face_detection
 import wav2lip
 from benchmarks import sounds
 from benchmarks.material import FACE, FPS, RATE, SAMPLE_VOICE, face_box, film_frames
-from face_detection.dlib_detector import DlibDetector
+from face_detection.centerface import CenterFaceDetector
 from face_detection.landmarks import landmarks_in_fitted
 from face_detection.persons import link
 from media.sound import read_sound
@@ -83,7 +83,7 @@ def sources(
     yield "moving head", list(film_frames(480, 360, count)), boxes, np.zeros(count)
     for clip in clips:
         seen = list(islice(read_frames(clip, 0, count, FPS), count))
-        persons = link(list(face_detection.detect(seen, DlibDetector())))
+        persons = link(list(face_detection.detect(seen, CenterFaceDetector())))
         if not persons or persons[0].intervals != [(0, len(seen))]:
             continue
         order = [bounce(at, len(seen)) for at in range(count)]

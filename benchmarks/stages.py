@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import material, networks
 from benchmarks.measure import Row, count_gflop, measure_call, peak_gflops
-from face_detection.dlib_detector import DlibDetector
+from face_detection.centerface import CenterFaceDetector
 from face_detection.s3fd import S3fdDetector
 from face_detection.stride import Strided
 from media.sound import read_sound
@@ -125,9 +125,9 @@ def _search(folder: Path) -> Iterator[Row]:
 
 def _stride() -> Iterator[Row]:
     frames = list(material.film_frames(640, 480, 25))
-    every, few = DlibDetector(), Strided(DlibDetector())
+    every, few = CenterFaceDetector(), Strided(CenterFaceDetector())
     yield compared(
-        "dlib 640x480, at a stride",
+        "CenterFace 640x480, at a stride",
         lambda: few.detect(frames),
         lambda: every.detect(frames),
         len(frames),

@@ -42,5 +42,5 @@ def list_checkpoints() -> None:
         click.echo(f"{mark} {checkpoint.name:<24}{state:<9}{checkpoint.note}")
         click.echo(f"  {'':<24}{'':<9}licence: {checkpoint.licence}")
     detector = settings.detector or default_detector()
-    advice = "" if detector == "s3fd" else " (`mouth fetch s3fd` brings the better one)"
+    advice = "" if detector == "s3fd" else " (`mouth fetch s3fd` brings the paper's)"
     click.echo(f"\n* is used where no other is asked for. Face detector in use: {detector}{advice}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["frame", "x1", "y1", "x2", "y2", "score", "roll"]
+COLUMNS = ["frame", "x1", "y1", "x2", "y2", "score", "roll", "yaw"]
 
 
 def cache_key(content_hash: str, transform_key: str, detector: Detector) -> str:
@@ -62,7 +62,7 @@ class DetectionCache:
         """
         _require_all(detections, start, stop)
         rows = [
-            (frame, *face.box, face.score, face.roll)
+            (frame, *face.box, face.score, face.roll, face.yaw)
             for frame, faces in enumerate(detections, start)
             for face in faces
         ]

@@ -11,8 +11,9 @@ Box = tuple[float, float, float, float]
 class Detection:
     """A face box in pixels of the upright frame (x2, y2 exclusive) and how sure the detector is.
 
-    Scores compare within one detector only: S3FD's are probabilities, dlib's are margins from 0.
-    The box is rotated by `roll` degrees, clockwise, about its centre (`face_detection.roll`).
+    Scores compare within one detector only. The box is rotated by `roll` degrees, clockwise, about
+    its centre (`face_detection.roll`). `yaw` is how far the head is turned, in degrees: 0 to the
+    camera, 90 in profile to the viewer's right; always 0 with a detector that gives no points.
     """
 
     x1: float
@@ -21,6 +22,7 @@ class Detection:
     y2: float
     score: float
     roll: float = 0.0
+    yaw: float = 0.0
 
     @property
     def box(self) -> Box:

@@ -9,7 +9,7 @@ import numpy as np
 from face_detection.detection import Detection
 
 # Raised whenever the same detector with the same parameters starts to give other boxes.
-BOXES_VERSION = 4
+BOXES_VERSION = 5
 
 
 class Detector(Protocol):
@@ -25,7 +25,7 @@ class Detector(Protocol):
         """The faces of each frame, best score first, refined by `box_refinement.fit`.
 
         Frames are RGB uint8 (height, width, 3) of any sizes. A search that is not `thorough` is
-        quicker and may miss strongly rolled heads, which need a search of their own.
+        quicker and may miss small faces.
         """
         ...
 

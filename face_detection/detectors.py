@@ -1,8 +1,8 @@
 """The registry of face detectors: which there are, and which one is used by default."""
 
 import checkpoints
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detector import Detector
-from face_detection.dlib_detector import DlibDetector
 from face_detection.stride import LONG_STRIDE, STRIDE, Strided
 
 __all__ = ["Detector", "default_detector", "load_detector"]
@@ -11,7 +11,7 @@ __all__ = ["Detector", "default_detector", "load_detector"]
 def load_detector(
     name: str | None = None, *, still: bool = False, batch_size: int | None = None
 ) -> Detector:
-    """The detector called `name`, "s3fd" or "dlib", ready to use; by default `default_detector`.
+    """The detector called `name`, "s3fd" or "centerface", ready to use; by default the best here.
 
     For a `still` every frame is searched, and for smaller faces. For a video only one frame in a
     stride is searched, and the faces are followed through the others (`stride.Strided`).
@@ -25,17 +25,17 @@ def load_detector(
 
 
 def default_detector() -> str:
-    """The name of the best detector here: "s3fd" where its weights are present, else "dlib"."""
-    return "s3fd" if checkpoints.get("s3fd").present else "dlib"
+    """The name of the best detector: "s3fd" where its weights are present, else "centerface"."""
+    return "s3fd" if checkpoints.get("s3fd").present else "centerface"
 
 
 def _search_detector(name: str, still: bool, batch_size: int | None) -> Detector:
     """The detector that searches each frame it is given."""
-    if name == "dlib":
-        return DlibDetector(still=still)
+    if name == "centerface":
+        return CenterFaceDetector(still=still)
     if name == "s3fd":
         # torch takes seconds to import, and only this detector needs it.
         from face_detection.s3fd import S3fdDetector
 
         return S3fdDetector(still=still, batch_size=batch_size)
-    raise ValueError(f"there is no face detector called {name!r}: use 's3fd' or 'dlib'")
+    raise ValueError(f"there is no face detector called {name!r}: use 's3fd' or 'centerface'")

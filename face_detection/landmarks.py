@@ -108,7 +108,7 @@ def _points_in_square(
     """The points found in a square (left, top, side) that is rotated by `roll` about a point."""
     measured = round(DLIB_SIDE * MEASURED_HEIGHT)
     margin = round(MARGIN * measured)
-    patch, scale, x0, y0 = _patch(frame, square, measured, margin, roll, about)
+    patch, scale, x0, y0 = upright_patch(frame, square, measured, margin, roll, about)
     shape = _predictor()(
         patch, dlib.rectangle(margin, margin, margin + measured, margin + measured)
     )
@@ -117,7 +117,7 @@ def _points_in_square(
     return rotated((points + 0.5) / scale + (x0, y0), roll, about).astype(np.float32)
 
 
-def _patch(
+def upright_patch(
     frame: np.ndarray,
     square: tuple[float, float, float],
     measured: int,
@@ -125,9 +125,11 @@ def _patch(
     roll: float,
     about: np.ndarray,
 ) -> tuple[np.ndarray, float, float, float]:
-    """The square and a margin around it, upright and at the measured scale.
+    """The square (left, top, side) and a margin around it, rotated upright about a point.
 
-    Returns patch, scale, origin x, origin y.
+    The square has the side `measured` in the patch, in pixels, and the margin `margin`. Returns
+    patch, scale, origin x, origin y: a point p of the patch lies at p / scale + origin, rotated by
+    `roll` about `about`, in the frame.
     """
     left, top, side = square
     scale = measured / side

@@ -37,8 +37,8 @@ class Person:
 
     `id` counts from 1, `frames` (n,) int rises, `boxes` (n, 4) float32 and `scores` (n,) float32
     are the detections in those frames, `fps` is the source's rate (any, for a still), `cuts` are
-    the first frames of shots. `rolls` (n,) float32 are degrees, see `face_detection.roll`; without
-    them all are upright.
+    the first frames of shots. `rolls` and `yaws` (n,) float32 are degrees, see `Detection`; without
+    them all are upright and face the camera.
     """
 
     id: int
@@ -48,6 +48,7 @@ class Person:
     fps: Fraction
     cuts: tuple[int, ...] = ()
     rolls: np.ndarray | None = None
+    yaws: np.ndarray | None = None
 
     @property
     def score(self) -> float:
@@ -65,7 +66,7 @@ class Person:
 
         x1, y1, x2, y2 in pixels. Between sightings less than 0.3 s apart it is interpolated
         linearly. With `smooth` the jitter of the detector is removed, without lag and never across
-        a cut or a longer absence (`smoothing`).
+        a cut, a leap or a longer absence (`smoothing`).
         """
         at = self._seen_at(frame)
         if at is None:
@@ -110,7 +111,7 @@ class Person:
     def _visible(self) -> _Visible:
         away = np.diff(self.frames) > bridged_frames(self.fps)
         shots = np.searchsorted(self.cuts, self.frames, "right")
-        breaks = np.flatnonzero(away | (np.diff(shots) > 0)) + 1
+        breaks = np.flatnonzero(away | (np.diff(shots) > 0) | _leaps(self.boxes)) + 1
         rolls = np.zeros(len(self.frames)) if self.rolls is None else self.rolls
         places = np.column_stack([self.boxes, rolls])
         runs = []
@@ -187,10 +188,11 @@ def to_csv(persons: Sequence[Person]) -> str:
             frame=p.frames,
             score=p.scores,
             roll=np.float32(0) if p.rolls is None else p.rolls,
+            yaw=np.float32(0) if p.yaws is None else p.yaws,
         )
         for p in persons
     ]
-    columns = ["person", "frame", "x1", "y1", "x2", "y2", "score", "roll"]
+    columns = ["person", "frame", "x1", "y1", "x2", "y2", "score", "roll", "yaw"]
     table = pd.concat(tables) if tables else pd.DataFrame(columns=columns)
     fps, cuts = (persons[0].fps, persons[0].cuts) if persons else (Fraction(25), ())
     first = f"# fps={fps} cuts={','.join(map(str, cuts))}\n"
@@ -204,8 +206,8 @@ def from_csv(text: str) -> list[Person]:
     fps = Fraction(facts["fps"])
     cuts = tuple(int(cut) for cut in facts.get("cuts", "").split(",") if cut)
     table = pd.read_csv(io.StringIO(rest))
-    if "roll" not in table:  # written before heads could lean
-        table["roll"] = 0.0
+    for angle in {"roll", "yaw"} - {*table}:  # written before heads could lean, or turn
+        table[angle] = 0.0
     return [
         Person(
             number,
@@ -215,6 +217,7 @@ def from_csv(text: str) -> list[Person]:
             fps,
             cuts,
             rows["roll"].to_numpy(np.float32),
+            rows["yaw"].to_numpy(np.float32),
         )
         for number in table["person"].unique().tolist()
         for rows in [table[table["person"] == number]]
@@ -238,7 +241,14 @@ def _person(tracks: Sequence[Track], fps: Fraction, cuts: Sequence[int]) -> Pers
     boxes = np.array([detection.box for detection in seen], np.float32)
     scores = np.array([detection.score for detection in seen], np.float32)
     rolls = np.array([detection.roll for detection in seen], np.float32)
-    return Person(0, frames, boxes, scores, fps, tuple(cuts), rolls)
+    yaws = np.array([detection.yaw for detection in seen], np.float32)
+    return Person(0, frames, boxes, scores, fps, tuple(cuts), rolls, yaws)
+
+
+def _leaps(boxes: np.ndarray) -> np.ndarray:
+    """Whether neighbouring boxes (n, 4) have nothing in common, (n - 1,) bool."""
+    sides = np.minimum(boxes[1:, 2:], boxes[:-1, 2:]) - np.maximum(boxes[1:, :2], boxes[:-1, :2])
+    return (sides <= 0).any(axis=1)
 
 
 def _rank(person: Person) -> tuple[int, float]:

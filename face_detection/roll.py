@@ -17,7 +17,11 @@ def roll_of(points: np.ndarray) -> float:
     Exactly 0 for a head that is nearly upright.
     """
     x, y = (points[42:48].mean(axis=0) - points[36:42].mean(axis=0)).tolist()
-    lean = float(np.degrees(np.arctan2(y, x)))
+    return without_small(float(np.degrees(np.arctan2(y, x))))
+
+
+def without_small(lean: float) -> float:
+    """A roll that is faded out towards upright: 0 up to UPRIGHT, `lean` from FULL_ROLL on."""
     counted = float(np.clip((abs(lean) - UPRIGHT) / (FULL_ROLL - UPRIGHT), 0, 1))
     return counted * lean
 

@@ -136,7 +136,7 @@ def _load(path: Path, device: str) -> Any:
         raise NamedError(
             "checkpoint-missing",
             f"There is no file of weights at {path}.",
-            "Run `mouth fetch s3fd`, or choose the detector dlib.",
+            "Run `mouth fetch s3fd`, or choose the detector centerface.",
         ) from error
     except Exception as error:
         # Damaged bytes make the reader fail in any way whatever; want of memory is another matter.
@@ -145,7 +145,7 @@ def _load(path: Path, device: str) -> Any:
         raise NamedError(
             "checkpoint-corrupt",
             f"{path.name} does not hold the weights of S3FD.",
-            "Delete it and run `mouth fetch s3fd`, or choose the detector dlib.",
+            "Delete it and run `mouth fetch s3fd`, or choose the detector centerface.",
         ) from error
 
 

@@ -1,9 +1,8 @@
 """Which frames of a video are searched thoroughly, and which not at all.
 
-Strongly rolled heads need a search of their own, which costs a detector like dlib's twice as much
-as the search for all others. It is done at the start of a shot, where the picture has changed, and
-at intervals. A picture without faces that has not changed since it was searched, such as a slide,
-is not searched again.
+Small faces need a search at full size, which costs several times as much as one for large faces. It
+is done at the start of a shot, where the picture has changed, and at intervals. A picture without
+faces that has not changed since it was searched, such as a slide, is not searched again.
 """
 
 import numpy as np
@@ -27,7 +26,7 @@ class SearchSchedule:
         self._since = 0
 
     def is_thorough_due(self, signature: np.ndarray) -> bool:
-        """Whether the frame should be searched for strongly rolled heads as well."""
+        """Whether the frame should be searched for small faces as well."""
         if self._thoroughly is None or self._since >= THOROUGH_EVERY:
             return True
         changed = shots.change(self._thoroughly[None], signature[None])

@@ -3,10 +3,11 @@
 Where the same faces are found in two frames a stride apart, each is tracked through the frames
 between by its landmarks, starting from its place in the frame before: one pass over the face
 instead of a search of the whole picture. Landmarks converge on anything, so at intervals, and
-wherever they fail, the detector verifies them in the surroundings of the face. Where that leaves a
-doubt (a face comes or goes, jumps, or the picture changes) the frames are searched without a
-stride. `search_schedule` says which searches are thorough and which are skipped; strongly rolled
-heads that a thorough search finds are looked for in the frames before and after it.
+wherever they fail, the detector verifies them in the surroundings of the face; heads that are
+turned far are followed by the detector alone. Where that leaves a doubt (a face comes or goes,
+jumps, or the picture changes) the frames are searched without a stride. `search_schedule` says
+which searches are thorough and which are skipped; small faces that a thorough search finds are
+looked for where they were in the frames before and after it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,8 +31,8 @@ VERIFY_EVERY = 9
 SAME_IOU, SAME_ROLL = 0.3, 15.0
 # The least IoU with the expected box, of the landmarks' box and of the detector's.
 FITTED_IOU, SEEN_IOU = 0.7, 0.5
-# A head with so much roll, in degrees, may be found by a thorough search only.
-FAR_ROLL = 20.0
+# Landmarks do not follow a head with a larger yaw, in degrees.
+LANDMARKS_YAW = 40.0
 # The surroundings of a face, in sides of its box, and the size at which they are searched.
 SURROUNDINGS, SURROUNDINGS_PIXELS = 2.0, 128 * 128
 
@@ -88,7 +89,7 @@ class Strided:
             ends = last == stops[-1] and self._schedule.is_thorough_due(signatures[last])
             found[last] = self._search(frames[last], signatures[last], found[first], broken or ends)
         for first, last in reversed(list(pairwise(stops))):
-            found[first] = self._with_rolled(frames[first], found[first], found[last])
+            found[first] = self._with_lost(frames[first], found[first], found[last])
         self._last = frames[-1], found[stops[-1]]
         return Searched(frames, signatures, changes, stops, found)
 
@@ -112,24 +113,21 @@ class Strided:
         if unchanged:
             return []
         (faces,) = self._detector.detect([frame], thorough)
-        faces = self._with_rolled(frame, faces, before)
+        faces = self._with_lost(frame, faces, before)
         if not thorough and len(faces) < len(before):
-            # A lost face may only be too small, or too hard, for a search that is not thorough.
+            # A lost face may have moved, and be too small for a search that is not thorough.
             (faces,) = self._detector.detect([frame])
         return faces
 
-    def _with_rolled(
+    def _with_lost(
         self, frame: np.ndarray, faces: list[Detection], near: Sequence[Detection]
     ) -> list[Detection]:
-        """`faces`, and the strongly rolled heads of a `near` frame that are still there.
+        """`faces`, and those of a `near` frame that are still where they were.
 
-        A search that is not thorough misses these, so their surroundings are searched.
+        A search that is not thorough misses small ones, so their surroundings are searched.
         """
         lost = [
-            face
-            for face in near
-            if abs(face.roll) >= FAR_ROLL
-            and all(iou(face.box, other.box) < SAME_IOU for other in faces)
+            face for face in near if all(iou(face.box, other.box) < SAME_IOU for other in faces)
         ]
         again = [
             face
@@ -169,7 +167,7 @@ class Strided:
 
     def _between_stops(self, frame: np.ndarray, near: Sequence[Detection]) -> list[Detection]:
         (faces,) = self._detector.detect([frame], thorough=False)
-        return self._with_rolled(frame, faces, near)
+        return self._with_lost(frame, faces, near)
 
     def _followed(
         self, frame: np.ndarray, expected: Sequence[Detection], verify: bool
@@ -178,7 +176,10 @@ class Strided:
 
         With `verify` the detector must find them as well.
         """
-        fitted = _nearest(follow(frame, expected), expected, FITTED_IOU)
+        turned = [face for face in expected if abs(face.yaw) > LANDMARKS_YAW]
+        others = [face for face in expected if abs(face.yaw) <= LANDMARKS_YAW]
+        faces = [*follow(frame, others), *self._around(frame, turned, thorough=False)]
+        fitted = _nearest(faces, expected, FITTED_IOU)
         # A quick search finds most faces on which landmarks converge.
         if fitted is not None and (
             not verify or self._detected(frame, expected, False) is not None
@@ -260,7 +261,7 @@ def _unbroken(changes: np.ndarray) -> bool:
 
 def _interpolated(a: Detection, b: Detection, step: float) -> Detection:
     """A face on its way from `a` (`step` 0) to `b` (`step` 1), linearly."""
-    ends = np.array([(*face.box, face.score, face.roll) for face in (a, b)])
+    ends = np.array([(*face.box, face.score, face.roll, face.yaw) for face in (a, b)])
     return Detection(*((1 - step) * ends[0] + step * ends[1]).tolist())
 
 

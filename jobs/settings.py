@@ -31,7 +31,7 @@ from media.errors import NamedError
 
 DEFAULT_VAR_DIR = data_folder() / "var"
 AUDIENCES = ("local", "all", "off")
-DETECTORS = ("s3fd", "dlib")
+DETECTORS = ("s3fd", "centerface")
 PRECISIONS = ("auto", "half", "fp32", "int8")  # as `wav2lip.engine` has them, which imports torch
 
 

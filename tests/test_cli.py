@@ -390,7 +390,7 @@ def test_every_command_that_reads_settings_refuses_wrong_ones(
     ):
         answer = mouth(*words)
         assert answer.exit_code == os.EX_CONFIG, words
-        assert "DETECTOR='retina' must be s3fd or dlib." in answer.stderr
+        assert "DETECTOR='retina' must be s3fd or centerface." in answer.stderr
         assert answer.stdout == ""
 
 
@@ -403,7 +403,7 @@ def test_checkpoints_say_what_is_used(mouth: Mouth, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MOUTH_CHECKPOINTS", str(Path.cwd()))
     answer = mouth("checkpoints").stdout
     assert "* compact" in answer
-    assert "Face detector in use: dlib" in answer
+    assert "Face detector in use: centerface" in answer
 
 
 def test_a_token_is_shown_once(mouth: Mouth) -> None:

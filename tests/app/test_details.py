@@ -53,7 +53,7 @@ def test_the_type_of_a_file_is_told_by_its_bytes(client: FlaskClient, job: dict[
 def test_details_sum_up_the_time_of_each_step_and_repeat_the_request(
     app: Flask, client: FlaskClient, job: dict[str, Any]
 ) -> None:
-    assert client.get(f"{API}/jobs/{job['id']}/details").get_json()["detector"] == "dlib"
+    assert client.get(f"{API}/jobs/{job['id']}/details").get_json()["detector"] == "centerface"
     found = {"state": "done", "key": "s3fd-0123"}  # by weights that have gone meanwhile
     with app.extensions["jobs"].database.write() as session:
         record = session.get_one(Job, job["id"])

@@ -8,8 +8,8 @@ import torch
 from skimage.data import astronaut
 
 from benchmarks import material, reference
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import iou
-from face_detection.dlib_detector import DlibDetector
 from media.sound import read_sound
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram
@@ -44,7 +44,7 @@ def test_it_draws_what_the_engine_draws() -> None:
 def test_the_face_is_where_the_material_says() -> None:
     frames = list(material.film_frames(480, 360, 30))
     for at in (0, 29):
-        [faces] = DlibDetector().detect([frames[at]])
+        [faces] = CenterFaceDetector().detect([frames[at]])
         assert iou(faces[0].box, material.face_box(at, 480, 360)) > 0.8
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import Box, Detection
-from face_detection.dlib_detector import DlibDetector
 from face_detection.identity import identity_from
 from face_detection.persons import Person, link
 from face_detection.shots import cuts, signature
@@ -137,8 +137,8 @@ def fade(before: Scene, after: Scene, length: int) -> Film:
 
 
 @lru_cache(maxsize=1)
-def _detector() -> DlibDetector:
-    return DlibDetector(max_pixels=180_000)
+def _detector() -> CenterFaceDetector:
+    return CenterFaceDetector()
 
 
 @lru_cache(maxsize=4)
@@ -166,7 +166,7 @@ def _head(name: str) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _face(name: str) -> Box:
-    [[face]] = DlibDetector().detect([_head(name)])
+    [[face]] = CenterFaceDetector().detect([_head(name)])
     return face.box
 
 

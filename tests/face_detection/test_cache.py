@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from face_detection.cache import DetectionCache, cache_key
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import Detection
-from face_detection.dlib_detector import DlibDetector
 from face_detection.identity import FaceSample
 
 FOUND = [
     [Detection(1.5, 2.25, 30.1, 40.7, 0.3), Detection(100.0, 2.0, 130.0, 1 / 3, 0.1)],
     [],
-    [Detection(0.1 + 0.2, 2.0, 31.0, 41.0, 0.9, roll=-1 / 3)],
+    [Detection(0.1 + 0.2, 2.0, 31.0, 41.0, 0.9, roll=-1 / 3, yaw=2 / 3)],
 ]
 
 
@@ -30,7 +30,7 @@ def test_what_was_put_is_got(tmp_path: Path) -> None:
     cache = DetectionCache(str(tmp_path))
     cache.put("key", 10, 13, FOUND)
     assert cache.get("key", 10, 13) == FOUND
-    assert only_file(tmp_path).read_text().splitlines()[1] == "frame,x1,y1,x2,y2,score,roll"
+    assert only_file(tmp_path).read_text().splitlines()[1] == "frame,x1,y1,x2,y2,score,roll,yaw"
 
 
 def test_signatures_are_kept_beside_the_faces(tmp_path: Path) -> None:
@@ -153,13 +153,13 @@ def test_a_file_cut_anywhere_is_a_miss(shelf: Path, at: int) -> None:
 
 
 def test_the_key_is_of_the_bytes_and_of_how_they_are_looked_at() -> None:
-    detector = DlibDetector()
+    detector = CenterFaceDetector()
     key = cache_key("0123", "rotated", detector)
-    assert key == cache_key("0123", "rotated", DlibDetector())
-    assert key.startswith("dlib-")
+    assert key == cache_key("0123", "rotated", CenterFaceDetector())
+    assert key.startswith("centerface-")
     others = {
         cache_key("4567", "rotated", detector),
         cache_key("0123", "", detector),
-        cache_key("0123", "rotated", DlibDetector(still=True)),
+        cache_key("0123", "rotated", CenterFaceDetector(still=True)),
     }
     assert len(others | {key}) == 4

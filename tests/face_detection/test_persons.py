@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from face_detection.centerface import CenterFaceDetector
 from face_detection.clustering import by_place
 from face_detection.detection import Box, Detection
-from face_detection.dlib_detector import DlibDetector
 from face_detection.persons import from_csv, link, person_at, require_faces, to_csv
 from face_detection.tracks import Track, follow
 from media.errors import NamedError
@@ -35,7 +35,7 @@ def test_a_still_is_numbered_from_left_to_right() -> None:
 
 def test_a_photograph_of_two_is_two_persons() -> None:
     pair = np.hstack([astronaut(), astronaut()[:, ::-1]])
-    left, right = link(DlibDetector(still=True).detect([pair]))
+    left, right = link(CenterFaceDetector(still=True).detect([pair]))
     assert left.box_at(0)[2] < 512 < right.box_at(0)[0]  # type: ignore[index]
 
 

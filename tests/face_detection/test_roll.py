@@ -6,8 +6,8 @@ import pytest
 from skimage.data import astronaut
 
 from face_detection.box_refinement import fit
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import Detection, iou
-from face_detection.dlib_detector import DlibDetector
 from face_detection.identity import embedding
 from face_detection.persons import from_csv, link, to_csv
 from face_detection.roll import roll_of, rotated
@@ -24,13 +24,13 @@ def leaning(degrees: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def detector() -> DlibDetector:
-    return DlibDetector()
+def detector() -> CenterFaceDetector:
+    return CenterFaceDetector()
 
 
 @pytest.mark.parametrize("lean", LEANS)
 def test_a_head_that_leans_is_found_with_the_box_it_has_upright(
-    detector: DlibDetector, lean: int
+    detector: CenterFaceDetector, lean: int
 ) -> None:
     face = detector.detect([leaning(lean)])[0][0]
     assert face.roll == pytest.approx(lean + OWN, abs=2)
@@ -49,7 +49,7 @@ def test_a_detector_that_knows_no_roll_need_not(lean: int) -> None:
     assert iou(face.box, UPRIGHT_FACE) > 0.85
 
 
-def test_a_head_that_is_as_good_as_upright_has_no_roll(detector: DlibDetector) -> None:
+def test_a_head_that_is_as_good_as_upright_has_no_roll(detector: CenterFaceDetector) -> None:
     for lean in (-5, -2, 0):
         [[face]] = detector.detect([leaning(lean)])
         assert face.roll == 0
@@ -65,7 +65,7 @@ def test_the_roll_begins_without_a_jump() -> None:
     assert np.abs(np.diff(rolls)).max() < 0.3
 
 
-def test_who_leans_is_still_known(detector: DlibDetector) -> None:
+def test_who_leans_is_still_known(detector: CenterFaceDetector) -> None:
     looks = [detector.detect([leaning(lean)])[0][0] for lean in (0, *LEANS)]
     seen = [
         embedding(leaning(lean), face.box, face.roll)
@@ -93,7 +93,7 @@ def test_a_roll_is_steadied_and_bridged_like_a_box() -> None:
 def test_a_head_that_rocks_is_one_person_in_every_frame() -> None:
     leans = 45 * np.sin(np.linspace(0, 2 * np.pi, 40))
     small = [cv2.resize(leaning(lean), (288, 288), interpolation=cv2.INTER_AREA) for lean in leans]
-    [person] = link(DlibDetector(max_pixels=180_000).detect(small))
+    [person] = link(CenterFaceDetector().detect(small))
     assert person.intervals == [(0, 40)]
     rolls = np.array([person.roll_at(at) for at in range(40)])
     assert np.abs(rolls - (leans + OWN)).max() < 6  # those below four degrees count as none

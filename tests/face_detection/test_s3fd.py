@@ -10,9 +10,9 @@ import torch
 from skimage.data import astronaut
 
 import checkpoints
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import iou
 from face_detection.detectors import load_detector
-from face_detection.dlib_detector import DlibDetector
 from face_detection.s3fd import S3fdDetector
 from media.errors import NamedError
 
@@ -101,11 +101,11 @@ def test_the_maps_are_read_as_boxes(weights: Path) -> None:
     assert raw[4] == pytest.approx(1.0, abs=1e-3)
 
 
-def test_a_box_means_the_same_as_with_dlib(weights: Path) -> None:
+def test_a_box_means_the_same_as_with_centerface(weights: Path) -> None:
     detector = seeing(weights, Maps(stride=32, place=(4, 7), moved=(-0.1, -0.1)))
     [[ours]] = detector.detect([astronaut()])
-    [[dlibs]] = DlibDetector().detect([astronaut()])
-    assert iou(ours.box, dlibs.box) > 0.95
+    [[theirs]] = CenterFaceDetector().detect([astronaut()])
+    assert iou(ours.box, theirs.box) > 0.95
 
 
 def test_boxes_of_a_large_frame_are_in_its_own_pixels(weights: Path) -> None:
@@ -128,8 +128,8 @@ def test_a_search_that_is_not_thorough_is_of_a_smaller_picture(weights: Path) ->
     detector = seeing(weights, Looking(stride=16, place=(3, 6), moved=(0.14, 0.14)))
     [[brief]] = detector.detect([astronaut()], thorough=False)
     assert seen == [(256, 256)]
-    [[dlibs]] = DlibDetector().detect([astronaut()])
-    assert iou(brief.box, dlibs.box) > 0.9
+    [[theirs]] = CenterFaceDetector().detect([astronaut()])
+    assert iou(brief.box, theirs.box) > 0.9
 
 
 def test_a_face_in_one_frame_of_a_batch_is_in_that_frame_only(weights: Path) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut, coffee, page
 
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import Detection, iou
-from face_detection.dlib_detector import DlibDetector
 from face_detection.stride import STRIDE, Strided, overlapping
 
 NOSE = (226.0, 131.0)
@@ -16,11 +16,11 @@ LEAN = 44.0
 UPRIGHT_FACE = (180.0, 76.0, 272.0, 187.0)
 
 
-class Watched(DlibDetector):
+class Watched(CenterFaceDetector):
     """Remembers which searches of whole frames were thorough."""
 
     def __init__(self) -> None:
-        super().__init__(max_pixels=180_000)
+        super().__init__()
         self.searches: list[bool] = []
 
     def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
@@ -33,7 +33,7 @@ def watched() -> Watched:
     return Watched()
 
 
-def in_batches(detector: DlibDetector, frames: list[np.ndarray]) -> list[list[Detection]]:
+def in_batches(detector: CenterFaceDetector, frames: list[np.ndarray]) -> list[list[Detection]]:
     strided = Strided(detector)
     found: list[list[Detection]] = []
     for batch in overlapping(frames, strided.batch_size):
@@ -86,7 +86,7 @@ def test_a_moving_picture_of_nobody_is_searched_cheaply(watched: Watched) -> Non
 @pytest.mark.parametrize("lean", [-45, LEAN])
 @pytest.mark.parametrize("still", [False, True])
 def test_who_leans_is_found_beside_who_does_not(lean: float, still: bool) -> None:
-    [faces] = DlibDetector(still=still).detect([pair(lean)])
+    [faces] = CenterFaceDetector(still=still).detect([pair(lean)])
     upright, leaning = sorted(faces, key=lambda face: face.x1)
     assert upright.roll == 0
     assert leaning.roll == pytest.approx(lean + 3, abs=3)
@@ -97,7 +97,7 @@ def test_who_leans_is_found_beside_who_does_not(lean: float, still: bool) -> Non
 
 def test_who_leans_from_the_start_is_there_in_every_frame() -> None:
     frames = [np.roll(pair(), (at // 2, at), axis=(0, 1)) for at in range(33)]
-    found = in_batches(DlibDetector(max_pixels=180_000), frames)
+    found = in_batches(CenterFaceDetector(), frames)
     assert [len(faces) for faces in found] == [2] * 33
     assert all(max(face.roll for face in faces) > 40 for faces in found)
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import Detection, iou
 from face_detection.detectors import load_detector
-from face_detection.dlib_detector import DlibDetector
 from face_detection.persons import link
 from face_detection.stride import LONG_STRIDE, STRIDE, SURROUNDINGS_PIXELS, Strided, overlapping
 
 
-class Counting(DlibDetector):
+class Counting(CenterFaceDetector):
     """Remembers how many frames it was asked to search, and how many parts of frames."""
 
     searched = 0
@@ -30,7 +30,7 @@ class Counting(DlibDetector):
 
 @pytest.fixture
 def counting() -> Counting:
-    return Counting(max_pixels=180_000)
+    return Counting()
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_the_next_frames_may_be_searched_before_faces_are_followed_through_these
     nodding: list[np.ndarray],
 ) -> None:
     parts = nodding[: STRIDE + 1], nodding[STRIDE:]
-    ahead, in_turn = (Strided(DlibDetector(max_pixels=180_000)) for _ in range(2))
+    ahead, in_turn = (Strided(CenterFaceDetector()) for _ in range(2))
     searched = [ahead.search(part) for part in parts]
     assert [ahead.follow(each) for each in searched] == [in_turn.detect(part) for part in parts]
 
@@ -158,7 +158,7 @@ def test_batches_overlap_by_a_frame(count: int, batches: list[list[int]]) -> Non
 def test_pictures_that_have_nothing_in_common_are_all_searched(counting: Counting) -> None:
     one, other = astronaut(), np.ascontiguousarray(astronaut()[:, ::-1])
     frames = [one, other, np.zeros_like(one), other, one]
-    assert Strided(counting).detect(frames) == DlibDetector(max_pixels=180_000).detect(frames)
+    assert Strided(counting).detect(frames) == CenterFaceDetector().detect(frames)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, STRIDE, STRIDE + 1, STRIDE + 2])
@@ -191,7 +191,7 @@ def test_persons_in_played_scenes_stay_who_they_are(scenes: ModuleType, counting
 
 
 def test_a_video_is_searched_at_a_stride_and_a_still_is_not() -> None:
-    video, still = load_detector("dlib"), load_detector("dlib", still=True)
+    video, still = load_detector("centerface"), load_detector("centerface", still=True)
     assert video.parameters["stride"] == STRIDE
     assert "stride" not in still.parameters
-    assert video.name == "dlib"
+    assert video.name == "centerface"

@@ -30,7 +30,7 @@ HASH = "scrypt:32768:8:1$salt$" + 64 * "0a"
 @pytest.mark.parametrize(
     ("constraint", "texts"),
     [
-        (Choice(("s3fd", "dlib")), ["s3fd", "dlib"]),
+        (Choice(("s3fd", "centerface")), ["s3fd", "centerface"]),
         (IntRange(1, 65535), ["1", "65535"]),
         (IntRange(0), ["0", "1000000000000000"]),
         (FloatRange(0.04, 600), ["0.04", "600", "1e1"]),
@@ -53,7 +53,7 @@ def test_what_is_allowed_is_taken(constraint: Constraint, texts: list[str]) -> N
 @pytest.mark.parametrize(
     ("constraint", "texts"),
     [
-        (Choice(("s3fd", "dlib")), ["retina", "S3FD", "s3fd,dlib"]),
+        (Choice(("s3fd", "centerface")), ["retina", "S3FD", "s3fd,centerface"]),
         (IntRange(1, 65535), ["-5", "0", "65536", "80.5", "eighty", "nan"]),
         (IntRange(0), ["-1", "1e3"]),
         (FloatRange(0.04, 600), ["0", "-1", "600.1", "nan", "inf", "five"]),

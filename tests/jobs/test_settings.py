@@ -71,7 +71,7 @@ def test_all_wrong_values_are_told_at_once() -> None:
         "PORT='-5' must be a whole number from 1 to 65535.",
         "MAX_SECONDS='long' must be a whole number from 1 to 86400.",
         "SEGMENT_SECONDS='0' must be a number from 0.04 to 600.",
-        "DETECTOR='retina' must be s3fd or dlib.",
+        "DETECTOR='retina' must be s3fd or centerface.",
         "PRECISION='bf16' must be auto, half, fp32 or int8.",
     ]
 
@@ -175,7 +175,7 @@ def test_each_process_ends_at_once_and_is_not_started_again(name: str, tmp_path:
     )
     assert ended.returncode == os.EX_CONFIG
     assert "PORT='0' must be a whole number from 1 to 65535." in ended.stderr
-    assert "DETECTOR='retina' must be s3fd or dlib." in ended.stderr
+    assert "DETECTOR='retina' must be s3fd or centerface." in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "var").exists()
 

@@ -1,4 +1,4 @@
-"""Specs on real material: dlib's detector, the shipped engine, H.264 and AAC."""
+"""Specs on real material: CenterFace, the shipped engine, H.264 and AAC."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +67,7 @@ def prepare(cache: DetectionCache, short_voice: Path) -> Prepare:
 
     def prepare(source: Source, *speakers: int) -> RenderSpec:
         stop = 0 if source.options.box else source.frames
-        found = detect_segment(source, 0, stop, detector_for(source, "dlib"), cache)
+        found = detect_segment(source, 0, stop, detector_for(source, "centerface"), cache)
         length = sound_duration(short_voice)
         voices = tuple(
             VoiceTrack(short_voice, person, length, start=length * number)

@@ -23,7 +23,7 @@ from .conftest import Counting, opened
 
 def test_detections_are_found_again(film: Path, cache: DetectionCache) -> None:
     source = opened(film)
-    detector = detector_for(source, "dlib")
+    detector = detector_for(source, "centerface")
     first = detect_segment(source, 0, 5, detector, cache)
     progress = Counting()
     again = detect_segment(source, 0, 5, detector, cache, progress)
@@ -35,7 +35,7 @@ def test_detections_are_found_again(film: Path, cache: DetectionCache) -> None:
 
 def test_a_search_in_one_go_finds_what_its_segments_find(film: Path, tmp_path: Path) -> None:
     source = opened(film)
-    detector = detector_for(source, "dlib")
+    detector = detector_for(source, "centerface")
     apart, whole = (DetectionCache(str(tmp_path / name)) for name in ("apart", "whole"))
     segments = [detect_segment(source, start, start + 10, detector, apart) for start in (0, 10, 20)]
     # What is known already is passed over, before and between what is searched.
@@ -51,7 +51,7 @@ def test_a_search_in_one_go_finds_what_its_segments_find(film: Path, tmp_path: P
 
 def test_other_frames_of_the_same_bytes_are_searched_anew(film: Path) -> None:
     source = opened(film)
-    detector = detector_for(source, "dlib")
+    detector = detector_for(source, "centerface")
     read_otherwise = replace(source, info=replace(source.info, fps=Fraction(30)))
     keys = {detections_key(each, detector) for each in (source, read_otherwise)}
     assert len(keys) == 2
@@ -59,7 +59,7 @@ def test_other_frames_of_the_same_bytes_are_searched_anew(film: Path) -> None:
 
 def test_a_cancelled_search_keeps_nothing(film: Path, tmp_path: Path) -> None:
     source, cache = opened(film), DetectionCache(str(tmp_path / "kept"))
-    detector = detector_for(source, "dlib")
+    detector = detector_for(source, "centerface")
     with pytest.raises(Cancelled):
         detect_segment(source, 0, 10, detector, cache, Counting(0))
     assert cached_detections(cache, detections_key(source, detector), 0, 10) is None

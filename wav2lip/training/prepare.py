@@ -19,6 +19,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from tqdm import tqdm
 
+from face_detection.centerface import CenterFaceDetector
+from face_detection.detection import area
 from face_detection.landmarks import fit_box, landmarks, landmarks_in_fitted, model_file
 from media.errors import MediaError
 from media.folders import videos_in
@@ -125,10 +127,9 @@ def _faces(frames: list[np.ndarray]) -> np.ndarray:
     found = np.full((len(searched), 4), np.nan)
     for row, index in enumerate(searched):
         frame = frames[index]
-        faces = _detector()(frame, 0 if min(frame.shape[:2]) > 200 else 1)
+        (faces,) = _detector().detect([frame], thorough=False)
         if faces:
-            face = max(faces, key=lambda f: f.area())
-            found[row] = face.left(), face.top(), face.right() + 1, face.bottom() + 1
+            found[row] = max((face.box for face in faces), key=area)
     for row in range(1, len(searched)):
         if _overlap(found[row - 1], found[row]) < 0.5:
             found[row - 1] = np.nan
@@ -185,8 +186,8 @@ def _points_in_crops(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _detector() -> dlib.fhog_object_detector:
-    return dlib.get_frontal_face_detector()
+def _detector() -> CenterFaceDetector:
+    return CenterFaceDetector()
 
 
 @lru_cache(maxsize=1)

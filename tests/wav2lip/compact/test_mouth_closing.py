@@ -6,7 +6,7 @@ import torch
 from skimage.data import astronaut
 
 import wav2lip
-from face_detection.dlib_detector import DlibDetector
+from face_detection.centerface import CenterFaceDetector
 from face_detection.landmarks import landmarks_in_fitted
 from wav2lip.compact import mouth_closing, mouth_shape
 from wav2lip.compact.engine import CompactEngine
@@ -21,7 +21,7 @@ def engine() -> CompactEngine:
 
 @pytest.fixture(scope="module")
 def box() -> np.ndarray:
-    ((detection,),) = DlibDetector().detect([astronaut()])
+    ((detection,),) = CenterFaceDetector().detect([astronaut()])
     return np.array(detection.box, np.float64)
 
 
