@@ -43,9 +43,9 @@ def faces(
 ) -> None:
     """List the people in SOURCE by the numbers that --person takes.
 
-    Stills are counted from left to right, videos by time on screen: in as much of one as is shown,
-    so say how long the voice is when it is shorter than the video. Boxes are x1 y1 x2 y2 in
-    pixels of the frame they are given for; times are seconds.
+    Stills are counted row by row from left to right, videos by time on screen: in as much of one
+    as is shown, so say how long the voice is when it is shorter than the video. Boxes are x1 y1 x2
+    y2 in pixels of the frame they are given for; times are seconds.
     """
     from commands import local_job
     from rendering import spec

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ BRIDGED_SECONDS = 0.3
 FLEETING_SECONDS = 0.4
 # How far a head reaches from the centre of its face, in halves of the face box.
 HEAD_REACH = 2.0
+# A face whose centre lies farther below the mean of a row, in heights of a face, is in the next.
+ROW_HEIGHT = 0.8
 # The lower half of a smaller face has no mouth to speak of.
 LEAST_HEIGHT = 32
 
@@ -140,18 +143,45 @@ def link(
 ) -> list[Person]:
     """The persons in `detections`, one list for each frame of the source.
 
-    They are numbered from 1: in a still from left to right; in a video by their time in sight,
-    to the second, then from left to right. Faces seen only for a moment are left out unless all
-    are. `cuts` are the first frames of shots, as `shots.cuts` finds them. `identity` gives the
-    embeddings (`identity.identity_from`) that recognise faces across cuts and absences, and is
-    called once; without it motion and place decide, within a shot.
+    They are numbered from 1: in a still in reading order, row by row from left to right; in a
+    video by their time in sight, to the second, then in reading order. Faces seen only for a moment
+    are left out unless all are. `cuts` are the first frames of shots, as `shots.cuts` finds them.
+    `identity` gives the embeddings (`identity.identity_from`) that recognise faces across cuts and
+    absences, and is called once; without it motion and place decide, within a shot.
     """
     cuts = sorted(cuts)
     tracks = follow(detections, bridged_frames(fps), cuts)
     groups = _lasting(group_tracks(tracks, cuts, fps, identity), len(detections), fps)
     persons = [_person(tracks, fps, cuts) for tracks in groups]
-    persons.sort(key=_rank)
-    return [replace(person, id=number) for number, person in enumerate(persons, start=1)]
+    persons.sort(key=_rounded_seconds, reverse=True)
+    ordered = [
+        person
+        for _, alike in groupby(persons, key=_rounded_seconds)
+        for person in in_reading_order(list(alike))
+    ]
+    return [replace(person, id=number) for number, person in enumerate(ordered, start=1)]
+
+
+def in_reading_order(persons: Sequence[Person]) -> list[Person]:
+    """`persons` row by row from the top, each row from left to right, by their median boxes.
+
+    A face whose centre is at most ROW_HEIGHT of a face below the mean of a row belongs to it.
+    """
+    boxes = {person: np.median(person.boxes, axis=0) for person in persons}
+    waiting = sorted(persons, key=lambda person: float(boxes[person][1] + boxes[person][3]))
+    rows: list[list[Person]] = []
+    for person in waiting:
+        if rows:
+            top, bottom = np.mean([boxes[other][[1, 3]] for other in rows[-1]], axis=0).tolist()
+            below = (boxes[person][1] + boxes[person][3] - top - bottom) / 2
+        if not rows or below > ROW_HEIGHT * (bottom - top):
+            rows.append([])
+        rows[-1].append(person)
+    return [
+        person
+        for row in rows
+        for person in sorted(row, key=lambda person: float(boxes[person][0] + boxes[person][2]))
+    ]
 
 
 def person_at(persons: Sequence[Person], frame: int, x: float, y: float) -> Person | None:
@@ -251,6 +281,5 @@ def _leaps(boxes: np.ndarray) -> np.ndarray:
     return (sides <= 0).any(axis=1)
 
 
-def _rank(person: Person) -> tuple[int, float]:
-    centres = (person.boxes[:, 0] + person.boxes[:, 2]) / 2
-    return -round(person.seconds), float(np.median(centres))
+def _rounded_seconds(person: Person) -> int:
+    return round(person.seconds)

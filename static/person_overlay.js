@@ -3,6 +3,8 @@
 import { formatTime } from './format.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
+const CROWD = 12; // from so many faces on, their numbers are small
+const REACH = 44; // CSS pixels around a face in which a tap means it
 
 export class PersonOverlay {
   #images = []; // of the moments shown so far: a cache
@@ -20,7 +22,11 @@ export class PersonOverlay {
     this.range.max = this.moments.length - 1;
     this.range.addEventListener('input', () => this.#show(Number(this.range.value)));
     root.querySelector('.scrubber').hidden = !this.isVideo;
-    root.querySelector('.frame').style.aspectRatio = `${this.size.width} / ${this.size.height}`;
+    const frame = root.querySelector('.frame');
+    frame.style.aspectRatio = `${this.size.width} / ${this.size.height}`;
+    frame.addEventListener('click', (event) => {
+      if (!event.target.closest('.face')) this.#nearest(event.clientX, event.clientY)?.click();
+    });
     this.#show(this.#fullest());
   }
 
@@ -51,6 +57,7 @@ export class PersonOverlay {
     await image.decode().catch(() => null); // one that cannot be shown shows its text
     if (Number(this.range.value) !== place) return; // moved on meanwhile
     const frame = this.root.querySelector('.frame');
+    frame.classList.toggle('crowd', this.moments[place].boxes.length >= CROWD);
     frame.replaceChildren(image, ...this.#boxes(this.moments[place]));
     this.#mark();
   }
@@ -102,6 +109,16 @@ export class PersonOverlay {
     number.textContent = person;
     label.append(svg, number);
     return label;
+  }
+
+  /** The face nearest to a point of the window, within a finger's reach. */
+  #nearest(x, y) {
+    const away = (face) => {
+      const { left, right, top, bottom } = face.getBoundingClientRect();
+      return Math.hypot(x - (left + right) / 2, y - (top + bottom) / 2);
+    };
+    const [nearest] = [...this.root.querySelectorAll('.face')].sort((a, b) => away(a) - away(b));
+    return nearest && away(nearest) <= REACH ? nearest : null;
   }
 
   #mark() {

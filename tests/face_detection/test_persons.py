@@ -39,6 +39,27 @@ def test_a_photograph_of_two_is_two_persons() -> None:
     assert left.box_at(0)[2] < 512 < right.box_at(0)[0]  # type: ignore[index]
 
 
+def test_a_group_is_numbered_row_by_row() -> None:
+    """As people read: three rows, none of them straight, the one in the middle between the others.
+
+    Rows of a group photograph overlap; heads of a row differ in height by half a face.
+    """
+    rows = [
+        [(100 * column + shift, top + 35 * (column % 2)) for column in range(6)]
+        for shift, top in ((0, 0), (50, 95), (10, 190))
+    ]
+    places = [(x, y, x + 60.0, y + 70.0) for row in rows for x, y in row]
+    shuffled = np.random.default_rng(1).permutation(places).tolist()
+    persons = link([[face(tuple(box)) for box in shuffled]])
+    assert [person.id for person in persons] == [*range(1, 19)]
+    assert [person.box_at(0) for person in persons] == places
+
+
+def test_two_of_different_height_are_numbered_from_left_to_right() -> None:
+    low, high = (0.0, 50.0, 60.0, 120.0), (100.0, 0.0, 160.0, 70.0)
+    assert [p.box_at(0) for p in link([[face(high), face(low)]])] == [low, high]
+
+
 def test_a_talking_head_is_one_person() -> None:
     sway = [moved(LEFT, 30 * np.sin(t / 8), 10 * np.cos(t / 5)) for t in range(100)]
     [person] = link([[face(box)] for box in sway])
