@@ -27,6 +27,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         pages,
         password,
         security,
+        transfer_shares,
         upload_limits,
         weights,
     )
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         identity,
         password,
         ownership,
+        transfer_shares,
         upload_limits,
     ):
         part.init_app(app)

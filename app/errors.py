@@ -5,9 +5,10 @@ from http import HTTPStatus
 
 from flask import Flask, Response, current_app, jsonify, render_template, request
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from app.filters import byte_size
+from app.jobs_access import jobs
 from jobs import logs
 from jobs.errors import from_os_error, not_found
 from jobs.rate_limit import RetryLater
@@ -20,6 +21,7 @@ _CODES = {
     403: ("cross-site", "form-expired", "not-allowed"),
     404: ("not-found",),
     405: ("method-not-allowed",),
+    408: ("too-slow",),
     409: ("not-now", "wrong-offset", "not-complete"),
     412: ("wrong-protocol",),
     413: ("too-large", "too-much-stored"),
@@ -116,6 +118,12 @@ def _answer_http(error: HTTPException) -> Response:
 
 def _named(error: HTTPException) -> NamedError:
     status = error.code or 500
+    if isinstance(error, ClientDisconnected) and isinstance(error.__context__, TimeoutError):
+        return NamedError(
+            "too-slow",
+            "What was sent came too slowly, or stopped.",
+            "Try again, with a better connection; large files can be sent in pieces.",
+        )
     if status == 404:
         return not_found("page")
     if status == 405:
@@ -125,11 +133,15 @@ def _named(error: HTTPException) -> NamedError:
             "See /api/v1/openapi.json for what each address takes.",
         )
     if status == 413:
-        limit = byte_size(current_app.config["MAX_CONTENT_LENGTH"])
+        limit = request.max_content_length or 0
+        if limit == current_app.config["MAX_CONTENT_LENGTH"]:
+            what, limit = "This file", jobs().settings.max_upload_bytes
+            remedy = "Cut the file shorter or save it in a lower quality."
+        else:
+            what = "What was sent with this request"
+            remedy = "Send less of it: files are uploaded first, and then named by their ids."
         return NamedError(
-            "too-large",
-            f"What was sent is too large; at most {limit} are accepted.",
-            "Cut the file shorter or save it in a lower quality.",
+            "too-large", f"{what} is too large; at most {byte_size(limit)} are accepted.", remedy
         )
     if status == 416:
         return NamedError(

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 from flask import Request, Response, current_app, request
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import FileWrapper
 
+from app import ranges, transfer_shares
 from jobs.storage import Storage
 
-CHUNK_BYTES = 1 << 16  # bytes read and sent at a time
+UNCOUNTED_BYTES = 1 << 20  # a file of less is no download that a client has to have a place for
 
 
 class UploadRequest(Request):
@@ -33,21 +33,34 @@ class UploadRequest(Request):
 
 
 def send(storage: Storage, key: str, mimetype: str, headers: Headers | None = None) -> Response:
-    """The stored file, or the range of it that the request asks for (RFC 9110, 14).
+    """The stored file, or the ranges of it that the request asks for.
 
-    Raises FileNotFoundError, and RequestedRangeNotSatisfiable for a range beyond the end.
+    Raises FileNotFoundError, RequestedRangeNotSatisfiable for ranges beyond the end, and
+    `jobs.rate_limit.RetryLater` (busy).
     """
     size = storage.size(key)
-    body = FileWrapper(storage.open(key), CHUNK_BYTES)
-    response = Response(body, mimetype=mimetype, headers=headers, direct_passthrough=True)
-    response.content_length = size
-    response.set_etag(f"{key}-{size}")
-    response.headers["Cache-Control"] = "private, no-cache"
+    etag = f"{key}-{size}"
+    spans = ranges.requested_spans(request, size, etag)
+    large = size > UNCOUNTED_BYTES and request.method == "GET"
+    release = transfer_shares.take(transfer_shares.DOWNLOADS) if large else None
     try:
-        response.make_conditional(request, accept_ranges=True, complete_length=size)
-    except HTTPException:
-        body.close()
+        file = storage.open(key)
+    except OSError:
+        if release:
+            release()
         raise
+    body = FileWrapper(file, ranges.CHUNK_BYTES)
+    response = Response(body, mimetype=mimetype, headers=headers)
+    response.call_on_close(file.close)
+    if release:
+        response.call_on_close(release)
+    response.content_length = size
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Accept-Ranges"] = "bytes"
+    response.make_conditional(request)
+    if spans and response.status_code == 200:
+        ranges.send_spans(response, file, spans, size)
     return response
 
 

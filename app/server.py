@@ -5,13 +5,12 @@ import socket
 import threading
 from typing import Any
 
+from app import connections
 from jobs import logs, settings
 
-worker_class = "gthread"
+worker_class = "app.connections.Worker"
 workers = 1
-# As many as files may be received at a time (UPLOADS_AT_ONCE, 64 by default), and some for pages
-# meanwhile: a thread that waits for a slow sender costs next to nothing.
-threads = 80
+threads = 32  # for pages; files have others (`app.connections.file_threads`)
 timeout = 120
 graceful_timeout = 5
 control_socket_disable = True
@@ -44,7 +43,9 @@ def post_fork(_server: Any, _worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Start all threads now: in the rush that needs them each would hold up whoever comes in."""
-    all_there = threading.Barrier(threads + 1)
-    for _ in range(threads):
-        worker.tpool.submit(all_there.wait)
-    all_there.wait()
+    files = connections.file_threads(settings.from_environment())
+    for pool, count in ((worker.tpool, threads), (worker.file_pool, files)):
+        all_there = threading.Barrier(count + 1)
+        for _ in range(count):
+            pool.submit(all_there.wait)
+        all_there.wait()

@@ -1,9 +1,8 @@
-"""Limits of uploads: of one client within an hour, and of all clients at the same time."""
+"""Limits of uploads: of one client within an hour and at a time, and of all clients at a time."""
 
-import threading
+from flask import Flask, g, request
 
-from flask import Flask, current_app, g, request
-
+from app import transfer_shares
 from app.identity import client_key, visitor
 from app.jobs_access import jobs
 from jobs import disk_space, limits, rate_limit
@@ -18,15 +17,12 @@ NEW_UPLOAD = {
     "forms.try_sample",
 }
 UPLOADING = NEW_UPLOAD - {"api.begin_transfer"} | {"api.append_to_transfer"}
-_RETRY_AFTER = 5  # seconds after which a busy server is asked again
 
 
 def init_app(app: Flask) -> None:
     """Let `app` refuse what is too much before any of it is read."""
-    most = app.extensions["jobs"].settings.uploads_at_once
-    app.extensions["upload_slots"] = threading.BoundedSemaphore(most) if most else None
     app.before_request(_check)
-    app.teardown_request(_release_slot)
+    app.teardown_request(_release)
 
 
 def _check() -> None:
@@ -36,7 +32,7 @@ def _check() -> None:
     if request.endpoint in NEW_UPLOAD:
         _check_file()
     if request.endpoint in UPLOADING or request.endpoint == "api.finish_transfer":
-        _acquire_slot()
+        g.release = transfer_shares.take(transfer_shares.UPLOADS)
 
 
 def _check_file() -> None:
@@ -50,17 +46,6 @@ def _check_file() -> None:
         limits.check_bytes(session, visitor(), coming, settings.bytes_per_client)
 
 
-def _acquire_slot() -> None:
-    places: threading.BoundedSemaphore | None = current_app.extensions["upload_slots"]
-    if places is None:
-        return
-    if not places.acquire(blocking=False):
-        raise rate_limit.RetryLater(
-            "busy", "Too many files are being received.", "Try again in a moment.", _RETRY_AFTER
-        )
-    g.place = places
-
-
-def _release_slot(_error: BaseException | None) -> None:
-    if place := g.pop("place", None):
-        place.release()
+def _release(_error: BaseException | None) -> None:
+    if release := g.pop("release", None):
+        release()

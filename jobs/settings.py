@@ -88,6 +88,14 @@ class Settings:
     uploads_at_once: int = _setting(
         64, IntRange(0), "Files that are received at the same time; 0: no limit."
     )
+    downloads_at_once: int = _setting(
+        64, IntRange(0), "Videos and sounds that are sent at the same time; 0: no limit."
+    )
+    transfers_per_client: int = _setting(
+        16,
+        IntRange(0),
+        "Of both, those of one address, visitor or token; 0: no limit.",
+    )
     guesses_per_hour: int = _setting(
         20,
         IntRange(0),

@@ -15,9 +15,9 @@ from app.api import representation
 from app.api.blueprint import api
 from app.api.body import Body
 from app.api.uploads import require_role
-from app.files import CHUNK_BYTES
 from app.identity import visitor
 from app.jobs_access import jobs
+from app.ranges import CHUNK_BYTES
 from jobs import logs
 from jobs.records import Transfer
 from jobs.resumable_uploads import Transfers

@@ -10,6 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import files
+from app.transfer_shares import Shares
 from jobs.records import Job, Person, Segment, Upload
 from jobs.service import Jobs
 from media.video_writer import VideoWriter
@@ -450,6 +452,49 @@ def test_a_range_beyond_the_end_is_refused(
     response = client.get(f"{JOBS}/{job['id']}/result", headers={"Range": "bytes=300000-"})
     assert response.status_code == 416
     assert response.headers["Content-Range"] == "bytes */256000"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Range": "items=0-9"}, 200),
+        ({"Range": "bytes=9-0"}, 200),
+        ({"Range": "bytes=0-9", "If-Range": '"another file"'}, 200),
+        ({"Range": "bytes=0-9, 50-"}, 206),
+    ],
+)
+def test_a_range_that_cannot_be_used_is_ignored_and_several_are_sent(
+    client: FlaskClient,
+    job: dict[str, Any],
+    result: bytes,
+    headers: dict[str, str],
+    status: int,
+) -> None:
+    response = client.get(f"{JOBS}/{job['id']}/result", headers=headers)
+    assert response.status_code == status
+    assert response.content_length == len(response.data)
+    if status == 200:
+        assert response.data == result
+    else:
+        assert response.mimetype == "multipart/byteranges"
+        assert b"\r\n\r\n" + result[50:] + b"\r\n--" in response.data
+
+
+def test_downloads_have_their_share_and_give_it_back(
+    app: Flask,
+    job: dict[str, Any],
+    client: FlaskClient,
+    result: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(files, "UNCOUNTED_BYTES", 1000)
+    shares = app.extensions["downloads"] = Shares(total=1, each=1)
+    address = f"{JOBS}/{job['id']}/result"
+    for headers in ({}, {"Range": "bytes=0-9"}, {"Range": "bytes=300000-"}):
+        client.get(address, headers=headers)
+    assert shares.acquire({"somebody else"})
+    refused = client.get(address)
+    assert (refused.status_code, refused.get_json()["code"]) == (503, "busy")
 
 
 def test_an_unchanged_result_is_not_sent_again(

@@ -77,8 +77,10 @@ def test_a_proxy_is_believed_only_where_it_is_expected(site: Site) -> None:
 
 def test_a_busy_server_says_when_to_come_again(site: Site, short_voice: Path) -> None:
     client = site(uploads_at_once=1).test_client()
-    with client.application.extensions["upload_slots"]:
-        refused = upload(client, short_voice)
+    shares = client.application.extensions["uploads"]
+    assert shares.acquire({"somebody else"})
+    refused = upload(client, short_voice)
+    shares.release({"somebody else"})
     assert (refused.status_code, refused.get_json()["code"]) == (503, "busy")
     assert refused.headers["Retry-After"] == "5"
     for _ in range(2):  # every request gives its place back, also one that fails

@@ -368,9 +368,11 @@ def test_files_are_counted_and_pieces_are_not(site: Callable[..., Flask], conten
 def test_a_busy_server_takes_the_piece_later(site: Callable[..., Flask], content: bytes) -> None:
     client = site(uploads_at_once=1).test_client()
     place = begin(client, len(content)).headers["Location"]
-    with client.application.extensions["upload_slots"]:
-        assert code(append(client, place, 0, content)) == (503, "busy")
-        assert code(finish(client, place)) == (503, "busy")
+    shares = client.application.extensions["uploads"]
+    assert shares.acquire({"somebody else"})
+    assert code(append(client, place, 0, content)) == (503, "busy")
+    assert code(finish(client, place)) == (503, "busy")
+    shares.release({"somebody else"})
     assert append(client, place, 0, content).status_code == 204
 
 

@@ -83,6 +83,7 @@ def test_a_form_cannot_stand_for_json(client: FlaskClient) -> None:
 def test_json_is_bounded(client: FlaskClient) -> None:
     response = client.post("/api/v1/jobs", json={"source": "x" * 1_100_000})
     assert response.status_code == 413
+    assert "at most 977\N{NO-BREAK SPACE}kB" in response.get_json()["message"]
 
 
 def test_every_form_carries_a_token_of_the_visitor(app: Flask, client: FlaskClient) -> None:
