@@ -16,9 +16,9 @@ from wav2lip.compact.layered_mouth import Layers, Mouth
 SOFT, SOFT_PIXELS = 0.45, 0.9
 # Beyond the corners one sheet goes over into the other this slowly, in face units.
 SLOW = 6.0
-# Where lips touch there is a line this much darker (RGB) and so wide; a lip that has come down over
-# its teeth throws a shadow on them.
-LINE, LINE_WIDTH = np.array([0.25, 0.34, 0.32], np.float32), 0.8
+# Where lips touch there is a dark line so wide; a lip that has come down over its teeth throws a
+# shadow on them.
+LINE_WIDTH = 0.8
 SHADOW, SHADOW_WIDTH = 0.35, 2.2
 
 Window = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels
@@ -119,7 +119,7 @@ def _skin(view: _View, layers: Layers) -> Plane:
     near = np.flatnonzero(np.max(line, axis=1) > 1e-3)
     if len(near):
         rows = slice(near[0], near[-1] + 1)
-        out[rows] *= 1 - line[rows, :, None] * LINE
+        out[rows] *= 1 - line[rows, :, None] * view.mouth.interior.line
     return out
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from wav2lip.compact import lip_contours, mouth_interior, teeth
 from wav2lip.compact.lip_contours import UNITS, Lips, MouthCrop
@@ -30,8 +31,8 @@ LEAST_CHIN = 12.0
 # A lip that left its teeth by LEFT takes none of their light along: its edge is fetched from INSET
 # further in.
 LEFT, INSET = 1.5, 0.9
-# Lips touch where they are closer than this.
-TOUCH = 1.4
+# Lips touch where they are closer than this; there their contours are smoothed (sigma).
+TOUCH, MET_SMOOTHING = 1.4, 4.0
 
 Field = NDArray[np.float32]
 
@@ -121,6 +122,12 @@ def layers(mouth: Mouth, motion: LipMotion) -> Layers:
     jaw = np.maximum(jaw, lower_outer + LEAST_CHIN)
     crossed = np.minimum(to_lower - to_upper, 0) / 2
     to_upper, to_lower = to_upper + crossed, to_lower - crossed
+    # Where lips touch their line is smooth, although contours of a blurred mouth are not.
+    met = (1 - (to_lower - to_upper) / TOUCH).clip(0, 1)
+    to_upper, to_lower = (
+        contour + met * (gaussian_filter1d(contour, MET_SMOOTHING, mode="nearest") - contour)
+        for contour in (to_upper, to_lower)
+    )
     to_upper_outer = np.minimum(
         upper_outer + shown(motion.upper_outer) + corners,
         to_upper - THINNEST_UPPER * (upper_inner - upper_outer),

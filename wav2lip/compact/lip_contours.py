@@ -40,6 +40,8 @@ OPEN = 3.0
 SNAP_REACH, SNAP_SMOOTHING = 5.0, 2.0
 # What a step costs from column to column, and the farthest offset, in levels of Lab.
 STEP_COST, FAR_COST = 1.0, 4.0
+# How much a change of light counts beside one of redness where the upper teeth begin.
+LIGHT = 0.25
 
 
 @dataclass(frozen=True)
@@ -224,8 +226,8 @@ def _snapped(
 ) -> tuple[Curve, Curve]:
     """The inner contours moved to where redness changes most from the lip to what is inside.
 
-    Redness falls, downwards, at the upper contour, and rises at the lower one. In a picture without
-    colours it is the light that changes.
+    Redness falls, downwards, at the upper contour, where teeth are also brighter than the lip, and
+    rises at the lower one. In a picture without colours it is the light that changes.
     """
     offsets = np.arange(-SNAP_REACH, SNAP_REACH + 0.01, 1 / DENSITY, dtype=np.float32)
     blurred = cv2.GaussianBlur(crop.lab[..., :2], (0, 0), 0.6 * DENSITY)
@@ -239,6 +241,7 @@ def _snapped(
     )  # fmt: skip
     falling = np.array([1, -1], np.float32)[:, None, None]
     edge = falling * change[..., 1] + (1 - crop.colourfulness) * np.abs(change[..., 0]) / 3
+    edge[0] += crop.colourfulness * (-change[0, ..., 0]).clip(0) * LIGHT
     path = _best_path(edge - FAR_COST * (offsets / SNAP_REACH) ** 2)
     moved = gaussian_filter1d(offsets[path], SNAP_SMOOTHING, axis=1, mode="nearest")
     count = len(inside)

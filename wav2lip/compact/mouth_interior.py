@@ -8,9 +8,13 @@ from numpy.typing import NDArray
 from wav2lip.compact.lip_contours import Lips, MouthCrop
 from wav2lip.compact.teeth import Teeth
 
-# Factors of the colour of the lips, RGB.
+# Factors of the colour of the lips, RGB, in a picture that has colours.
 CAVITY = np.array([0.42, 0.27, 0.26], np.float32)
 TONGUE = np.array([0.80, 0.60, 0.58], np.float32)
+# What is left of the light where lips touch.
+LINE = np.array([0.75, 0.66, 0.68], np.float32)
+# Luma of RGB (ITU-R BT.601).
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Lower teeth: the fraction of the upper ones' light that falls on them, how wide their arch is and
 # how high they are, in half widths of the mouth; how far the upper ones overlap them in a closed
 # bite, and how much of the way of the lower lip they go.
@@ -25,16 +29,20 @@ WIDE = 0.28
 
 @dataclass(frozen=True)
 class Interior:
-    """Colours (3,) of what is inside a mouth, and the texture of its lower teeth."""
+    """Colours (3,) of what is inside a mouth, and the texture of its lower teeth.
+
+    `line` (3,) is the fraction of its light that a closed mouth loses where its lips touch.
+    """
 
     cavity: NDArray[np.float32]
     tongue: NDArray[np.float32]
+    line: NDArray[np.float32]
     lower_teeth: NDArray[np.float32]  # (rows, columns, 3): edges first, one row a unit
 
 
 def prepare(lips: Lips, teeth: Teeth, crop: MouthCrop) -> Interior:
     """The interior of the mouth with those lips and teeth."""
-    cavity = CAVITY * teeth.lip
+    cavity = _tinted(CAVITY, crop) * teeth.lip
     if teeth.dark is not None:
         # A dark corner is darker than a mouth that opens towards the light.
         cavity = 0.5 * cavity + 0.5 * np.maximum(teeth.dark, 0.6 * cavity)
@@ -48,7 +56,20 @@ def prepare(lips: Lips, teeth: Teeth, crop: MouthCrop) -> Interior:
     # What is no tooth there, as the dark corners, is taken for one in the shade.
     white = teeth.tooth * (0.55 + 0.45 * np.cos(np.clip(lips.across / LOWER_WIDTH, -1, 1)))[:, None]
     texture = np.maximum(texture, 0.75 * white)
-    return Interior(cavity, TONGUE * teeth.lip, LOWER_LIGHT * texture)
+    # Lips that are drawn with an outline keep it where they touch.
+    line = np.minimum(_tinted(LINE, crop), 1 - teeth.outlined * (1 - teeth.outline))
+    return Interior(
+        cavity,
+        _tinted(TONGUE, crop) * teeth.lip,
+        1 - line,
+        _tinted(LOWER_LIGHT, crop) * texture,
+    )
+
+
+def _tinted(factors: np.ndarray, crop: MouthCrop) -> NDArray[np.float32]:
+    """Factors (3,) of RGB as coloured as the picture is, and as bright."""
+    grey = float(LUMA @ factors)
+    return np.asarray(grey + crop.colourfulness * (factors - grey), np.float32)
 
 
 def fill(

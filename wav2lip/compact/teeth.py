@@ -23,6 +23,9 @@ SHOWN = 0.3
 AREA, GAP = (0.12, 0.32), (2.0, 4.5)
 # Lower teeth are seen, likewise, by their fraction of the area below the upper ones.
 LOWER = (0.15, 0.35)
+# Lips are drawn with an outline where their inner edges are this dark beside them: not from the
+# first fraction on, wholly from the second. It is looked for so far around the contours, in units.
+OUTLINE, OUTLINE_REACH = (0.60, 0.35), 1.5
 # Lips of fewer samples than this are too thin to tell what is no lip.
 LEAST_LIPS = 8
 
@@ -37,6 +40,8 @@ class Teeth:
     lip: NDArray[np.float32]  # (3,) median RGB of the lips
     tooth: NDArray[np.float32]  # (3,) of the brighter teeth
     dark: NDArray[np.float32] | None  # (3,) of what is dark inside the mouth, where that is seen
+    outline: float  # the light along the inner edges of the lips, as a fraction of that of the lips
+    outlined: float  # 0..1, how much that is a drawn outline
 
 
 def find(lips: Lips, crop: MouthCrop) -> Teeth:
@@ -53,7 +58,7 @@ def find(lips: Lips, crop: MouthCrop) -> Teeth:
     within = across & (y > lips.upper_inner + 0.5) & (y < lips.lower_inner - 0.5)
     if on_lips.sum() < LEAST_LIPS or not within.any():
         black = np.zeros(3, np.float32)
-        return Teeth(lips.lower_inner, 0.0, 0.0, black, black, None)
+        return Teeth(lips.lower_inner, 0.0, 0.0, black, black, None, 1.0, 0.0)
     lip, lip_red = np.median(rgb[on_lips], 0), float(np.median(lab[on_lips][:, 1]))
     level = rgb.mean(2)
     colour = crop.colourfulness
@@ -67,7 +72,20 @@ def find(lips: Lips, crop: MouthCrop) -> Teeth:
     edge = _edge(lips, level, within, y[:, 0]) if shown > 0 else lips.lower_inner
     below = within & (y > edge + 1)
     lower = _ramp((white & below).sum() / max(below.sum(), 1), LOWER)
-    return Teeth(edge, lower, float(shown), lip, tooth, dark)
+    outline = _outline(lips, level, y) / max(float(lip.mean()), 1.0)
+    return Teeth(
+        edge, lower, float(shown), lip, tooth, dark, outline, 1 - _ramp(outline, OUTLINE[::-1])
+    )
+
+
+def _outline(lips: Lips, level: np.ndarray, y: np.ndarray) -> float:
+    """How dark the inner edges of the lips usually are, in levels."""
+    across = np.abs(lips.across) < 0.8
+    darkest = [
+        np.where(np.abs(y - edge) < OUTLINE_REACH, level, 255).min(0)[across]
+        for edge in (lips.upper_inner, lips.lower_inner)
+    ]
+    return float(np.median(np.concatenate(darkest)))
 
 
 def _edge(lips: Lips, level: np.ndarray, within: np.ndarray, y: np.ndarray) -> Curve:

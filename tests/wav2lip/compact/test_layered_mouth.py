@@ -284,6 +284,32 @@ def test_strength_multiplies_the_movement(
         assert openings[2] > openings[0] + 1
 
 
+def test_a_picture_without_colours_gets_none(
+    frame: np.ndarray, box: np.ndarray, points: np.ndarray
+) -> None:
+    grey = np.repeat(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    found = LayeredMouthFinder().find(grey, box, 0.0, points)
+    assert found is not None
+    for lengths in (CLOSED, WIDE):
+        result = moved(grey, found.mouth, lengths)
+        assert (result != grey).any()
+        assert np.ptp(result.astype(int), axis=2).max() <= 1
+
+
+def test_lips_with_an_outline_close_to_an_outline(
+    frame: np.ndarray, box: np.ndarray, points: np.ndarray, mouth: Mouth
+) -> None:
+    drawn, lips = frame.copy(), mouth.lips
+    x, y = grid(mouth, frame.shape)
+    for curve in (lips.upper_inner, lips.lower_inner):
+        on_line = np.abs(y - np.interp(x, lips.columns, curve)) < 1.5
+        drawn[on_line & (np.abs(x - lips.middle) < lips.half_width)] = 20
+    found = LayeredMouthFinder().find(drawn, box, 0.0, points)
+    assert found is not None
+    assert found.mouth.teeth.outlined == 1 > 0.2 > mouth.teeth.outlined
+    assert found.mouth.interior.line.min() > 0.7 > mouth.interior.line.max()
+
+
 def test_contours_find_lips_that_landmarks_miss(
     frame: np.ndarray, box: np.ndarray, mouth: Mouth, points: np.ndarray
 ) -> None:
