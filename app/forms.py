@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from app import sample
-from app.identity import visitor
+from app.identity import client_key, visitor
 from app.jobs_access import ended_jobs_of, jobs
 from jobs.choices import VoiceChoice
 from jobs.records import Upload
@@ -30,14 +30,19 @@ def create() -> Response:
     for voice in voices:
         choices.append(VoiceChoice(voice.id, start=round(start, 3)))
         start += float(jobs().voice_duration(voice))
-    job = jobs().create_job(visitor(), source.id, choices, _options(), consent=True)
+    job = jobs().create_job(
+        visitor(), source.id, choices, _options(), consent=True, client=client_key()
+    )
     return _redirect_to_job(job.id)
 
 
 @forms.post("/sample")
 def try_sample() -> Response:
     source, voice = sample.sample_uploads()
-    return _redirect_to_job(jobs().create_job(visitor(), source.id, [VoiceChoice(voice.id)]).id)
+    choices = [VoiceChoice(voice.id)]
+    return _redirect_to_job(
+        jobs().create_job(visitor(), source.id, choices, client=client_key()).id
+    )
 
 
 @forms.post("/jobs/<id>/voices")

@@ -19,7 +19,8 @@ from werkzeug.wrappers import Response
 
 from app.identity import api_token, count_guess, guesses_key
 from app.jobs_access import jobs
-from jobs import rate_limit
+from app.security import renew_form_token
+from jobs import logins, rate_limit
 from media.errors import NamedError
 
 password = Blueprint("password", __name__)
@@ -29,7 +30,7 @@ PUBLIC = {"static", "password.login_form", "password.login"}  # what may be seen
 def init_app(app: Flask) -> None:
     app.register_blueprint(password)
     app.before_request(_require_password)
-    app.context_processor(lambda: {"may_leave": "password" in session})
+    app.context_processor(lambda: {"may_leave": "login" in session})
 
 
 @password.get("/login")
@@ -46,15 +47,15 @@ def login() -> str | Response | tuple[str, int]:
     if not _matches(request.form.get("password", "")):
         return render_template("login.html", next=_next_page(), wrong=True), 403
     rate_limit.reset(jobs().database, guesses_key())
-    session.permanent = True
-    session["password"] = _session_proof()
+    renew_form_token()
+    session["login"] = logins.begin(jobs().database, _password_digest())
     return redirect(_next_page(), 303)
 
 
 @password.post("/logout")
 def logout() -> Response:
     """End the login; the visitor’s cookie still owns the same videos."""
-    session.pop("password", None)
+    logins.end(jobs().database, session.pop("login", ""))
     return redirect(url_for("password.login_form"), 303)
 
 
@@ -74,11 +75,12 @@ def _require_password() -> Response | None:
 def _is_authenticated() -> bool:
     if not jobs().settings.site_password or api_token():
         return True
-    return hmac.compare_digest(session.get("password", ""), _session_proof())
+    login: str = session.get("login", "")
+    return bool(login) and logins.is_open(jobs().database, login, _password_digest())
 
 
-def _session_proof() -> str:
-    """An HMAC of the password for the session cookie: invalid once the password is changed."""
+def _password_digest() -> str:
+    """An HMAC of the password: logins with another one do not count any more."""
     key = str(current_app.config["SECRET_KEY"]).encode()
     secret = jobs().settings.site_password.encode()
     return hmac.new(key, b"password " + secret, hashlib.sha256).hexdigest()

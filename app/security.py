@@ -46,10 +46,15 @@ def init_app(app: Flask) -> None:
 def form_token() -> str:
     """The CSRF token of the visitor: every form of a page has it in its field `form_token`."""
     if "form_token" not in session:
-        session.permanent = True
-        session["form_token"] = secrets.token_urlsafe(24)
+        renew_form_token()
     token: str = session["form_token"]
     return token
+
+
+def renew_form_token() -> None:
+    """Give the visitor another CSRF token: what was known before a login is worth nothing after."""
+    session.permanent = True
+    session["form_token"] = secrets.token_urlsafe(24)
 
 
 def _refuse_cross_site() -> None:

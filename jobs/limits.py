@@ -7,10 +7,14 @@ from jobs.records import FINAL, Job, Transfer, Upload
 from media.errors import NamedError
 
 
-def check_open_jobs(session: Session, owner: str, limit: int) -> None:
-    """Raises NamedError `too-many-jobs` when one more would be too many; 0 is no limit."""
-    mine = sa.select(sa.func.count()).where(Job.owner == owner, Job.state.not_in(FINAL))
-    if limit and (session.scalar(mine) or 0) >= limit:
+def check_open_jobs(session: Session, owner: str, client: str | None, limit: int) -> None:
+    """Raises NamedError `too-many-jobs` when one more would be too many; 0 is no limit.
+
+    Those of an owner are counted, and those of a `client`: another cookie gives no more.
+    """
+    unfinished = sa.select(sa.func.count()).where(Job.state.not_in(FINAL))
+    mine = [Job.owner == owner, *([Job.client == client] if client else [])]
+    if limit and max(session.scalar(unfinished.where(each)) or 0 for each in mine) >= limit:
         raise NamedError(
             "too-many-jobs",
             f"{limit} of your videos are not finished yet; more are not begun before.",

@@ -92,13 +92,15 @@ class Job(Record):
     `picture` is what the boxes of the persons lie in: key, frame, width and height. `previews` are
     frames to look through: frame, time in seconds, key, and boxes of person and box. `not_animated`
     are the stretches of the result as `rendering.visibility.NotAnimated` has them. `webhook` is
-    whom to tell how it goes on: url, and secret or None.
+    whom to tell how it goes on: url, and secret or None. `client` is a keyed hash of the address
+    that it came from.
     """
 
     __tablename__ = "job"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     owner: Mapped[str] = mapped_column(String(64), index=True)
+    client: Mapped[str | None] = mapped_column(String(64), index=True)
     state: Mapped[str] = mapped_column(String(16), default="uploaded", index=True)
     source_id: Mapped[str] = mapped_column(ForeignKey("upload.id"), index=True)
     options: Mapped[dict[str, Any]]
@@ -230,6 +232,16 @@ class Token(Record):
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created: Mapped[float] = mapped_column(default=time.time)
     used: Mapped[float | None]
+
+
+class Login(Record):
+    """A login with the site's password: the sha256 of its secret, and a digest of the password."""
+
+    __tablename__ = "login"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    password: Mapped[str] = mapped_column(String(64))
+    created: Mapped[float]
 
 
 class RateLimitWindow(Record):

@@ -78,7 +78,7 @@ class Jobs:
         size = path.stat().st_size
         shared = result_of is not None or transfer is not None
         disk_space.require_for_upload(self.settings, self.database, 0 if transfer else size)
-        info = sandbox.probe(path, self._probe_limits(), self._probe_bounds())
+        info = sandbox.probe(path, self._probe_limits(), self._probe_bounds(), owner)
         copy = _hard_link if shared else shutil.copyfile
         with self.storage.scratch() as folder:
             key = self.storage.put_file(Path(copy(path, folder / "upload")))
@@ -131,11 +131,13 @@ class Jobs:
         consent: bool = False,
         idempotency_key: IdempotencyKey | None = None,
         webhook: Webhook | None = None,
+        client: str | None = None,
     ) -> Job:
         """Start a job of the owner's own uploads, of which a `webhook` is told how it goes on.
 
-        For another job's result other `options` are usual, see `jobs.chaining`.
-        With an idempotency key that was used before, the job of that request is returned.
+        `client` is where the owner is, in whatever form: its jobs are limited too. For another
+        job's result other `options` are usual, see `jobs.chaining`. With an idempotency key that
+        was used before, the job of that request is returned.
 
         Raises NamedError: not-found, bad-option, no-voice, too-long, too-many-jobs, key-reused,
         bad-webhook, and MediaError for a source without a picture and a voice that cannot drive a
@@ -151,6 +153,7 @@ class Jobs:
         job = Job(
             id=new_id(),
             owner=owner,
+            client=client,
             source_id=source_id,
             options=checked.to_dict(),
             consent=time.time() if consent else None,
@@ -160,7 +163,7 @@ class Jobs:
         with self.database.write() as session:
             if idempotency_key and (known := idempotency.claim(session, idempotency_key, job.id)):
                 return session.get_one(Job, known, options=WHOLE_JOB)
-            limits.check_open_jobs(session, owner, self.settings.open_jobs_per_client)
+            limits.check_open_jobs(session, owner, client, self.settings.open_jobs_per_client)
             session.add(job)
         self.queue.enqueue(ADVANCE, job.id)
         return self.job(job.id)
@@ -217,7 +220,9 @@ class Jobs:
             job = _locked(session, job_id)
             if job.state not in ("failed", "cancelled"):
                 raise errors.wrong_state(job.state, "retried")
-            limits.check_open_jobs(session, job.owner, self.settings.open_jobs_per_client)
+            limits.check_open_jobs(
+                session, job.owner, job.client, self.settings.open_jobs_per_client
+            )
             job.state, job.error = "uploaded", None
             for segment in job.segments:
                 if segment.state != "done":
@@ -278,10 +283,11 @@ class Jobs:
             raise no_audio_track()
         if upload.voice_duration is None:
             with self.storage.local(upload.key) as path:
-                upload.voice_duration = str(sandbox.voice_duration(path, self._probe_bounds()))
-            found = sa.update(Upload).where(Upload.id == upload.id)
+                found = sandbox.voice_duration(path, self._probe_bounds(), upload.owner)
+            upload.voice_duration = str(found)
+            mine = sa.update(Upload).where(Upload.id == upload.id)
             with self.database.write() as session:
-                session.execute(found.values(voice_duration=upload.voice_duration))
+                session.execute(mine.values(voice_duration=upload.voice_duration))
         return Fraction(upload.voice_duration)
 
     def _voices(self, owner: str, choices: Sequence[VoiceChoice]) -> list[Voice]:

@@ -104,7 +104,7 @@ class Settings:
     open_jobs_per_client: int = _setting(
         50,
         IntRange(0),
-        "Jobs that a visitor or token may have unfinished at a time; 0: no limit.",
+        "Jobs that an address, visitor or token may have unfinished at a time; 0: no limit.",
     )
     bytes_per_client: int = _setting(
         20 * 1024**3,
@@ -156,7 +156,7 @@ class Settings:
         "Who may fetch weights on the system page: local is this machine only.",
     )
     webhook_allow: str = _setting(
-        "", Hosts(), "Hosts that webhooks may call though they are private or plain http."
+        "", Hosts(), "Hosts that webhooks may call though private, plain http or at another port."
     )
     lease_seconds: float = _setting(
         20.0,

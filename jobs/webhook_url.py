@@ -14,12 +14,20 @@ from media.errors import NamedError
 
 MAX_URL_LENGTH = 2000
 PORTS = {"https": 443, "http": 80}
+PUBLIC_PORTS = (443, 8443)  # others answer to other protocols, which a request can be made to speak
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 # Public by its number, but only ever answered within Microsoft's cloud.
 _WIRE_SERVER = ipaddress.IPv4Address("168.63.129.16")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA has given out
+# What IANA's registries of special addresses have and `ipaddress` lacks in some Pythons from 3.11
+# on: protocol assignments (Teredo among them), documentation (RFC 9637), relays of 6to4, 6bone.
+_SPECIAL = [
+    ipaddress.ip_network(each)
+    for each in ("2001::/23", "3fff::/20", "3ffe::/16", "192.0.0.0/24", "192.88.99.0/24")
+]
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ def parse(url: str, allowed: str = "") -> Destination:
     )
     if parts.scheme != "https" and not destination.allowed:
         raise _bad("it must begin with https://")
+    if not destination.allowed and port not in PUBLIC_PORTS:
+        raise _bad("its port must be 443 or 8443")
     if (literal := _literal(host)) and not (destination.allowed or is_public(literal)):
         raise _bad("this address is not on the open internet")
     return destination
@@ -100,10 +110,10 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if (inner := _embedded(address)) is not None:
             return is_public(inner)
-        if address.is_site_local:
+        if address not in _GLOBAL_UNICAST:
             return False
     special = address.is_multicast or address.is_reserved or address == _WIRE_SERVER
-    return address.is_global and not special
+    return address.is_global and not special and not any(address in each for each in _SPECIAL)
 
 
 def unreachable(what: str) -> NamedError:

@@ -23,13 +23,14 @@ from typing import Any
 
 from media.errors import MediaError, too_demanding
 from media.media_info import Limits, MediaInfo
+from media.turns import Turns
 
 _GRACE = 5  # seconds that a child has beyond its limit to be gone by itself
 _LARGEST_ANSWER = 1 << 16  # bytes
 # Nothing else of our environment, where keys and passwords are, is handed on.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
-# One file per core is probed at a time: more would be no faster and take more memory.
-_SLOTS = threading.BoundedSemaphore(os.cpu_count() or 1)
+# One large file per core is probed at a time: more would be no faster and take more memory.
+_TURNS = Turns(os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -43,26 +44,27 @@ class Bounds:
     seconds: int = 60
 
 
-def probe(path: Path, limits: Limits, bounds: Bounds) -> MediaInfo:
-    """As `media.probe.probe`, in the sandbox.
+def probe(path: Path, limits: Limits, bounds: Bounds, client: str = "") -> MediaInfo:
+    """As `media.probe.probe`, in the sandbox, where clients take turns.
 
     Raises MediaError as that does, and `too-demanding` beyond the bounds.
     """
     wanted = {**asdict(limits), "duration": str(limits.duration)}
-    return MediaInfo.from_dict(_ask("probe", path, bounds, limits=wanted))
+    return MediaInfo.from_dict(_ask("probe", path, bounds, client, limits=wanted))
 
 
-def voice_duration(path: Path, bounds: Bounds) -> Fraction:
+def voice_duration(path: Path, bounds: Bounds, client: str = "") -> Fraction:
     """As `media.sound.check_voice`, in the sandbox.
 
     Raises MediaError as that does, and `too-demanding` beyond the bounds.
     """
-    return Fraction(_ask("voice", path, bounds))
+    return Fraction(_ask("voice", path, bounds, client))
 
 
-def _ask(work: str, path: Path, bounds: Bounds, **more: Any) -> Any:
+def _ask(work: str, path: Path, bounds: Bounds, client: str, **more: Any) -> Any:
     request = {"work": work, "path": str(path.absolute()), "bounds": asdict(bounds), **more}
-    with _SLOTS:
+    size = path.stat().st_size if path.exists() else 0  # that it is not there is found out inside
+    with _TURNS.turn(client, size):
         text = _nursery.ask(json.dumps(request).encode(), bounds.seconds + _GRACE)
     if not text:
         raise too_demanding()

@@ -93,6 +93,14 @@ def test_imports_only_run_downwards(package: str) -> None:
                 assert any(name == a or name.startswith(f"{a}.") for a in allowed), where
 
 
+def test_migrations_follow_each_other() -> None:
+    """Two that follow the same one are written side by side: the later one takes a new number."""
+    pattern = re.compile(r'^revision = "(\d+)"\ndown_revision = (?:"(\d+)"|None)$', re.MULTILINE)
+    files = sorted((ROOT / "jobs" / "migrations" / "versions").glob("*.py"))
+    chain = [pattern.findall(path.read_text())[0] for path in files]
+    assert chain == [(f"{n + 1:04}", f"{n:04}" if n else "") for n in range(len(files))]
+
+
 def test_no_two_files_import_each_other_in_a_circle() -> None:
     files = [path for package in ARROWS for path in sorted((ROOT / package).rglob("*.py"))]
     assert len(files) > 200

@@ -11,7 +11,7 @@ from app.api import representation
 from app.api.blueprint import api
 from app.api.body import Body
 from app.api.idempotency import idempotency_key
-from app.identity import visitor
+from app.identity import client_key, visitor
 from app.jobs_access import jobs, jobs_of
 from jobs.choices import Point, VoiceChoice
 from jobs.errors import not_found
@@ -46,6 +46,7 @@ def create_job() -> tuple[dict[str, Any], int]:
         consent is True,
         idempotency_key(json.dumps(request.get_json(), sort_keys=True)),
         _webhook(body),
+        client_key(),
     )
     return representation.job(job), 202
 

@@ -110,6 +110,17 @@ def test_open_jobs_of_a_visitor_are_counted(site: Site) -> None:
     assert (again.status_code, again.get_json()["code"]) == (429, "too-many-jobs")
 
 
+def test_another_cookie_gives_no_more_jobs(site: Site) -> None:
+    app = site(open_jobs_per_client=1)
+    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
+    statuses = []
+    for address in ({}, {}, elsewhere):
+        client = app.test_client()
+        body = body_of(client.post(SAMPLE, json={}, environ_base=address).get_json())
+        statuses.append(client.post(JOBS, json=body, environ_base=address).status_code)
+    assert statuses == [202, 429, 202]
+
+
 def test_a_repeated_job_is_the_same_job(client: FlaskClient, sample: dict[str, Any]) -> None:
     body, headers = body_of(sample), {"Idempotency-Key": "one"}
     first = client.post(JOBS, json=body, headers=headers)

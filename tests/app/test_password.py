@@ -60,8 +60,19 @@ def test_the_password_opens_and_logging_out_closes(site: Site, stored: str) -> N
     page = client.get("/jobs")
     assert page.status_code == 200
     (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
+    stolen = client.get_cookie("session")
     assert client.post("/logout", data={"form_token": token}).status_code == 303
     assert client.get("/jobs").status_code == 302
+    assert stolen is not None
+    client.set_cookie("session", stolen.value)
+    assert client.get("/jobs").status_code == 302, "the server has ended it, and not the cookie"
+
+
+def test_a_login_renews_the_form_token(client: FlaskClient) -> None:
+    page = client.get("/login").text
+    (before,) = re.findall(r'name="form_token" value="([^"]+)"', page)
+    log_in(client, PASSWORD)
+    assert client.post("/logout", data={"form_token": before}).status_code == 403
 
 
 def test_a_form_from_elsewhere_does_not_count(client: FlaskClient) -> None:

@@ -35,6 +35,7 @@ def test_a_url_is_taken_apart() -> None:
         "https://name:password@hooks.example.com/",
         "https://hooks.example.com:port/",
         "https://hooks.example.com:99999/",
+        "https://hooks.example.com:22/",
         "https://[::1/",
         "https://hooks.example.com\\@127.0.0.1/",
         "https://hooks.example.com/a b",
@@ -72,6 +73,11 @@ def test_what_is_no_https_address_is_refused_at_once(url: str) -> None:
         "[64:ff9b::7f00:1]",
         "[2002:7f00:1::]",
         "[2001:db8::1]",
+        "[2001::1]",  # Teredo
+        "[3fff::1]",
+        "[5f00::1]",
+        "[64:ff9b:1::1]",
+        "192.88.99.1",
         # Other spellings of 127.0.0.1, which the system understands.
         "2130706433",
         "0x7f.1",
@@ -92,6 +98,7 @@ def test_the_operator_may_allow_hosts_and_ports() -> None:
     assert resolve(parse("http://127.0.0.1:9000/", "other, 127.0.0.1")) == "127.0.0.1"
     assert resolve(parse("http://127.0.0.1:9000/", "127.0.0.1:9000")) == "127.0.0.1"
     assert refusal("https://127.0.0.1:9001/", "127.0.0.1:9000") == "bad-webhook"
+    assert parse("https://hooks.example.com:9443/", "hooks.example.com:9443").port == 9443
     assert refusal("https://127.0.0.1/", "127.0.0.1.example.com") == "bad-webhook"
 
 
