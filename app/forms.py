@@ -105,7 +105,7 @@ def _uploads(field: str, what: str) -> list[Upload]:
 def _options() -> dict[str, Any]:
     """The options of the form; a field that is not there, or empty, is left as it is."""
     form = request.form
-    chosen: dict[str, Any] = {name: name in form for name in ("overlay", "static")}
+    chosen: dict[str, Any] = {name: name in form for name in ("overlay", "static", "level_voices")}
     for name in ("sync_mode", "badge", "checkpoint"):
         if form.get(name):
             chosen[name] = form[name]

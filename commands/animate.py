@@ -65,6 +65,7 @@ def _check_box(
     metavar="DB",
     help="How much louder that is (-6).",
 )
+@flag("--no-level-voices", "Leave several voices as loud as they are.")
 @four_numbers(
     "--pads",
     click.IntRange(-LARGEST_SIDE, LARGEST_SIDE),
@@ -163,6 +164,7 @@ def _make(request: Request, console: Console) -> dict[str, Any]:
     from rendering import models, spec
     from rendering.animate import animate as render
     from rendering.options import option_notes
+    from rendering.speech_notes import speech_notes
     from rendering.visibility import not_animated
 
     settings, speeches = from_environment(), request.speeches
@@ -205,6 +207,8 @@ def _make(request: Request, console: Console) -> dict[str, Any]:
                 certificate,
                 progress,
             )
+        for note in speech_notes(render_spec):
+            console.note(note)
     missed = not_animated(render_spec)
     for each in missed:
         span = f"from {each.start:g} to {each.stop:g} seconds"

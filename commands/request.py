@@ -31,6 +31,7 @@ class Request:
         force: bool,
         no_smooth: bool,
         no_blend: bool,
+        no_level_voices: bool,
         precision: str | None,
         **options: Any,
     ) -> "Request":
@@ -44,5 +45,9 @@ class Request:
         speeches = (*([Speech(voice, person)] if voice else []), *speakers)
         output = output or Path(f"{face.stem}-talking.mp4")
         check_output(output, face, *(each.voice for each in speeches), force=force)
-        options |= {"smooth": not no_smooth, "blend": not no_blend}
+        options |= {
+            "smooth": not no_smooth,
+            "blend": not no_blend,
+            "level_voices": not no_level_voices,
+        }
         return cls(face, output, speeches, precision, options)

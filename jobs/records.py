@@ -38,6 +38,7 @@ class Record(DeclarativeBase):
     )
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
         dict[str, Any]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
         list[float]: JSON(none_as_null=True),
         list[list[float]]: JSON(none_as_null=True),
         list[dict[str, Any]]: JSON(none_as_null=True),
@@ -91,7 +92,8 @@ class Job(Record):
 
     `picture` is what the boxes of the persons lie in: key, frame, width and height. `previews` are
     frames to look through: frame, time in seconds, key, and boxes of person and box. `not_animated`
-    are the stretches of the result as `rendering.visibility.NotAnimated` has them. `webhook` is
+    are the stretches of the result as `rendering.visibility.NotAnimated` has them. `notes` are
+    sentences about the result, beside those that `source.info` has about the source. `webhook` is
     whom to tell how it goes on: url, and secret or None. `client` is a keyed hash of the address
     that it came from.
     """
@@ -109,6 +111,7 @@ class Job(Record):
     picture: Mapped[dict[str, Any] | None]
     previews: Mapped[list[dict[str, Any]] | None]
     not_animated: Mapped[list[dict[str, Any]] | None]
+    notes: Mapped[list[str] | None]
     result_key: Mapped[str | None]
     webhook: Mapped[dict[str, Any] | None]
     created: Mapped[float] = mapped_column(default=time.time, index=True)

@@ -60,7 +60,7 @@ def job(jobs: Jobs, record: Job) -> dict[str, Any]:
         "persons": [_person(each, place) for each in record.persons],
         "previews": _previews(record, place),
         "not_animated": record.not_animated or [],
-        "notes": _notes(record.source) + _option_notes(record),
+        "notes": [*_notes(record.source), *_option_notes(record), *(record.notes or [])],
         "beginning": f"{place}/beginning" if beginning(record) else None,
         "result": f"{place}/result" if record.state == "done" else None,
         "error": record.error,

@@ -9,7 +9,11 @@ from rendering.options import Options
 
 _ONLY_IN_JOBS = ("checkpoint",)
 # Words of the command line for what is said when it is *not* so.
-_NEGATED = {"smooth": "--no-smooth", "blend": "--no-blend"}
+_NEGATED = {
+    "smooth": "--no-smooth",
+    "blend": "--no-blend",
+    "level_voices": "--no-level-voices",
+}
 
 
 def as_request(job: Job) -> dict[str, Any]:

@@ -347,7 +347,7 @@ def _claim(session: Session, transfer_id: str, upload_id: str) -> None:
 def _delete_work(session: Session, job: Job) -> None:
     for record in (Segment, Person):
         session.execute(sa.delete(record).where(record.job_id == job.id))
-    job.picture = job.previews = job.not_animated = None
+    job.picture = job.previews = job.not_animated = job.notes = None
 
 
 def _hard_link(path: Path, target: Path) -> Path:

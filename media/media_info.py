@@ -64,7 +64,7 @@ class Limits:
     streams: int = 32
     animated_pixels: int = 2_000_000_000
     metadata: int = 1_000_000
-    channels: int = 32
+    channels: int = 8
     sample_rate: int = 768_000
 
 

@@ -14,6 +14,7 @@ from tempfile import SpooledTemporaryFile
 import numpy as np
 
 from media.atomic import replacing
+from media.loudness import integrated_loudness
 from media.sound import silence, sound_blocks, sound_channels, soundtrack_delay
 from media.timeline import round_half_up
 
@@ -28,6 +29,7 @@ _BLOCK = RATE
 _MIXED_SAMPLE = 8  # bytes of a sample of both channels as float32
 _SPOOL = 32 * 1024**2  # bytes of a mix that are held in memory: a minute and a half
 _FULL_SCALE = 2**31 - 1
+_MOST_RAISED = 40.0  # decibels
 
 Voice = tuple[str | Path, Fraction | float, float]
 # A function that starts the blocks of a sound, and its gain in decibels.
@@ -40,18 +42,23 @@ def mix(
     duration: Fraction,
     out_path: str | Path,
     soundtrack_gain: float = SOUNDTRACK_GAIN,
+    level_voices: bool = True,
 ) -> None:
     """Write one WAV, 16 bit, 48 kHz, exactly `duration` seconds long to the sample.
 
-    Each voice is (path, start in seconds, gain in decibels). The soundtrack of the source, when
-    given, is mixed under the voices with `soundtrack_gain` decibels, in sync with the picture as in
-    the source, also after a gap. Where the sum would clip, the whole is normalised to full scale.
-    The file is mono where all inputs are, else stereo: many players attenuate mono by 3 dB, so that
-    it stays as loud as its inputs. Raises MediaError as `media.sound.read_sound` does.
+    Each voice is (path, start in seconds, gain in decibels). With `level_voices` several voices are
+    first brought to the loudness of the loudest of them (EBU R128); gains are on top. The
+    soundtrack of the source, when given, is mixed under the voices with `soundtrack_gain` decibels,
+    in sync with the picture as in the source, also after a gap. Where the sum would clip, the whole
+    is normalised to full scale. The file is mono where all inputs are, else stereo: many players
+    attenuate mono by 3 dB, so that it stays as loud as its inputs. Raises MediaError as
+    `media.sound.read_sound` does.
     """
     total = round_half_up(duration * RATE)
+    levels = _levelling_gains([path for path, _, _ in voices]) if level_voices else {}
     tracks: list[_Track] = [
-        (partial(stereo_blocks, path, total, start), gain) for path, start, gain in voices
+        (partial(stereo_blocks, path, total, start), gain + levels.get(path, 0.0))
+        for path, start, gain in voices
     ]
     if soundtrack is not None:
         delay = soundtrack_delay(soundtrack)
@@ -75,6 +82,30 @@ def mix(
             while mixed := spool.read(_BLOCK * _MIXED_SAMPLE):
                 block = np.frombuffer(mixed, np.float32).reshape(-1, 2)
                 file.writeframes(np.rint(block[:, :channels] * scale).astype("<i2").tobytes())
+
+
+def _levelling_gains(paths: Sequence[str | Path]) -> dict[str | Path, float]:
+    """The decibels by which each of several sounds must be raised to be as loud as the loudest.
+
+    They are at most 40: what is quieter still is noise, and would come out as such. A single sound,
+    and one that is silent, keeps its level.
+    """
+    if len(set(paths)) < 2:
+        return {}
+    measured = {path: _loudness(path) for path in set(paths)}
+    known = {path: loudness for path, loudness in measured.items() if loudness is not None}
+    loudest = max(known.values(), default=0.0)
+    return {path: min(loudest - loudness, _MOST_RAISED) for path, loudness in known.items()}
+
+
+def _loudness(path: str | Path) -> float | None:
+    """The loudness of a sound as it is played: mono comes out of both loudspeakers."""
+
+    def played() -> Iterator[np.ndarray]:
+        for block in sound_blocks(path, RATE):
+            yield np.broadcast_to(block, (2, block.shape[1]))
+
+    return integrated_loudness(played, RATE)
 
 
 def stereo_blocks(

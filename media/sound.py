@@ -37,6 +37,7 @@ _SILENCE = 0.001
 # What is 240 dB beyond full scale is damage; recordings of 32-bit floats do exceed it, and some
 # files count to 2**31 instead of 1.
 _LARGEST_SAMPLE = 1e12
+_MOST_PLANES = 8
 # A gap longer than this, in seconds, is noticed (ITU-R BT.1359); less is jitter of timestamps.
 _GAP = 0.045
 
@@ -77,7 +78,7 @@ def check_voice(path: str | Path) -> Fraction:
             duration += _length(decoded_frame.frame)
             yield decoded_frame
 
-    for block in _resampled(measured(), rate):
+    for block in _resampled(measured(), rate, downmix=False):
         samples += block.shape[1]
         loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
     if samples < SHORTEST_VOICE * rate:
@@ -123,6 +124,15 @@ def soundtrack_delay(path: str | Path) -> Fraction:
         for frame in decoded(track, chain([first], packets)):
             return (frame.pts or 0) * time_base(track) - stream_start(picture)
     raise unreadable("The sound of this video")
+
+
+def channel_blocks(path: str | Path, rate: int) -> Iterator[np.ndarray]:
+    """The sound at `rate` samples a second, as float32 blocks (channels, samples), none mixed.
+
+    Channels are as many as the file has, in its order, and may become more or fewer on the way.
+    Raises MediaError as `read_sound` does.
+    """
+    return _resampled(_sound_frames(path), rate, downmix=False)
 
 
 def sound_blocks(path: str | Path, rate: int, gaps: bool = False) -> Iterator[np.ndarray]:
@@ -187,13 +197,16 @@ class _DecodedSounds:
 _kept: ContextVar[_DecodedSounds | None] = ContextVar("kept", default=None)
 
 
-def _resampled(sound: Iterator[_Decoded], rate: int, gaps: bool = False) -> Iterator[np.ndarray]:
-    """See `sound_blocks`."""
+def _resampled(
+    sound: Iterator[_Decoded], rate: int, gaps: bool = False, downmix: bool = True
+) -> Iterator[np.ndarray]:
+    """See `sound_blocks`; without `downmix` see `channel_blocks`."""
     played: float | None = None  # up to when, in seconds of the track's clock
     # Some files change their sampling on the way: each stretch has a resampler of its own.
-    for (_, channels, _), stretch in groupby(sound, lambda each: _sampling(each.frame)):
-        layout = "mono" if channels == 1 else "stereo"
-        resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+    for (_, channels, layout, _), stretch in groupby(sound, lambda each: _sampling(each.frame)):
+        if downmix:
+            layout = "mono" if channels == 1 else "stereo"
+        resampler = av.AudioResampler(format="flt", layout=layout, rate=rate)
         for frame, time in stretch:
             if played is None:
                 played = time
@@ -203,9 +216,14 @@ def _resampled(sound: Iterator[_Decoded], rate: int, gaps: bool = False) -> Iter
             if played is not None:
                 played += frame.samples / frame.sample_rate
             for block in resampler.resample(frame):
-                yield block.to_ndarray()
+                yield _channels(block)
         for block in resampler.resample(None):
-            yield block.to_ndarray()
+            yield _channels(block)
+
+
+def _channels(frame: av.AudioFrame) -> np.ndarray:
+    """The samples of an interleaved frame as (channels, samples)."""
+    return np.ascontiguousarray(frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T)
 
 
 def silence(samples: int, most: int) -> Iterator[np.ndarray]:
@@ -214,8 +232,8 @@ def silence(samples: int, most: int) -> Iterator[np.ndarray]:
         yield np.zeros((1, min(most, samples - at)), np.float32)
 
 
-def _sampling(frame: av.AudioFrame) -> tuple[int, int, str]:
-    return frame.sample_rate, frame.layout.nb_channels, frame.format.name
+def _sampling(frame: av.AudioFrame) -> tuple[int, int, str, str]:
+    return frame.sample_rate, frame.layout.nb_channels, frame.layout.name, frame.format.name
 
 
 def _length(frame: av.AudioFrame) -> Fraction:
@@ -260,23 +278,37 @@ def _without_padding(frame: av.AudioFrame, tick: Fraction) -> av.AudioFrame:
     samples = round(frame.duration * tick * frame.sample_rate)
     if not 0 < samples < frame.samples:
         return frame
-    width = 1 if frame.format.is_planar else frame.layout.nb_channels
-    return _with_samples(frame, frame.to_ndarray()[:, : samples * width])
+    data, format = _samples_of(frame)
+    width = 1 if format.is_planar else frame.layout.nb_channels
+    return _with_samples(frame, data[:, : samples * width], format)
 
 
 def _without_damage(frame: av.AudioFrame) -> av.AudioFrame:
     """A frame with 0 for samples that are not numbers: one would spoil all near it."""
     if not frame.format.name.startswith(("flt", "dbl")):
         return frame
-    data = frame.to_ndarray()
+    data, format = _samples_of(frame)
     good = np.abs(data) <= _LARGEST_SAMPLE
-    return frame if good.all() else _with_samples(frame, np.where(good, data, 0))
+    return frame if good.all() else _with_samples(frame, np.where(good, data, 0), format)
 
 
-def _with_samples(frame: av.AudioFrame, samples: np.ndarray) -> av.AudioFrame:
-    """A frame at the same time with other samples, in the layout of `to_ndarray`."""
+def _samples_of(frame: av.AudioFrame) -> tuple[np.ndarray, av.AudioFormat]:
+    """The samples of a frame, and their format: a row for each channel, or all in one, interleaved.
+
+    PyAV reads past the end of the planes of a frame that has eight or more.
+    """
+    if frame.format.is_planar and frame.layout.nb_channels >= _MOST_PLANES:
+        packed = av.AudioResampler(frame.format.packed, frame.layout, frame.sample_rate)
+        (frame,) = packed.resample(frame)
+    return frame.to_ndarray(), frame.format
+
+
+def _with_samples(
+    frame: av.AudioFrame, samples: np.ndarray, format: av.AudioFormat
+) -> av.AudioFrame:
+    """A frame of the same time and channels with other samples, as `_samples_of` gives them."""
     data: Any = np.ascontiguousarray(samples)
-    other = av.AudioFrame.from_ndarray(data, frame.format.name, frame.layout.name)
+    other = av.AudioFrame.from_ndarray(data, format.name, frame.layout.name)
     other.sample_rate, other.pts, other.time_base = frame.sample_rate, frame.pts, frame.time_base
     return other
 

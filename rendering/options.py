@@ -25,12 +25,14 @@ class Options:
     `soundtrack_gain` decibels: a soundtrack must not drown a voice, so it is lowered where none is
     asked for. The result of another job keeps its level (`jobs.service`): it is voices itself.
     `badge` is the corner in which a small mark says that the video is made by a machine.
+    `level_voices` brings several voices to one loudness before their gains.
     `smile` and `strength` say how the mouth speaks, see `wav2lip.engine.Style`.
     """
 
     checkpoint: str = "compact"
     overlay: bool = False
     soundtrack_gain: float = -6.0
+    level_voices: bool = True
     sync_mode: SyncMode = "bounce"
     pads: tuple[int, int, int, int] | None = None
     box: tuple[float, float, float, float] | None = None
@@ -165,6 +167,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "checkpoint": _checkpoint,
     "overlay": _flag,
     "soundtrack_gain": _decibels,
+    "level_voices": _flag,
     "sync_mode": _sync_mode,
     "pads": _four_whole(-LARGEST_SIDE, LARGEST_SIDE),
     "box": _box,

@@ -28,6 +28,7 @@ def stitch(
             Fraction(spec.frames) / spec.fps,
             sound,
             options.soundtrack_gain,
+            options.level_voices,
         )
         concatenate(segments, sound, out_path, spec.fps, spec.frames, {})
     ingredients = [provenance.Ingredient("source", spec.source.path, spec.source.sha256)] + [

@@ -12,6 +12,7 @@ export async function prefill(url, form, face, voices) {
   const { options } = job;
   form.querySelector('#overlay').checked = options.overlay;
   form.querySelector('#static').checked = options.static;
+  form.querySelector('#level-voices').checked = options.level_voices ?? true;
   form.querySelector('#sync-mode').value = options.sync_mode;
   form.querySelector('#badge').value = options.badge ?? 'bottom-right';
   form.querySelector('#smile').value = options.smile ?? 0.6;

@@ -86,6 +86,7 @@ function options() {
   const chosen = {
     overlay: form.querySelector('#overlay').checked,
     static: form.querySelector('#static').checked,
+    level_voices: form.querySelector('#level-voices').checked,
     sync_mode: syncMode.value,
     badge: form.querySelector('#badge').value,
     smile: Number(form.querySelector('#smile').value),

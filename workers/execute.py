@@ -23,6 +23,7 @@ from rendering.link import link_persons
 from rendering.models import detector_for, engine_for
 from rendering.render import render_segment
 from rendering.spec import RenderSpec, Source
+from rendering.speech_notes import speech_notes
 from rendering.stitch import stitch as stitch_segments
 from rendering.thumbnails import (
     box_in,
@@ -109,12 +110,13 @@ def stitch(jobs: Jobs, job: Job, lease: Lease) -> None:
     key = f"jobs/{job.id}/{lease.segment.id}.mp4"
     with local_spec(jobs, job) as spec:
         untouched = [stretch.to_dict() for stretch in not_animated(spec)]
+        notes = speech_notes(spec)
         # A run before this one may have come as far as the result.
         if not jobs.storage.exists(key):
             _store_result(jobs, job, spec, key)
 
     def record(_session: Session, job: Job) -> None:
-        job.result_key, job.not_animated = key, untouched
+        job.result_key, job.not_animated, job.notes = key, untouched, notes
 
     _finish(jobs, lease, key, record)
     jobs.storage.delete_folder(f"jobs/{job.id}/segments")

@@ -30,6 +30,7 @@ CHANGES: list[dict[str, Any]] = [
     {"overlay": True, "soundtrack_gain": -12.5, "sync_mode": "loop"},
     {"pads": [0, 20, 0, 0], "crop": [10, -1, 0, 300], "resize_factor": 2, "rotate": True},
     {"box": [10.5, 20.0, 100.0, 120.25], "static": True, "smooth": False, "blend": False},
+    {"level_voices": False},
     {"fps": "30000/1001", "still": True, "badge": "none", "checkpoint": "wav2lip"},
     {"face_det_batch_size": 4, "wav2lip_batch_size": 32},
 ]
@@ -56,6 +57,7 @@ def test_the_command_line_has_the_options_of_the_job(
     asked = {
         "smooth": not given["no_smooth"],
         "blend": not given["no_blend"],
+        "level_voices": not given["no_level_voices"],
         **{
             name: value
             for name, value in given.items()

@@ -338,7 +338,7 @@ def test_sound_of_too_many_channels_or_samples(tmp_path):
         data = bytes(2 * channels * 50)
         return b"WAVEfmt \x10\x00\x00\x00" + layout + b"data" + struct.pack("<I", len(data)) + data
 
-    for name, channels, rate in (("many.wav", 40, 48000), ("fast.wav", 2, 4_000_000)):
+    for name, channels, rate in (("many.wav", 9, 48000), ("fast.wav", 2, 4_000_000)):
         content = header(channels, rate)
         path = tmp_path / name
         path.write_bytes(b"RIFF" + struct.pack("<I", len(content)) + content)

@@ -299,7 +299,8 @@ def test_a_mix_is_as_long_as_asked(seconds, voice, tmp_path):
 
 def test_voices_start_when_they_should(voice, tmp_path, tone, write_media):
     other = write_media(tmp_path / "b.wav", sound=tone(0.5, level=0.25), sound_codec="pcm_s16le")
-    mix([(voice, 0, 0.0), (other, Fraction(3, 2), -6.0)], None, Fraction(3), tmp_path / "mix.wav")
+    voices = [(voice, 0, 0.0), (other, Fraction(3, 2), -6.0)]
+    mix(voices, None, Fraction(3), tmp_path / "mix.wav", level_voices=False)
     mixed = samples_of(tmp_path / "mix.wav")[:, 0]
     assert mixed[:48000].max() == pytest.approx(0.5, abs=0.001)
     assert not mixed[48000:72000].any()
@@ -313,6 +314,30 @@ def test_loud_voices_are_made_quieter_instead_of_clipped(tmp_path, tone, write_m
     mixed = samples_of(tmp_path / "mix.wav")[:, 0]
     assert mixed.max() == pytest.approx(1.0, abs=0.001)
     assert np.abs(mixed - tone(1, level=1.0)[0]).max() < 0.001
+
+
+def test_several_voices_are_brought_to_one_loudness(tmp_path, tone, write_media):
+    """A loud one on one side and a quiet one in mono are heard alike."""
+    loud = np.concatenate([tone(2), np.zeros((1, 96000), np.float32)])
+    paths = [
+        write_media(tmp_path / name, sound=sound, sound_codec="flac")
+        for name, sound in (("a.flac", loud), ("b.flac", tone(2, hertz=880, level=0.05)))
+    ]
+    voices = [(paths[0], 0, 0.0), (paths[1], 2, 0.0)]
+
+    def played(level_voices, voices=voices):
+        mix(voices, None, Fraction(4), tmp_path / "mix.wav", level_voices=level_voices)
+        mixed = samples_of(tmp_path / "mix.wav", 2)
+        halves = mixed[9600:86400], mixed[105600:182400]
+        return [float(np.sum(half**2) / len(half)) for half in halves]
+
+    first, second = played(level_voices=True)
+    assert first == pytest.approx(0.5**2 / 2, rel=0.02)  # the loudest stays as it is
+    assert 10 * np.log10(second / first) == pytest.approx(0, abs=0.7)  # K-weighting of 880 Hz
+    quieter = [(paths[0], 0, 0.0), (paths[1], 2, -6.0)]
+    assert 10 * np.log10(played(True, quieter)[1] / second) == pytest.approx(-6, abs=0.05)
+    untouched = played(level_voices=False)
+    assert untouched == pytest.approx([0.5**2 / 2, 0.05**2], rel=0.02)
 
 
 def test_the_soundtrack_stays_under_the_voice(voice, tmp_path, write_media, numbered, tone):
