@@ -31,6 +31,9 @@ VIDEO_CRF = 16
 # loses 2.8 dB by it, which leaves 42.
 _PRESET = "veryfast"
 _THREADS = 2
+# x264 holds some 25 frames with its usual lookahead and B-frames: too many of large ones.
+_LARGE_PIXELS = 6_000_000
+_FEW_FRAMES = "rc-lookahead=3:bframes=1"
 # x264 weighs macroblocks with AVX-512 by memory that it never wrote, wherever a row of them does
 # not fill a register: then the same frames give other bytes each time. One step less is as good.
 _ASSEMBLY = "SSE2,SSSE3,SSE42,AVX,FMA3,BMI1,BMI2,AVX2"
@@ -69,6 +72,8 @@ class VideoWriter:
         self._colours = colours
         # Colours made here are the mean of 2x2 pixels, right for plain readers, and lie between.
         settings = f"{_X264}:chromaloc=1" if colours.centred else _X264
+        if width * height > _LARGE_PIXELS:
+            settings = f"{settings}:{_FEW_FRAMES}"
         self._options = {"crf": str(crf), "preset": preset, "x264-params": settings}
         self._written = 0
 
