@@ -15,6 +15,7 @@ from commands.request import Request
 from commands.speaker import SpeakerType
 from jobs.settings import PRECISIONS, from_environment
 from media.badge import PLACES
+from media.encoding import QUALITIES
 from media.errors import NamedError
 from media.timeline import SYNC_MODES
 from rendering.options import LARGEST_SIDE
@@ -42,7 +43,19 @@ def _check_box(
 @click.argument("face", type=FILE, required=False)
 @click.argument("voice", type=FILE, required=False)
 @click.option(
-    "-o", "--output", "--outfile", type=OutputFile(), help="FACE-talking.mp4 if not given."
+    "-o",
+    "--output",
+    "--outfile",
+    type=OutputFile("video"),
+    help="FACE-talking.mp4 if not given. MP4, MOV, WebM or GIF, as the name ends.",
+)
+@click.option(
+    "--quality",
+    type=click.Choice(QUALITIES),
+    default="standard",
+    metavar="HOW",
+    help="standard (the default); for those who cut on: prores (422 HQ, in a MOV), or lossless "
+    "(H.264 in a MOV or MP4).",
 )
 @integer("--person", 1, 10_000, "N", "Who speaks VOICE, as `mouth faces` counts.")
 @click.option(
@@ -159,6 +172,7 @@ def _make(request: Request, console: Console) -> dict[str, Any]:
     """Make a video, and say what there is to say of it; what --json prints."""
     from commands import local_job
     from jobs import signing
+    from media.encoding import output_notes
     from media.sound import keep_decoded
     from processes.openmp import thread_count, wait_passively
     from rendering import models, spec
@@ -180,6 +194,8 @@ def _make(request: Request, console: Console) -> dict[str, Any]:
         frames = spec.frames_to_detect(source, ends)
         console.source_notes(source.info)
         for note in option_notes(source.options, source.info.kind, engine.architecture):
+            console.note(note)
+        for note in output_notes(request.encoding, *source.size):
             console.note(note)
         if frames < source.frames and not source.is_fixed and speeches[-1].person is not None:
             shown = f"{float(frames / source.fps):.6g}"
@@ -206,6 +222,7 @@ def _make(request: Request, console: Console) -> dict[str, Any]:
                 settings.segment_seconds,
                 certificate,
                 progress,
+                request.quality,
             )
         for note in speech_notes(render_spec):
             console.note(note)

@@ -26,7 +26,7 @@ from wav2lip.param_types import FiniteRange
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--sheet",
-    type=OutputFile(picture=True),
+    type=OutputFile("picture"),
     metavar="PNG",
     help="Draw a portrait of each to this file.",
 )

@@ -3,7 +3,7 @@
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -31,11 +31,11 @@ class FrameRate(click.ParamType):
 
 
 class OutputFile(click.Path):
-    """A file that is to be written, in a folder that is there; `suffixes` are those of pictures."""
+    """A file that is to be written, in a folder that is there, with the ending of its `kind`."""
 
-    def __init__(self, picture: bool = False) -> None:
+    def __init__(self, kind: Literal["picture", "video"]) -> None:
         super().__init__(dir_okay=False, path_type=Path)
-        self.picture = picture
+        self.kind = kind
 
     def convert(
         self, value: Any, param: click.Parameter | None, context: click.Context | None
@@ -43,13 +43,13 @@ class OutputFile(click.Path):
         path = Path(os.fsdecode(super().convert(value, param, context)))
         if not path.absolute().parent.is_dir():
             self.fail(f"the folder of {path} does not exist.", param, context)
-        if self.picture:
-            from media.pictures import written_format
+        from media.encoding import encoding_of
+        from media.pictures import written_format
 
-            try:
-                written_format(path)
-            except NamedError as error:
-                self.fail(str(error), param, context)
+        try:
+            (written_format if self.kind == "picture" else encoding_of)(path)
+        except NamedError as error:
+            self.fail(str(error), param, context)
         return path
 
 

@@ -8,6 +8,7 @@ import click
 
 from commands.console import check_output
 from commands.speaker import Speech
+from media.encoding import Encoding, Quality, encoding_of
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Request:
     output: Path
     speeches: tuple[Speech, ...]
     precision: str | None
+    quality: Quality
     options: dict[str, Any]
 
     @classmethod
@@ -33,9 +35,13 @@ class Request:
         no_blend: bool,
         no_level_voices: bool,
         precision: str | None,
+        quality: Quality,
         **options: Any,
     ) -> "Request":
-        """Raises click.UsageError for what lacks something, NamedError `output-exists`."""
+        """Raises click.UsageError for what lacks something, NamedError `output-exists`.
+
+        And `unsupported-type` for an output whose name does not fit to its quality.
+        """
         if face is None:
             raise click.UsageError("Give a FACE and a VOICE, or a list of them with --batch.")
         if voice is None and not speakers:
@@ -43,11 +49,18 @@ class Request:
         if person is not None and voice is None:
             raise click.UsageError("--person says who speaks VOICE, which is not there.")
         speeches = (*([Speech(voice, person)] if voice else []), *speakers)
-        output = output or Path(f"{face.stem}-talking.mp4")
+        ending = ".mov" if quality == "prores" else ".mp4"
+        output = output or Path(f"{face.stem}-talking{ending}")
+        encoding_of(output, quality)
         check_output(output, face, *(each.voice for each in speeches), force=force)
         options |= {
             "smooth": not no_smooth,
             "blend": not no_blend,
             "level_voices": not no_level_voices,
         }
-        return cls(face, output, speeches, precision, options)
+        return cls(face, output, speeches, precision, quality, options)
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the output is coded."""
+        return encoding_of(self.output, self.quality)

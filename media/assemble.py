@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 import av
 
 from media.atomic import replacing
 from media.container import good_packets, open_media, time_base, video_stream
+from media.encoding import MP4, Encoding
 from media.errors import unreadable
 from media.mixing import RATE, stereo_blocks
 from media.sound import sound_channels
@@ -31,28 +33,31 @@ def concatenate(
     fps: Fraction,
     frames: int,
     metadata: Mapping[str, str] | None = None,
+    encoding: Encoding = MP4,
 ) -> None:
     """Join segments written by `VideoWriter` with the same arguments; the video is copied.
 
-    The sound becomes AAC, mono or stereo as it is, cut or filled with silence to exactly
-    frames / fps seconds. The file starts with its index (it plays while it loads) and its comment
-    marks it as synthetic, unless `metadata` brings a comment of its own. Nothing lies under
-    `out_path` until all is written.
+    The sound becomes AAC (or what the `encoding` has), mono or stereo as it is, cut or filled with
+    silence to exactly frames / fps seconds. The file starts with its index (it plays while it
+    loads) and its comment marks it as synthetic, unless `metadata` brings one of its own. Nothing
+    lies under `out_path` until all is written.
 
     Raises MediaError: unreadable-media for a broken segment or sound. Raises ValueError when
     the segments do not hold `frames` frames in all, or were not written alike.
     """
+    options = {"movflags": "+faststart"} if encoding.container in ("mp4", "mov") else {}
     with (
         replacing(out_path) as unfinished,
-        av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as output,
+        av.open(str(unfinished), "w", format=encoding.container, options=options) as output,
     ):
         output.metadata.update({"comment": SYNTHETIC_MARK, **(metadata or {})})
         with open_media(segment_paths[0]) as first:
             video = output.add_stream_from_template(_segment_stream(first))
         streams = [_video_packets(segment_paths, video, Fraction(fps), frames)]
-        if sound_path is not None:
+        if sound_path is not None and encoding.sound is not None:
             channels = sound_channels(sound_path)
-            sound = output.add_stream("aac", rate=RATE, layout=_LAYOUTS[channels])
+            added = output.add_stream(encoding.sound, rate=RATE, layout=_LAYOUTS[channels])
+            sound = cast("av.AudioStream", added)
             sound.bit_rate = _SOUND_BITS_PER_SECOND[channels]
             samples = round_half_up(frames / Fraction(fps) * RATE)
             streams.append(_sound_packets(sound_path, sound, samples))

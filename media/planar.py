@@ -117,6 +117,16 @@ class Planar:
             rgb[top:bottom, left:right] = after
         return replace(self, levels=levels, rgb=rgb)
 
+    def cut(self) -> av.VideoFrame:
+        """The planes as a picture of the frame's own `size`, without the padding of odd sides."""
+        width, height = self.size
+        picture = av.VideoFrame(width, height, "yuv420p")
+        luma, chroma = _planes(self.levels)
+        for plane, levels in zip(picture.planes, (luma[:height, :width], *chroma), strict=True):
+            rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+            rows[:, : plane.width] = levels
+        return picture
+
 
 class PlanarConverter:
     """Converts the decoded pictures of one stream to planar frames in `colours`.

@@ -75,12 +75,16 @@ class Credentials:
 
 
 def sign(
-    video: Path, ingredients: Sequence[Ingredient], rendering: dict[str, Any], by: Certificate
+    video: Path,
+    ingredients: Sequence[Ingredient],
+    rendering: dict[str, Any],
+    by: Certificate,
+    media_type: str = "video/mp4",
 ) -> None:
-    """Write credentials into an MP4, in place: made by this program from `ingredients`.
+    """Write credentials into a video, in place: made by this program from `ingredients`.
 
     `rendering` are plain JSON values that tell how it was made. Raises ValueError for a file that
-    is no MP4.
+    is not of the `media_type`.
     """
     made_from = [
         {"role": each.role, "sha256": each.sha256 or content_hash(each.path)}
@@ -97,8 +101,8 @@ def sign(
         ]
         manifest = {
             "claim_generator_info": [{"name": _PROGRAM, "version": version("mouth-animation")}],
-            "title": "result.mp4",
-            "format": "video/mp4",
+            "title": f"result{video.suffix.lower()}",
+            "format": media_type,
             "assertions": [
                 {"label": "c2pa.actions.v2", "data": {"actions": actions}},
                 {"label": _RENDERING, "data": {**rendering, "made_from": made_from}},
@@ -114,7 +118,7 @@ def sign(
         signed = stack.enter_context(replacing(video))
         with video.open("rb") as unsigned, signed.open("w+b") as file:
             try:
-                builder.sign(signer, "video/mp4", unsigned, file)
+                builder.sign(signer, media_type, unsigned, file)
             except c2pa.C2paError as error:
                 raise ValueError(f"{video.name} cannot be signed: {error}") from error
 

@@ -6,13 +6,14 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange
 
 from media.atomic import replacing
+from media.encoding import MP4, Encoding, Quality
 from media.planar import BT709, Colours, Planar
 
 
@@ -47,10 +48,15 @@ _X264 = ":".join(
 )
 
 
-class VideoWriter:
-    """H.264 yuv420p in MP4, limited range, tagged with its `colours`. A context manager.
+_VP9 = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "b": "0"}
+_VP9_CRF = 12  # more than x264's for as much
 
-    An odd side grows by one repeated row or column. Nothing lies under `path` until the block ends
+
+class VideoWriter:
+    """Video in an `encoding`, limited range, tagged with its `colours`. A context manager.
+
+    In MP4, an odd side grows by one repeated row or column. A GIF is made of a finished video
+    (`media.gif`): its frames are written as MP4. Nothing lies under `path` until the block ends
     without an exception. The encoder's settings depend on nothing but the arguments, so that
     segments written with the same ones can be concatenated (`media.assemble.concatenate`), and the
     same frames give the same bytes.
@@ -65,25 +71,30 @@ class VideoWriter:
         crf: int = VIDEO_CRF,
         preset: str = _PRESET,
         colours: Colours = BT709,
+        encoding: Encoding = MP4,
+        quality: Quality = "standard",
     ) -> None:
         self._path = Path(path)
         self._size = (width, height)
         self._fps = Fraction(fps)
         self._colours = colours
-        # Colours made here are the mean of 2x2 pixels, right for plain readers, and lie between.
-        settings = f"{_X264}:chromaloc=1" if colours.centred else _X264
-        if width * height > _LARGE_PIXELS:
-            settings = f"{settings}:{_FEW_FRAMES}"
-        self._options = {"crf": str(crf), "preset": preset, "x264-params": settings}
+        self._encoding = MP4 if encoding.container == "gif" else encoding
+        self._options = {
+            "libx264": lambda: self._x264(crf, preset, quality),
+            "libvpx-vp9": lambda: {**_VP9, "crf": str(crf + _VP9_CRF)},
+            "prores_ks": lambda: {"profile": "hq", "vendor": "apl0"},
+        }[self._encoding.video]()
         self._written = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             unfinished = stack.enter_context(replacing(self._path))
-            self._container = stack.enter_context(av.open(str(unfinished), "w", format="mp4"))
-            self._stream = self._container.add_stream(
-                "libx264", rate=self._fps, options=self._options
+            format = self._encoding.container
+            self._container = stack.enter_context(av.open(str(unfinished), "w", format=format))
+            added = self._container.add_stream(
+                self._encoding.video, rate=self._fps, options=self._options
             )
+            self._stream = cast("av.VideoStream", added)
             self._configure(self._stream.codec_context)
             self._stack = stack.pop_all()
         return self
@@ -99,8 +110,7 @@ class VideoWriter:
             frame = Planar.of_rgb(frame, self._colours)
         if (own := (frame.size, frame.colours)) != (asked := (self._size, self._colours)):
             raise ValueError(f"A frame of {own} does not fit a video of {asked}.")
-        picture = av.VideoFrame.from_ndarray(frame.levels, "yuv420p")
-        picture.color_range = ColorRange.MPEG
+        picture = self._picture(frame)
         picture.pts = self._written
         picture.time_base = 1 / self._fps
         self._container.mux(self._stream.encode(picture))
@@ -118,11 +128,31 @@ class VideoWriter:
         with self._stack:
             self._container.mux(self._stream.encode(None))
 
+    def _x264(self, crf: int, preset: str, quality: Quality) -> dict[str, str]:
+        settings, (width, height) = _X264, self._size
+        # Colours made here are the mean of 2x2 pixels, right for plain readers, and lie between.
+        if self._colours.centred:
+            settings = f"{settings}:chromaloc=1"
+        if width * height > _LARGE_PIXELS:
+            settings = f"{settings}:{_FEW_FRAMES}"
+        rate = {"qp": "0"} if quality == "lossless" else {"crf": str(crf)}
+        return {**rate, "preset": preset, "x264-params": settings}
+
+    def _picture(self, frame: Planar) -> av.VideoFrame:
+        picture = av.VideoFrame.from_ndarray(frame.levels, "yuv420p")
+        if not self._encoding.even and (picture.width, picture.height) != self._size:
+            picture = frame.cut()
+        picture.color_range = ColorRange.MPEG
+        if self._encoding.pix_fmt != "yuv420p":
+            picture = picture.reformat(format=self._encoding.pix_fmt, threads=1)
+        return picture
+
     def _configure(self, context: av.VideoCodecContext) -> None:
         width, height = self._size
-        context.width = width + width % 2
-        context.height = height + height % 2
-        context.pix_fmt = "yuv420p"
+        grows = self._encoding.even
+        context.width = width + width % 2 * grows
+        context.height = height + height % 2 * grows
+        context.pix_fmt = self._encoding.pix_fmt
         context.time_base = 1 / self._fps
         context.color_range = ColorRange.MPEG
         context.colorspace = self._colours.matrix

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from media.certificate import Certificate
+from media.encoding import Quality, encoding_of
 from media.planar import Planar
 from rendering.progress import SILENT, Progress
 from rendering.render import frames_needed, render_segment
@@ -20,11 +21,13 @@ def animate(
     segment_seconds: float,
     certificate: Certificate,
     progress: Progress = SILENT,
+    quality: Quality = "standard",
 ) -> None:
-    """Write the finished video of a spec to `out_path`, bit for bit as a job makes it.
+    """Write the finished video of a spec to `out_path`, an MP4 bit for bit as a job makes it.
 
-    Raises `Cancelled`, MediaError.
+    Its ending says what it becomes. Raises `Cancelled`, MediaError, as `encoding_of` as well.
     """
+    encoding = encoding_of(out_path, quality)
     with TemporaryDirectory(dir=out_path.parent, prefix=".mouth-") as folder:
         segments = []
         # To begin in the middle of a video is to decode it from the last whole picture before that.
@@ -32,9 +35,11 @@ def animate(
         parts = plan(spec.frames, spec.fps, segment_seconds)
         needed = [frames_needed(spec, start, stop, engine) for start, stop in parts]
         for (start, stop), part in zip(parts, overlapping(frames, needed), strict=True):
-            segments.append(Path(folder) / f"{start}.mp4")
-            render_segment(spec, start, stop, segments[-1], engine, progress, part)
-        stitch(spec, segments, out_path, certificate)
+            segments.append(Path(folder) / f"{start}")
+            render_segment(
+                spec, start, stop, segments[-1], engine, progress, part, encoding, quality
+            )
+        stitch(spec, segments, out_path, certificate, encoding)
 
 
 def overlapping(

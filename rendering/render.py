@@ -12,6 +12,7 @@ import numpy as np
 
 from face_detection.persons import Person
 from media.badge import add_badge
+from media.encoding import MP4, Encoding, Quality
 from media.planar import Planar
 from media.video_writer import STILL_CRF, VIDEO_CRF, VideoWriter
 from rendering import driving_audio, threads
@@ -52,6 +53,8 @@ def render_segment(
     engine: Engine,
     progress: Progress = SILENT,
     source_frames: Iterator[Planar] | None = None,
+    encoding: Encoding = MP4,
+    quality: Quality = "standard",
 ) -> None:
     """Write the result frames start..stop, without sound, to `out_path`.
 
@@ -88,7 +91,15 @@ def render_segment(
         _reach(spec, engine),
     )
     with (
-        VideoWriter(out_path, *source.size, spec.fps, crf, colours=source.colours) as writer,
+        VideoWriter(
+            out_path,
+            *source.size,
+            spec.fps,
+            crf,
+            colours=source.colours,
+            encoding=encoding,
+            quality=quality,
+        ) as writer,
         writer_thread(write) as submit,
         threads.split_cores(engine.device) as (count, initializer),
         closing(prefetch(batches)) as read,
