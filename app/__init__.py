@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from jobs.settings import Settings, from_environment
 
@@ -32,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         weights,
     )
     from app.files import UploadRequest
+    from app.proxies import behind_proxies
     from jobs.service import Jobs
 
     settings = settings or from_environment()
@@ -50,8 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["jobs"] = jobs = Jobs(settings)
     jobs.database.migrate()
     if settings.trusted_proxies:
-        proxies = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+        app.wsgi_app = behind_proxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[assignment,method-assign]
     # In this order: a request that is refused early costs little.
     for part in (
         compress,

@@ -119,7 +119,9 @@ def _uploads(job: Job) -> list[Upload]:
 
 @pages.get("/api")
 def api_reference_page() -> str:
-    return render_template("api.html", **api_reference())
+    reference = api_reference()
+    base = request.script_root + reference["base"]
+    return render_template("api.html", **{**reference, "base": base})
 
 
 @pages.get("/system")

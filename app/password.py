@@ -64,7 +64,9 @@ def _require_password() -> Response | None:
     if request.endpoint in PUBLIC or request.blueprint == "operation" or _is_authenticated():
         return None
     if not request.path.startswith("/api/") and request.method == "GET":
-        return redirect(url_for("password.login_form", next=request.full_path.rstrip("?")))
+        return redirect(
+            url_for("password.login_form", next=request.script_root + request.full_path.rstrip("?"))
+        )
     raise NamedError(
         "password-needed",
         "This site has a password.",

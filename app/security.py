@@ -30,10 +30,13 @@ MAX_BODY_BYTES = 1_000_000  # bytes of what is no upload
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Cookies that travel encrypted only, once they came so."""
+    """Cookies of this site alone, which travel encrypted only, once they came so."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
+
+    def get_cookie_path(self, app: Flask) -> str:
+        return request.script_root or "/"
 
 
 def init_app(app: Flask) -> None:

@@ -38,9 +38,9 @@ def upload(record: Upload) -> dict[str, Any]:
     }
 
 
-def job(jobs: Jobs, record: Job) -> dict[str, Any]:
-    """A job that was loaded whole (`jobs.service.WHOLE_JOB`)."""
-    place = f"{API}/jobs/{record.id}"
+def job(jobs: Jobs, record: Job, root: str = "") -> dict[str, Any]:
+    """A job that was loaded whole (`jobs.service.WHOLE_JOB`); `root` is the path of the site."""
+    place = f"{root}{API}/jobs/{record.id}"
     expires = expires_at(record, jobs.settings)
     with jobs.database.read() as session:
         position = queue_position(session, record)

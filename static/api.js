@@ -1,6 +1,8 @@
 /** The JSON API as this site's pages use it. */
 
-export const BASE = '/api/v1';
+/** The path of the site, without a slash at its end: "" unless a proxy has it under one. */
+export const ROOT = new URL('..', import.meta.url).pathname.slice(0, -1);
+export const BASE = `${ROOT}/api/v1`;
 
 /** A failure the visitor can read: `message` says what is wrong, `remedy` what to do next. */
 export class Problem extends Error {

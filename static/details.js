@@ -1,6 +1,6 @@
 /** How a video was made, and its Content Credentials; requested when the section is opened. */
 
-import { Problem, request, show } from './api.js';
+import { BASE, Problem, request, show } from './api.js';
 import { formatDuration } from './format.js';
 
 /** Fills a details.more when it is opened; `finished` says whether there is a file to check. */
@@ -67,5 +67,5 @@ function list(rows) {
 }
 
 function call(body) {
-  return `POST ${location.origin}/api/v1/jobs\n${JSON.stringify(body, null, 2)}`;
+  return `POST ${location.origin}${BASE}/jobs\n${JSON.stringify(body, null, 2)}`;
 }

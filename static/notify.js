@@ -16,7 +16,7 @@ export function offer(button, note) {
 export function notify(title, body) {
   if (!('Notification' in window) || Notification.permission !== 'granted') return;
   if (document.visibilityState === 'visible') return;
-  const note = new Notification(title, { body, icon: '/static/mark.svg', tag: location.pathname });
+  const note = new Notification(title, { body, icon: new URL('mark.svg', import.meta.url).href, tag: location.pathname });
   note.addEventListener('click', () => {
     window.focus();
     note.close();

@@ -20,7 +20,10 @@ export class Recorder {
     this.fail = fail;
     this.button = root.querySelector('.record');
     this.time = root.querySelector('.clock');
-    root.hidden = !navigator.mediaDevices?.getUserMedia || !window.MediaRecorder;
+    const able = Boolean(navigator.mediaDevices?.getUserMedia && window.MediaRecorder);
+    root.hidden = !able && window.isSecureContext;
+    if (!able) this.button.hidden = true;
+    root.querySelector('.insecure').hidden = window.isSecureContext;
     this.button.addEventListener('click', () => (this.#recorder ? this.stop() : this.#start()));
   }
 

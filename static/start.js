@@ -1,7 +1,7 @@
 /** The start page: a face, a voice, and the button that makes a job of them. */
 
 import { prefill } from './prefill.js';
-import { Problem, missing, request, show } from './api.js';
+import { Problem, ROOT, missing, request, show } from './api.js';
 import { FileField } from './field.js';
 import { Voices } from './voices.js';
 
@@ -102,7 +102,7 @@ async function start(source, spoken, chosen) {
   const job = await request('POST', '/jobs', {
     source, voices: spoken, options: chosen, consent: true,
   });
-  location.assign(`/jobs/${job.id}`);
+  location.assign(`${ROOT}/jobs/${job.id}`);
   await new Promise(() => {}); // the buttons stay held until the next page has come
 }
 // Come back to as it was left, with its buttons held, the page begins anew.

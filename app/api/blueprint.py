@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 DOCUMENT = Path(__file__).with_name("openapi.json").read_bytes()
@@ -10,4 +10,6 @@ DOCUMENT = Path(__file__).with_name("openapi.json").read_bytes()
 
 @api.get("/openapi.json")
 def openapi() -> Response:
-    return Response(DOCUMENT, mimetype="application/json")
+    """The document, with the address of the API as it is seen from outside."""
+    address = f'"url": "{request.script_root}/api/v1"'.encode()
+    return Response(DOCUMENT.replace(b'"url": "/api/v1"', address, 1), mimetype="application/json")

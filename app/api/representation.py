@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flask import request
+
 from app.jobs_access import jobs
 from jobs import representation
 from jobs.records import Job
@@ -12,4 +14,4 @@ __all__ = ["beginning", "job", "upload"]
 
 def job(record: Job) -> dict[str, Any]:
     """A job with its source, voices, persons, segments and deliveries loaded."""
-    return representation.job(jobs(), record)
+    return representation.job(jobs(), record, request.script_root)

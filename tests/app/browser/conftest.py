@@ -37,6 +37,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--host-resolver-rules=MAP mouth.test 127.0.0.1",  # a name, over plain http
     # A microphone that beeps every second, and is allowed without a question.
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
@@ -87,6 +88,7 @@ def base_url(chromium: str, installation: Path, publisher: Publisher) -> Iterato
         "no_proxy": "127.0.0.1",
         "PORT": address.rpartition(":")[2],
         "SEGMENT_SECONDS": "2",
+        "ALLOWED_HOSTS": "mouth.test",
     }
     with (folder / "log").open("w") as log:
         stack = subprocess.Popen(
@@ -107,8 +109,9 @@ def base_url(chromium: str, installation: Path, publisher: Publisher) -> Iterato
 class Mortal:
     """A web server alone, which can be killed and comes back at the same address."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
+        self.settings = settings
         self.address = f"http://127.0.0.1:{_free_port()}"
 
     def start(self) -> None:
@@ -126,7 +129,7 @@ class Mortal:
         with log.open("a") as file:
             self.process = subprocess.Popen(
                 [*command, "app:create_app()"],
-                env={**os.environ, "VAR_DIR": str(self.folder / "var")},
+                env={**os.environ, "VAR_DIR": str(self.folder / "var"), **self.settings},
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

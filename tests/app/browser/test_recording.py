@@ -28,6 +28,13 @@ def test_a_file_given_meanwhile_takes_its_place(page: Page, short_voice: str) ->
     expect(voice.locator(".name")).to_have_text("voice.wav")
 
 
+def test_why_there_is_no_microphone_over_plain_http_is_said(page: Page, base_url: str) -> None:
+    page.goto(base_url.replace("127.0.0.1", "mouth.test"))
+    voice = page.get_by_role("region", name="Voice")
+    expect(voice).to_contain_text("only to pages that come over https")
+    expect(voice.get_by_role("button", name="Record your voice")).to_be_hidden()
+
+
 def test_a_refused_microphone_is_explained(page: Page) -> None:
     page.add_init_script(
         """navigator.mediaDevices.getUserMedia = () => Promise.reject(
