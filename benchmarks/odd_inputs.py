@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import odd_sounds
+from benchmarks import odd_sounds, odd_voices
 from benchmarks.odd_kind import Kind, WrongResult
 from media.errors import NamedError
 
 # The registry: every module of kinds has its own, and each kind is drawn as often as any other.
-KINDS: tuple[Kind[Any], ...] = odd_sounds.KINDS
+KINDS: tuple[Kind[Any], ...] = (*odd_sounds.KINDS, *odd_voices.KINDS)
 
 
 @dataclass(frozen=True)
