@@ -229,7 +229,9 @@ def _make(request: Request, console: Console) -> dict[str, Any]:
     missed = not_animated(render_spec)
     for each in missed:
         span = f"from {each.start:g} to {each.stop:g} seconds"
-        console.note(f"person {each.person} is {each.reason} {span}: left as it is")
+        console.note(
+            f"person {each.person} is {each.reason.replace('-', ' ')} {span}: left as it is"
+        )
     return {
         "output": str(request.output),
         "frames": render_spec.frames,

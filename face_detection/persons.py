@@ -16,7 +16,7 @@ import pandas as pd
 from face_detection.clustering import group_tracks
 from face_detection.detection import Box, Detection
 from face_detection.errors import face_too_small, no_face_found
-from face_detection.smoothing import smooth_boxes, smooth_rolls
+from face_detection.smoothing import smooth_angles, smooth_boxes
 from face_detection.tracks import Track, follow
 
 if TYPE_CHECKING:
@@ -84,6 +84,11 @@ class Person:
             return 0.0
         return float((self._visible.smooth if smooth else self._visible.raw)[at, 4])
 
+    @property
+    def sightings(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The frames (n,) with the person in sight, smoothed boxes (n, 4) and yaws (n,)."""
+        return self._visible.frames, self._visible.smooth[:, :4], self._visible.smooth[:, 5]
+
     def _seen_at(self, frame: int) -> int | None:
         frames = self._visible.frames
         at = int(np.searchsorted(frames, frame))
@@ -116,19 +121,20 @@ class Person:
         shots = np.searchsorted(self.cuts, self.frames, "right")
         breaks = np.flatnonzero(away | (np.diff(shots) > 0) | _leaps(self.boxes)) + 1
         rolls = np.zeros(len(self.frames)) if self.rolls is None else self.rolls
-        places = np.column_stack([self.boxes, rolls])
+        yaws = np.zeros(len(self.frames)) if self.yaws is None else self.yaws
+        places = np.column_stack([self.boxes, rolls, yaws])
         runs = []
         for seen in np.split(np.arange(len(self.frames)), breaks):
             known = self.frames[seen]
             frames = np.arange(known[0], known[-1] + 1)
             raw = np.stack([np.interp(frames, known, side) for side in places[seen].T], axis=1)
-            boxes, roll = smooth_boxes(raw[:, :4], self.fps), smooth_rolls(raw[:, 4], self.fps)
-            runs.append((frames, raw, np.column_stack([boxes, roll])))
+            boxes, angles = smooth_boxes(raw[:, :4], self.fps), smooth_angles(raw[:, 4:], self.fps)
+            runs.append((frames, raw, np.column_stack([boxes, angles])))
         return _Visible(*(np.concatenate(parts) for parts in zip(*runs, strict=True)))
 
 
 class _Visible(NamedTuple):
-    """All frames with a person in sight, and x1, y1, x2, y2, roll in them."""
+    """All frames with a person in sight, and x1, y1, x2, y2, roll, yaw in them."""
 
     frames: np.ndarray
     raw: np.ndarray

@@ -1,4 +1,4 @@
-"""Temporal smoothing: removes the jitter of boxes and rolls without lag."""
+"""Temporal smoothing: removes the jitter of boxes and angles without lag."""
 
 from fractions import Fraction
 
@@ -23,9 +23,9 @@ def smooth_boxes(boxes: np.ndarray, fps: Fraction) -> np.ndarray:
     return np.concatenate([place - half, place + half], axis=1)
 
 
-def smooth_rolls(rolls: np.ndarray, fps: Fraction) -> np.ndarray:
-    """The (n,) `rolls` of consecutive frames, smoothed as `smooth_boxes` smooths sizes."""
-    return _triangular_mean(_median_of_three(rolls[:, None]), round(SIZE_SECONDS * fps))[:, 0]
+def smooth_angles(angles: np.ndarray, fps: Fraction) -> np.ndarray:
+    """The `angles` (n, k) of consecutive frames, smoothed as `smooth_boxes` smooths sizes."""
+    return _triangular_mean(_median_of_three(angles), round(SIZE_SECONDS * fps))
 
 
 def _median_of_three(values: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ class Strided:
         self.name = detector.name
         self.parameters = {**detector.parameters, "stride": stride}
         self.batch_size = max(LONG_STRIDE // stride, 1) * stride + 1
-        self._detector, self._stride = detector, stride
+        self.detector, self._stride = detector, stride
         self._last: tuple[np.ndarray, list[Detection]] | None = None
         self._schedule = SearchSchedule()
 
@@ -112,11 +112,11 @@ class Strided:
         self._schedule.record(signature, not unchanged, thorough)
         if unchanged:
             return []
-        (faces,) = self._detector.detect([frame], thorough)
+        (faces,) = self.detector.detect([frame], thorough)
         faces = self._with_lost(frame, faces, before)
         if not thorough and len(faces) < len(before):
             # A lost face may have moved, and be too small for a search that is not thorough.
-            (faces,) = self._detector.detect([frame])
+            (faces,) = self.detector.detect([frame])
         return faces
 
     def _with_lost(
@@ -166,7 +166,7 @@ class Strided:
             pairs = [(face, later) for face, (_, later) in zip(faces, pairs, strict=True)]
 
     def _between_stops(self, frame: np.ndarray, near: Sequence[Detection]) -> list[Detection]:
-        (faces,) = self._detector.detect([frame], thorough=False)
+        (faces,) = self.detector.detect([frame], thorough=False)
         return self._with_lost(frame, faces, near)
 
     def _followed(
@@ -214,7 +214,7 @@ class Strided:
                 y2=each.y2 / scale + top,
             )
             for found, (left, top, scale) in zip(
-                self._detector.detect(pictures, thorough), places, strict=True
+                self.detector.detect(pictures, thorough), places, strict=True
             )
             for each in found
         ]

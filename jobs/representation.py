@@ -59,7 +59,7 @@ def job(jobs: Jobs, record: Job, root: str = "") -> dict[str, Any]:
         "picture": _picture(record, place),
         "persons": [_person(each, place) for each in record.persons],
         "previews": _previews(record, place),
-        "not_animated": record.not_animated or [],
+        "not_animated": [_not_animated(each) for each in record.not_animated or []],
         "notes": [*_notes(record.source), *_option_notes(record), *(record.notes or [])],
         "beginning": f"{place}/beginning" if beginning(record) else None,
         "result": f"{place}/result" if record.state == "done" else None,
@@ -153,6 +153,11 @@ def _delivery(record: Delivery) -> dict[str, Any]:
 
 def _notes(source: Upload) -> list[str]:
     return [NOTES[note] for note in source.info.get("notes", [])]
+
+
+def _not_animated(stretch: dict[str, Any]) -> dict[str, Any]:
+    # Rows of earlier versions have the reason in words.
+    return stretch | {"reason": stretch["reason"].replace(" ", "-")}
 
 
 def _option_notes(record: Job) -> list[str]:

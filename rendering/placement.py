@@ -41,7 +41,7 @@ def place_faces(
 ) -> list[FacePlacement]:
     """The placements of the speaker's face in `frames`, which are the source's at `indices`.
 
-    Frames in which the speaker is out of sight have none.
+    Frames in which the speaker cannot be drawn have none.
     """
     boxes = {
         n: box for n, index in enumerate(indices) if (box := spec.box(speaker, index)) is not None

@@ -59,7 +59,7 @@ def render_segment(
     """Write the result frames start..stop, without sound, to `out_path`.
 
     The mouths of all who speak are drawn in every frame, at rest in their pauses: the step from a
-    drawn mouth to the one that was there would show. A frame in which a speaker is out of sight
+    drawn mouth to the one that was there would show. A frame in which a speaker cannot be drawn
     keeps that face as it is. `source_frames` are the source's frames that are shown in those of
     `frames_needed`, for a caller that reads the source on; otherwise they are read here. Raises
     `Cancelled`.

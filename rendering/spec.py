@@ -18,6 +18,7 @@ from media.probe import MediaInfo, content_hash
 from media.timeline import frames_shown, result_frames, round_half_up, source_indices
 from media.transform import Transform
 from media.video import read_frames, read_frames_at, read_planar_at, stored_colours
+from rendering.drawable import undrawable
 from rendering.options import Options
 
 STILL_FPS = Fraction(25)
@@ -166,8 +167,14 @@ class RenderSpec:
         return [person for person in self.persons if person.id in numbers]
 
     def box(self, person: Person, frame: int) -> Box | None:
-        """Where `person` is in the source's frame, None where out of sight."""
-        return person.box_at(self._detected_frame(frame), smooth=self.source.options.smooth)
+        """Where `person` is in the source's frame, None where that face cannot be drawn.
+
+        It may be out of sight, or see `drawable`. A box that the user gave is always drawn.
+        """
+        frame = self._detected_frame(frame)
+        if self.source.options.box is None and frame in undrawable(person):
+            return None
+        return person.box_at(frame, smooth=self.source.options.smooth)
 
     def roll(self, person: Person, frame: int) -> float:
         """By how many degrees that box is turned about its centre, see `face_detection.roll`."""

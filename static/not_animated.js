@@ -6,7 +6,7 @@ import { bar, span } from './timeline.js';
 export function notAnimated(stretches, video) {
   const facts = new Map();
   for (const stretch of stretches) {
-    const fact = `Person ${stretch.person} is ${stretch.reason}`;
+    const fact = `Person ${stretch.person} is ${stretch.reason.replaceAll('-', ' ')}`;
     facts.set(fact, [...(facts.get(fact) ?? []), stretch]);
   }
   return [...facts].map(([fact, own]) => {

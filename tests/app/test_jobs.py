@@ -268,7 +268,7 @@ def test_a_speaker_may_be_pointed_at(
 def test_what_was_not_animated_is_told(
     client: FlaskClient, job: dict[str, Any], work: Callable[[Change], None]
 ) -> None:
-    stretch = {"person": 1, "start": 0.4, "stop": 1.2, "reason": "out of sight"}
+    stretch = {"person": 1, "start": 0.4, "stop": 1.2, "reason": "out-of-sight"}
 
     def finish(record: Job) -> None:
         record.state, record.not_animated = "done", [stretch]

@@ -53,7 +53,7 @@ def test_without_scripts_the_page_of_a_job_still_tells_and_gives(
     with app.extensions["jobs"].database.write() as session:
         record = session.get_one(Job, job["id"])
         record.state, record.source.info = "done", record.source.info | {"notes": ["hdr"]}
-        record.not_animated = [{"person": 2, "start": 1.5, "stop": 3.0, "reason": "out of sight"}]
+        record.not_animated = [{"person": 2, "start": 1.5, "stop": 3.0, "reason": "out-of-sight"}]
     page = client.get(address).text
     assert f'href="/api/v1/jobs/{job["id"]}/result?download=1"' in page
     assert "Person 2 is out of sight from 1.5 to 3.0 seconds" in page

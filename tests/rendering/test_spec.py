@@ -96,7 +96,7 @@ def test_what_is_out_of_sight_is_told_in_seconds_of_the_result() -> None:
     voice = VoiceTrack(Path("a"), 1, Fraction(4))
     first, second = not_animated(spec(source(sync_mode="loop"), voice))
     assert (first.person, first.start, first.stop) == (1, 0.067, 3.0)
-    assert (second.start, second.stop, second.reason) == (3.067, 4.0, "out of sight")
+    assert (second.start, second.stop, second.reason) == (3.067, 4.0, "out-of-sight")
     assert not_animated(spec(source(static=True), voice)) == []
     assert not_animated(spec(source(), replace(voice, person=2))) == []
 

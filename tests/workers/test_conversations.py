@@ -226,7 +226,7 @@ def test_a_film_tells_who_is_there_and_what_was_left_as_it_is(
     job = desk.until(asked["id"], "done")
     assert job["voices"][0]["person"] == right["id"]
     assert job["not_animated"] == [
-        {"person": right["id"], "start": 2, "stop": 3, "reason": "out of sight"}
+        {"person": right["id"], "start": 2, "stop": 3, "reason": "out-of-sight"}
     ]
     result = desk.result(job, tmp_path)
     assert probe(result).frames == 100
