@@ -98,7 +98,9 @@ def whitener(opacity: float) -> CompactEngine:
         renderer.head.bias.copy_(torch.tensor(said))  # type: ignore[union-attr]
     nobody = Speaker(*np.zeros((3, mouth_shape.COUNT), np.float32))
     unit = np.ones(mouth_shape.COUNT, np.float32)
-    return CompactEngine([], renderer, nobody, unit, device="cpu", precision="fp32")
+    engine = CompactEngine([], renderer, nobody, unit, device="cpu", precision="fp32")
+    engine.mouth_finder = None  # all mouths are for the renderer
+    return engine
 
 
 def steps(seen: np.ndarray, shown: np.ndarray) -> np.ndarray:

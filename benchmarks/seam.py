@@ -36,6 +36,8 @@ from face_detection.persons import link
 from media.sound import read_sound
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram, mel_windows
+from wav2lip.evaluation.conditions import find_mouth, mouths_shown
+from wav2lip.evaluation.footage import Face
 from wav2lip.inference import fastest
 from wav2lip.networks import LOWER_TOP, Wav2Lip
 from wav2lip.rotated_box import grown
@@ -79,12 +81,14 @@ def step_change(
     """The steps in a frame, and in what the engine renders of it for each row of `drive`."""
     rolls = np.array([face.roll])
     places = grown(np.array([face.box]), rolls, engine.pads)
+    mouth = find_mouth(engine, frame, Face(np.array(face.box), face.roll))
     results = engine.render(
         [frame] * len(drive),
         np.repeat(places, len(drive), 0),
         drive,
         rolls=np.repeat(rolls, len(drive)),
         moving=moving,
+        mouths=[mouth] * len(drive),
     )
     was, *became = _face_crops([frame, *results], places[0], face.roll, engine.architecture)
     return mask_edge.compare(was, became, mask_edge.mask(places[0], engine.architecture))
@@ -101,7 +105,8 @@ def shimmer(engine: wav2lip.Engine, frames: int = 25) -> tuple[float, float]:
     boxes = np.array([person.box_at(at) for at in range(frames)])
     places = grown(boxes, np.zeros(frames), engine.pads)
     drive = np.repeat(engine.drive(_mel(), 20, 21, FPS), frames, 0)
-    results = engine.render(film, places, drive)
+    mouths = mouths_shown(engine, film, [Face(box, 0.0) for box in boxes])
+    results = engine.render(film, places, drive, mouths=mouths)
     x1, y1, x2, y2 = FACE
     width, height = x2 - x1, y2 - y1
     rows = slice(round(y1 + 0.58 * height), round(y1 + 0.66 * height))
@@ -121,7 +126,7 @@ def shimmer(engine: wav2lip.Engine, frames: int = 25) -> tuple[float, float]:
     return float(before), float(after)
 
 
-class Face(NamedTuple):
+class SeenFace(NamedTuple):
     """A face in a frame, and later frames of its clip, if it is from one."""
 
     name: str
@@ -130,7 +135,7 @@ class Face(NamedTuple):
     later: list[np.ndarray]
 
 
-def faces(clips: Sequence[Path]) -> Iterator[Face]:
+def faces(clips: Sequence[Path]) -> Iterator[SeenFace]:
     """The photograph in three sizes, upright and rolled, and a frame of each clip."""
     detector = CenterFaceDetector()
     for scale, lean in product((1.0, 2.5, 5.0), (0, 25)):
@@ -138,16 +143,16 @@ def faces(clips: Sequence[Path]) -> Iterator[Face]:
         frame = cv2.warpAffine(astronaut(), turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
         frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         [found, *_] = detector.detect([frame])[0]
-        yield Face(f"photograph x{scale:g}, {lean} degrees", frame, found, [])
+        yield SeenFace(f"photograph x{scale:g}, {lean} degrees", frame, found, [])
     for clip in clips:
         frames = list(read_frames(clip, FIRST, FIRST + max(LATER) + 1))
         if frames and (detected := detector.detect(frames[:1])[0]):
             later = [frames[at] for at in LATER if at < len(frames)]
-            yield Face(clip.name, frames[0], detected[0], later)
+            yield SeenFace(clip.name, frames[0], detected[0], later)
 
 
 def baselines(
-    seen: Sequence[Face], engine: wav2lip.Engine
+    seen: Sequence[SeenFace], engine: wav2lip.Engine
 ) -> Iterator[tuple[str, list[tuple[str, mask_edge.Steps]]]]:
     """Steps at the mask's edge of an engine for a faint seam, and for real mouths that move."""
     patched, talking = [], []

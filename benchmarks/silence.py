@@ -30,7 +30,8 @@ from media.timeline import bounce
 from media.video import read_frames
 from wav2lip.audio import mel_spectrogram
 from wav2lip.compact import mouth_shape
-from wav2lip.evaluation.conditions import is_moving
+from wav2lip.evaluation.conditions import is_moving, mouths_shown
+from wav2lip.evaluation.footage import Face
 
 BORDER_SECONDS = 0.2
 # Seconds of each sound, and of speech after it.
@@ -104,7 +105,9 @@ def main() -> None:
     print(f"{'source':<24}" + "".join(f"{kind:>10}" for kind in KINDS) + "   own mouth  in speech")
     for name, frames, boxes, rolls in sources(chosen.clips, len(labels)):
         moving = is_moving(frames)
-        made = engine.render(frames, boxes, drive, rolls=rolls, moving=moving)
+        faces = [Face(*place) for place in zip(boxes, rolls.tolist(), strict=True)]
+        mouths = mouths_shown(engine, frames, faces)
+        made = engine.render(frames, boxes, drive, rolls=rolls, moving=moving, mouths=mouths)
         opening = openings(made, boxes, rolls)
         own = openings(frames, boxes, rolls).std()
         found = variance_ratios(opening, labels)

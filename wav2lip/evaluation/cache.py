@@ -29,7 +29,7 @@ from wav2lip.evaluation.reconstruction import measure_reconstruction
 from wav2lip.evaluation.sheets import ContactSheet, load_or_draw
 
 # Raised whenever a measurement changes its name or its meaning: older files are then not used.
-VERSION = 6
+VERSION = 7
 
 _checkpoint_hash = lru_cache(maxsize=8)(content_hash)
 _engine: Callable[..., Engine] = lru_cache(maxsize=1)(wav2lip.load)

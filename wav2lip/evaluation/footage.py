@@ -22,6 +22,8 @@ from media.sound import read_sound, soundtrack_delay
 from media.video import read_frames, read_frames_at
 from wav2lip.audio import SAMPLE_RATE, mel_spectrogram
 from wav2lip.compact import crop, mouth_shape
+from wav2lip.compact.layered_renderer import LayeredMouthFinder
+from wav2lip.evaluation.foreign_colour import chroma_range
 
 # Frames a second of everything that is measured: SyncNet is defined for this rate. Clips of other
 # rates are resampled.
@@ -29,10 +31,12 @@ FPS = 25
 MIN_FRAMES = 20
 # Sigma in frames of the Gaussian that takes jitter out of landmarks, of real and rendered mouths.
 LANDMARK_SIGMA = 0.7
+# The colours of one frame in so many are the clip's own.
+CHROMA_EVERY = 10
 # Margin around the lips of a whole clip, in sides of the square over the face box.
 LIP_MARGIN = 0.02
 
-_SAVED = ("boxes", "rolls", "landmarks", "samples")
+_SAVED = ("boxes", "rolls", "landmarks", "toothiness", "chroma", "samples")
 
 Rectangle = tuple[float, float, float, float]  # x1, y1, x2, y2
 
@@ -53,6 +57,8 @@ class Footage:
     boxes: np.ndarray  # (n, 4) float32, detected and smoothed as those of a user's video
     rolls: np.ndarray  # (n,) float32, degrees, clockwise
     landmarks: np.ndarray  # (n, 68, 2) float32, pixels of the frame
+    toothiness: np.ndarray  # (n,) float32, 0 without teeth, more the wider a mouth shows them
+    chroma: np.ndarray  # (2, 2) float32, of the mouth: see foreign_colour.chroma_range
     samples: np.ndarray  # (m,) float32, 16 kHz mono, starts with the interval's first frame
 
     def __len__(self) -> int:
@@ -80,6 +86,11 @@ class Footage:
         It is the frame at the tenth percentile of the opening.
         """
         return int(np.argsort(self.mouth_lengths[:, mouth_shape.OPENING])[len(self) // 10])
+
+    @property
+    def toothy_frame(self) -> int | None:
+        """The index of the frame that shows most of the teeth, None if none shows any."""
+        return int(self.toothiness.argmax()) if self.toothiness.any() else None
 
     @cached_property
     def lip_region(self) -> Rectangle:
@@ -128,14 +139,35 @@ def track_speaker(path: Path, max_frames: int) -> Footage:
     person, interval = persons[0], range(start, stop)
     boxes = np.array([person.box_at(frame) for frame in interval], np.float32)
     rolls = np.array([person.roll_at(frame) for frame in interval], np.float32)
-    found = [
-        landmarks_in_fitted(frame, tuple(box), roll)
-        for frame, box, roll in zip(
-            read_frames(path, start, stop, Fraction(FPS)), boxes, rolls.tolist(), strict=True
-        )
-    ]
-    landmarks = smooth_landmarks(np.stack(found))
-    return Footage(path, start, boxes, rolls, landmarks, _soundtrack(path, start, stop))
+    found, teeth, mouths = [], [], []
+    finder = LayeredMouthFinder()
+    for frame, box, roll in zip(
+        read_frames(path, start, stop, Fraction(FPS)), boxes, rolls.tolist(), strict=True
+    ):
+        found.append(landmarks_in_fitted(frame, tuple(box), roll))
+        seen = finder.find(frame, box, roll, found[-1])
+        teeth.append(seen.weight * seen.mouth.lips.opening if seen else 0.0)
+        if len(found) % CHROMA_EVERY == 1:
+            mouths.append(_mouth(frame, found[-1]))
+    return Footage(
+        path,
+        start,
+        boxes,
+        rolls,
+        smooth_landmarks(np.stack(found)),
+        np.array(teeth, np.float32),
+        chroma_range(mouths),
+        _soundtrack(path, start, stop),
+    )
+
+
+def _mouth(frame: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The lips of the 68 `points` and a quarter of their width around them; (h, w, 3)."""
+    low, high = points[48:].min(0), points[48:].max(0)
+    around = (high[0] - low[0]) / 4
+    (x1, y1), (x2, y2) = (low - around).astype(int).clip(0), (high + around + 1).astype(int)
+    x1, y1 = min(x1, frame.shape[1] - 1), min(y1, frame.shape[0] - 1)
+    return frame[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)].copy()
 
 
 def smooth_landmarks(landmarks: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ ROUNDING_ERROR = 1 / 12
 # Margin around a face in which a change would be visible, in sides of the square over its box.
 CONTEXT = 0.25
 MIN_SIDE = 8  # pixels of a region, if the image has them
+INSIDE = 30  # pixels between open lips, below which they say nothing of teeth and tongue
 SSIM_SIGMA, SSIM_REACH = 1.5, 8  # of the Gaussian window, in pixels
 
 PixelRegion = tuple[slice, slice]  # rows, columns
@@ -74,6 +75,21 @@ def sharpness(image: np.ndarray) -> float:
     """
     grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+
+
+def sharpness_inside(image: np.ndarray, outline: np.ndarray) -> float:
+    """`sharpness` within the polygon `outline` (k, 2), in pixels; NaN if fewer than INSIDE are."""
+    x1, y1 = np.floor(outline.min(0)).astype(int).clip(1)
+    x2, y2 = np.ceil(outline.max(0)).astype(int) + 1
+    part = np.ascontiguousarray(image[y1 - 1 : y2 + 1, x1 - 1 : x2 + 1])
+    if min(part.shape[:2]) < 3:
+        return float("nan")
+    inside = np.zeros(part.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [(outline - (x1 - 0.5, y1 - 0.5)).round().astype(np.int32)], 1)
+    if inside.sum() < INSIDE:
+        return float("nan")
+    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F)[inside > 0].var())
 
 
 def change_outside_mouth(rendered: np.ndarray, source: np.ndarray, face: Face) -> float:

@@ -5,9 +5,10 @@ import numpy as np
 from face_detection.landmarks import landmarks_in_fitted
 from wav2lip.compact import mouth_shape
 from wav2lip.evaluation import image_metrics
-from wav2lip.evaluation.conditions import Condition
+from wav2lip.evaluation.conditions import UNTITLED, Condition
 from wav2lip.evaluation.expert import Expert
 from wav2lip.evaluation.footage import Face, Footage, face_embedding, smooth_landmarks
+from wav2lip.evaluation.foreign_colour import foreign_colour
 
 # An embedding takes 60 ms, twenty times as long as all else of a frame: a sample of frames.
 IDENTITY_SAMPLES = 2
@@ -26,7 +27,7 @@ def measure_condition(
     with as well, under the name `video_given`. Beside what `FrameMeter.measurements` returns there
     is `speed` (2,): frames rendered, and seconds of processor time that they took.
     """
-    meter = FrameMeter(clip, [] if condition.name == "pause" else experts)
+    meter = FrameMeter(clip, [] if condition.name in UNTITLED else experts)
     for rendered in condition.frames():
         meter.add(*rendered)
     measurements = meter.measurements(condition.name)
@@ -66,6 +67,8 @@ class FrameMeter:
         self._fixed_identity = identity
         self._landmarks: list[np.ndarray] = []
         self._sharpness: list[float] = []
+        self._inside: list[float] = []
+        self._foreign: list[float] = []
         self._outside: list[float] = []
         self._identity: list[float] = []
         self._crops: list[list[np.ndarray]] = [[] for _ in experts]
@@ -81,6 +84,9 @@ class FrameMeter:
             self._identity.append(float(np.linalg.norm(difference)))
         self._landmarks.append(landmarks_in_fitted(frame, tuple(face.box), face.roll))
         self._sharpness.append(image_metrics.sharpness(frame[mouth]))
+        inner_lips = self._landmarks[-1][60:68]
+        self._inside.append(image_metrics.sharpness_inside(frame, inner_lips))
+        self._foreign.append(foreign_colour(frame[mouth], self._clip.chroma))
         self._outside.append(image_metrics.change_outside_mouth(frame, source, face))
         for crops, expert in zip(self._crops, self._experts, strict=True):
             crops.append(expert.crop(frame, face))
@@ -89,14 +95,17 @@ class FrameMeter:
         """What was measured of the n frames so far.
 
         `opening` (n,): the inner opening of the mouth in units of the face (mouth_shape);
-        `sharpness` (n,) of the lips: variance of the Laplacian; `outside` (n,): mean change outside
-        the mouth, in levels of 255; `identity` (IDENTITY_SAMPLES,): distances of embeddings; and
-        what `sync_distances` returns for the clip's own sound.
+        `sharpness` (n,) of the lips: variance of the Laplacian; `inside` (n,): that between open
+        lips, NaN for closed ones; `foreign` (n,): the percentage of foreign colour; `outside`
+        (n,): mean change outside the mouth, in levels of 255; `identity` (IDENTITY_SAMPLES,):
+        distances of embeddings; and what `sync_distances` returns for the clip's own sound.
         """
         lengths = mouth_shape.measure(smooth_landmarks(np.stack(self._landmarks)))
         measured = {
             "opening": lengths[:, mouth_shape.OPENING],
             "sharpness": np.array(self._sharpness),
+            "inside": np.array(self._inside),
+            "foreign": np.array(self._foreign),
             "outside": np.array(self._outside),
             "identity": np.array(self._identity),
         }

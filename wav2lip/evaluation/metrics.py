@@ -14,7 +14,7 @@ from wav2lip.evaluation import mouth_metrics, sync_metrics
 from wav2lip.evaluation.measure import Measurements
 
 # Groups of `conditions.CONDITIONS`, in the order in which they are shown.
-SEQUENCES = ("real", "still", "still_other", "still_shapes", "video", "video_other")
+SEQUENCES = ("real", "still", "still_other", "still_shapes", "toothy", "video", "video_other")
 RENDERED = SEQUENCES[1:]
 HEARD = (*SEQUENCES, "video_given")  # by a sync expert
 OWN_VOICE = ("real", "still", "video")
@@ -67,6 +67,7 @@ def all_metrics(experts: Mapping[str, str]) -> list[Metric]:
         Metric("opening_spread", "spread of opening / real", SEQUENCES, _variances, _root_ratio),
         Metric("silence", "motion in silence / in speech", SEQUENCES, _in_silence, _variance_ratio),
         Metric("pause", "motion in a pause / in speech", ("still",), _in_pause, _variance_ratio),
+        Metric("leak", "motion with silent sound / in speech", ("video",), _leak, _variance_ratio),
         *(
             Metric(f"lse_{kind} {name}", f"LSE-{kind.upper()} ({name})", HEARD, statistics, _ratio)
             for name, key in experts.items()
@@ -106,6 +107,8 @@ def all_metrics(experts: Mapping[str, str]) -> list[Metric]:
         ),
         Metric("sharpness", "sharpness of the mouth / real", ALL, _sharpness, _ratio),
         Metric("detail", "sharpness of the mouth / the still", STILLS, _sharpness_of_still, _ratio),
+        Metric("inside", "sharpness inside the lips / real", SEQUENCES, _sharpness_inside, _ratio),
+        Metric("foreign", "foreign colour of the mouth, %", SEQUENCES, _mean_of("foreign"), _ratio),
         Metric("identity", "identity distance", ALL, _mean_of("identity"), _ratio, 3),
         Metric(
             "outside", "change outside the mouth, levels", RENDERED, _mean_of("outside"), _ratio
@@ -169,6 +172,14 @@ def _in_pause(clip: Measurements, condition: str) -> np.ndarray | None:
     return np.array([after.var() * len(after), len(after), speech.var() * len(speech), len(speech)])
 
 
+def _leak(clip: Measurements, condition: str) -> np.ndarray | None:
+    """As `_in_silence`, of the whole video: driven by silence, and as it really is."""
+    if "silent opening" not in clip:
+        return None
+    silent, real = clip["silent opening"], clip["real opening"]
+    return np.array([silent.var() * len(silent), len(silent), real.var() * len(real), len(real)])
+
+
 def _lse(expert: str, which: int) -> Statistics:
     def statistics(clip: Measurements, condition: str) -> np.ndarray | None:
         distances = clip.get(f"{condition} distances {expert}")
@@ -196,6 +207,15 @@ def _sharpness(clip: Measurements, condition: str) -> np.ndarray | None:
     rendered, real = clip[f"{condition} sharpness"].mean(), clip[compared].mean()
     frames = len(clip["real opening"])
     return np.array([rendered / max(real, 1e-9) * frames, frames])
+
+
+def _sharpness_inside(clip: Measurements, condition: str) -> np.ndarray | None:
+    """The ratio of mean sharpnesses of open mouths, weighted by the frames that show one."""
+    values = clip.get(f"{condition} inside", np.array([]))
+    values, real = (each[np.isfinite(each)] for each in (values, clip["real inside"]))
+    if not len(values) or not len(real):
+        return None
+    return np.array([values.mean() / max(real.mean(), 1e-9) * len(values), len(values)])
 
 
 def _sharpness_of_still(clip: Measurements, condition: str) -> np.ndarray | None:

@@ -15,7 +15,7 @@ import numpy as np
 from wav2lip.compact import crop
 from wav2lip.engine import Engine
 from wav2lip.evaluation import image_metrics
-from wav2lip.evaluation.conditions import ShapeDriven, render, true_shapes
+from wav2lip.evaluation.conditions import ShapeDriven, find_mouth, render, true_shapes
 from wav2lip.evaluation.footage import FPS, Face, Footage, face_embedding
 from wav2lip.evaluation.measure import Measurements
 
@@ -50,7 +50,8 @@ def measure_reconstruction(
 
     for now, (target, face, of) in enumerate(zip(frames, faces, references, strict=True)):
         copied = image_metrics.copy_lower_face(target, face, frames[of], faces[of])
-        (redrawn,) = render(engine, [copied], [face], drive[now][None])
+        mouth = find_mouth(engine, copied, face)
+        (redrawn,) = render(engine, [copied], [face], drive[now][None], [mouth])
         redrawn_crop = _crop(redrawn, face)
         if isinstance(engine, ShapeDriven):
             (redrawn_crop,) = engine.redraw(crops[now][None], crops[of][None], drive[now][None])

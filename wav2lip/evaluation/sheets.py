@@ -19,7 +19,7 @@ from media.video_writer import VideoWriter
 from wav2lip.audio import SAMPLE_RATE
 from wav2lip.compact import crop, mouth_shape
 from wav2lip.engine import Engine
-from wav2lip.evaluation.conditions import conditions_of
+from wav2lip.evaluation.conditions import UNTITLED, conditions_of
 from wav2lip.evaluation.footage import FPS, Face, Footage
 
 # Pixels of a panel of the player: the square over the face box, and a margin on each side.
@@ -67,7 +67,7 @@ def _draw(
 ) -> dict[str, object]:
     panels = {"real": [_panel(*each) for each in zip(clip.frames(), clip.faces, strict=True)]}
     for condition in conditions_of(clip, other_voice, closed_mouth, engine):
-        if condition.name == "pause":
+        if condition.name in UNTITLED:
             continue  # it shows a mouth that does not move
         panels[condition.name] = [_panel(frame, face) for frame, _, face in condition.frames()]
     opening = clip.mouth_lengths[:, mouth_shape.OPENING]

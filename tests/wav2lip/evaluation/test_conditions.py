@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from wav2lip.engine import Engine, Frame
 from wav2lip.evaluation import mouth_metrics
 from wav2lip.evaluation.conditions import PAUSE_FRAMES, Condition, ShapeDriven, conditions_of
 from wav2lip.evaluation.footage import FPS, Footage, load_or_track, track_speaker
+from wav2lip.evaluation.foreign_colour import foreign_colour
 from wav2lip.evaluation.measure import Measurements, measure_condition, measure_real
 from wav2lip.evaluation.reconstruction import measure_reconstruction
 
@@ -25,6 +27,7 @@ class Unchanged:
     name = architecture = "unchanged"
     device = "cpu"
     pads = (0, 0, 0, 0)
+    mouth_finder = None
 
     def drive(self, mel: np.ndarray, start: int, stop: int, fps: Fraction) -> np.ndarray:
         return np.zeros((stop - start, 1), np.float32)
@@ -37,6 +40,7 @@ class Unchanged:
         blend: bool = True,
         rolls: np.ndarray | None = None,
         moving: bool = False,
+        mouths: Sequence[Any] | None = None,
     ) -> list[Frame]:
         return [frame.copy() for frame in frames]
 
@@ -50,6 +54,7 @@ def played(clip: Footage, engine: Engine, late: int = 0) -> Measurements:
         engine,
         np.zeros((len(clip), 1)),
         clip.faces,
+        [None] * len(clip),
         lambda: (frames[index] for index in order),
         0.0,
     )
@@ -78,6 +83,20 @@ def test_a_perfect_copy_is_perfect(speech: Footage) -> None:
     assert measured["video outside"].max() == 0
     assert measured["video identity"] == pytest.approx(0)
     assert measured["video sharpness"] == pytest.approx(measured["real sharpness"])
+
+
+def test_a_mouth_in_another_colour_is_foreign(speech: Footage) -> None:
+    measured = played(speech, Unchanged())
+    assert measured["video foreign"].mean() < 4
+    (frame,) = speech.frames_at([0])
+    blue = frame.copy()
+    blue[..., 2] = 255
+    assert foreign_colour(blue, speech.chroma) == 100
+
+
+def test_the_toothy_frame_shows_more_teeth_than_the_closed_one(speech: Footage) -> None:
+    assert speech.toothy_frame is not None
+    assert speech.toothiness[speech.toothy_frame] > speech.toothiness[speech.closed_frame]
 
 
 def test_a_late_copy_is_late(speech: Footage) -> None:
@@ -129,8 +148,10 @@ def test_a_clip_is_animated_in_every_condition(speech: Footage) -> None:
         "still": FRAMES,
         "pause": PAUSE_FRAMES,
         "still_other": FRAMES,
+        "toothy": FRAMES,
         "video": FRAMES,
         "video_other": FRAMES,
+        "silent": FRAMES,
     }
 
 
