@@ -72,10 +72,14 @@ class Arrival:
         return None if end < 0 else bytes(self.data[: end + 4])
 
     def is_gathered(self) -> bool:
-        """Whether a thread can go on: with a whole request, or one that is too large to gather."""
+        """Whether a thread can go on: with a whole request, or one that is not to be gathered."""
         head = self.head()
         if head is None:
             return len(self.data) >= HEAD_BYTES
+        if head.startswith(b"PATCH "):
+            return (
+                True  # a piece of a file, of which that stays which came before a connection broke
+            )
         if _CHUNKED.search(head):
             return len(self.data) > WHOLE_BYTES or self._has_last_chunk(len(head))
         length = _LENGTH.search(head)

@@ -183,6 +183,7 @@ def test_requests_follow_each_other_on_a_connection(server: Server) -> None:
         (b"GET / HTTP/1.1\r\nHost: a\r\n", False),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", True),
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab", False),
+        (b"PATCH / HTTP/1.1\r\nContent-Length: 3\r\n\r\n", True),
         (b"POST / HTTP/1.1\r\ncontent-length:3\r\n\r\nabc", True),
         (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % WHOLE_BYTES, True),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", False),
