@@ -272,6 +272,17 @@ class Jobs:
             self.storage.delete(upload.key)
             self.storage.delete_folder(f"detections/{upload.sha256}")
 
+    def poster(self, owner: str, upload_id: str) -> bytes:
+        """A small JPEG of an upload of the owner's own, see `media.poster`.
+
+        Raises NamedError not-found, also for a sound, and MediaError as `media.poster.poster`.
+        """
+        upload = self._upload(owner, upload_id)
+        if upload.kind == "audio":
+            raise errors.not_found("picture of a sound")
+        with self.storage.local(upload.key) as path:
+            return sandbox.poster(path, self._probe_bounds(), owner)
+
     def voice_duration(self, upload: Upload) -> Fraction:
         """The length of an upload's sound in seconds.
 

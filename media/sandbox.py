@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+from base64 import b64decode
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -26,7 +27,7 @@ from media.media_info import Limits, MediaInfo
 from media.turns import Turns
 
 _GRACE = 5  # seconds that a child has beyond its limit to be gone by itself
-_LARGEST_ANSWER = 1 << 16  # bytes
+_LARGEST_ANSWER = 1 << 20  # bytes
 # Nothing else of our environment, where keys and passwords are, is handed on.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 # One large file per core is probed at a time: more would be no faster and take more memory.
@@ -59,6 +60,14 @@ def voice_duration(path: Path, bounds: Bounds, client: str = "") -> Fraction:
     Raises MediaError as that does, and `too-demanding` beyond the bounds.
     """
     return Fraction(_ask("voice", path, bounds, client))
+
+
+def poster(path: Path, bounds: Bounds, client: str = "") -> bytes:
+    """As `media.poster.poster`, in the sandbox.
+
+    Raises MediaError as that does, and `too-demanding` beyond the bounds.
+    """
+    return b64decode(_ask("poster", path, bounds, client))
 
 
 def _ask(work: str, path: Path, bounds: Bounds, client: str, **more: Any) -> Any:

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import traceback
+from base64 import b64encode
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,7 @@ import media.upright  # noqa: F401 - loaded once, here, not in every child
 from media.errors import NamedError, too_demanding, unreadable
 from media.inspection import inspect
 from media.media_info import Limits
+from media.poster import poster
 from media.sound import check_voice
 
 _LARGEST_WRITE = 16 * 1024**2  # bytes of a file; tables for tone mapping are written, once each
@@ -97,7 +99,11 @@ def _voice(path: Path) -> str:
     return str(check_voice(path))
 
 
-_WORK: dict[str, Callable[..., Any]] = {"probe": _probe, "voice": _voice}
+def _poster(path: Path) -> str:
+    return b64encode(poster(path)).decode()
+
+
+_WORK: dict[str, Callable[..., Any]] = {"probe": _probe, "voice": _voice, "poster": _poster}
 
 
 if __name__ == "__main__":

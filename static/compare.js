@@ -1,5 +1,7 @@
 /** The original beside the result, at the same moment of it. */
 
+import { whenUnplayable } from './playable.js';
+
 const LATE = 0.25; // seconds the two may be apart before the original is set right
 
 /** Which moment of the original, `own` seconds long, a moment of the result shows. */
@@ -43,8 +45,25 @@ function original(job, url, result) {
   video.muted = true;
   video.playsInline = true;
   video.src = `${url}/source`;
-  follow(video, result, SHOWN[job.options.sync_mode] ?? asLongAsItLasts);
+  const shown = SHOWN[job.options.sync_mode] ?? asLongAsItLasts;
+  follow(video, result, shown);
+  whenUnplayable(video, () => video.replaceWith(stills(job, result, shown)));
   return video;
+}
+
+/** The previews in place of a video that cannot be played: each until the next one begins. */
+function stills(job, result, shown) {
+  const picture = new Image();
+  picture.alt = 'The video as it was given, in a few pictures';
+  const previews = job.previews.length ? job.previews : [{ time: 0, picture: job.picture.url }];
+  const set = () => {
+    const now = shown(result.currentTime, job.source.duration, result.duration || job.source.duration);
+    const { picture: address } = previews.findLast(({ time }) => time <= now) ?? previews[0];
+    if (picture.getAttribute('src') !== address) picture.src = address;
+  };
+  for (const event of ['seeked', 'timeupdate']) result.addEventListener(event, set);
+  set();
+  return picture;
 }
 
 function follow(video, result, shown) {

@@ -1,6 +1,7 @@
 /** One place to give a file: choose or drop, see it, and have it sent at once. */
 
-import { Problem, show } from './api.js';
+import { BASE, Problem, show } from './api.js';
+import { whenUnplayable } from './playable.js';
 import { Recorder } from './record.js';
 import { CHUNK_BYTES, Transfer } from './transfer.js';
 import { unfinished } from './unfinished.js';
@@ -149,8 +150,11 @@ export class FileField {
 
   #preview(name, kind, address) {
     const element = document.createElement(ELEMENTS[kind] ?? 'img');
-    // A format that this browser cannot show is still fine to send.
-    element.addEventListener('error', () => element.remove());
+    // A format that this browser cannot show is still fine to send; the server makes a picture of it.
+    whenUnplayable(element, () => {
+      if (element.isConnected && this.role === 'source') this.#showPoster(element);
+      else element.remove();
+    });
     if (element instanceof HTMLMediaElement) {
       element.controls = true;
       element.muted = this.role === 'source';
@@ -163,6 +167,19 @@ export class FileField {
     this.root.querySelector('.name').textContent = name;
     this.root.querySelector('.chosen').hidden = false;
     this.root.querySelector('.drop').classList.add('filled');
+  }
+
+  async #showPoster(element) {
+    const upload = await this.upload?.catch(() => null);
+    if (!upload || !element.isConnected) {
+      element.remove();
+      return;
+    }
+    const poster = new Image();
+    poster.alt = 'The chosen picture, or the first of the video';
+    poster.addEventListener('error', () => poster.remove());
+    poster.src = `${BASE}/uploads/${upload.id}/poster`;
+    element.replaceWith(poster);
   }
 
   async #drawWaveform(drawn) {

@@ -211,12 +211,12 @@ def test_who_speaks_what_is_asked_for_in_one_grammar(
 def test_the_options_reach_the_result(
     mouth: Mouth, astronaut_file: Path, short_voice: Path
 ) -> None:
-    words = ["--resize_factor", 2, "--fps", 10, "--nosmooth", "--no-blend"]
+    words = ["--resize_factor", 2, "--fps", 20, "--nosmooth", "--no-blend"]
     words += ["--box", 80, 30, 145, 100, "--pads", 0, 5, 0, 0, "--outfile", "small.mp4"]
     answer = mouth("animate", astronaut_file, short_voice, *words)
     assert answer.exit_code == 0, answer.stderr
     info = probe("small.mp4")
-    assert (info.width, info.height, info.fps, info.frames) == (256, 256, Fraction(10), 6)
+    assert (info.width, info.height, info.fps, info.frames) == (256, 256, Fraction(20), 12)
 
 
 def test_the_result_is_named_after_the_face(

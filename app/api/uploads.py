@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
 from app import sample
 from app.api import representation
@@ -34,6 +34,14 @@ def create_upload() -> tuple[dict[str, Any], int]:
     record = jobs().create_upload(visitor(), path, name, idempotency_key=key)
     require_role(record)
     return representation.upload(record), 201
+
+
+@api.get("/uploads/<upload>/poster")
+def show_poster(upload: str) -> Response:
+    response = Response(jobs().poster(visitor(), upload), mimetype="image/jpeg")
+    response.cache_control.private = True
+    response.cache_control.max_age = 3600
+    return response
 
 
 @api.post("/sample")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from werkzeug.test import TestResponse
 
 UPLOADS = "/api/v1/uploads"
@@ -37,6 +38,22 @@ def test_a_picture_tells_what_it_is(client: FlaskClient, astronaut_file: Path) -
         "has_audio": False,
         "bytes": astronaut_file.stat().st_size,
     }
+
+
+def test_what_no_browser_shows_has_a_poster(
+    client: FlaskClient, app: Flask, short_voice: Path
+) -> None:
+    stored = io.BytesIO()
+    Image.new("RGB", (720, 360), (40, 90, 160)).save(stored, "HEIF")
+    id = upload(client, stored.getvalue(), "IMG_1.HEIC").get_json()["id"]
+    response = client.get(f"{UPLOADS}/{id}/poster")
+    assert (response.status_code, response.mimetype) == (200, "image/jpeg")
+    with Image.open(io.BytesIO(response.data)) as poster:
+        assert (poster.format, poster.size) == ("JPEG", (480, 240))
+        assert poster.getpixel((200, 100)) == pytest.approx((40, 90, 160), abs=4)
+    assert app.test_client().get(f"{UPLOADS}/{id}/poster").status_code == 404  # another visitor
+    voice = upload(client, short_voice.read_bytes(), "me.wav").get_json()["id"]
+    assert client.get(f"{UPLOADS}/{voice}/poster").get_json()["code"] == "not-found"
 
 
 def test_a_voice_tells_how_long_it_is(client: FlaskClient, short_voice: Path) -> None:

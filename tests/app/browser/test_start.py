@@ -4,6 +4,8 @@ import base64
 import re
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -31,6 +33,26 @@ def test_a_chosen_file_is_shown_and_looked_at(start: Page) -> None:
     expect(start.locator(".waveform")).to_be_visible()
     expect(start.get_by_text("picture, 512 × 512")).to_be_visible()
     expect(start.get_by_text("sound, 5.0 s")).to_be_visible()
+
+
+def test_a_video_of_a_telephone_shows_its_first_picture(start: Page, tmp_path: Path) -> None:
+    """HEVC: Chromium plays the sound of such a file, and no picture."""
+    film = tmp_path / "IMG_1.mov"
+    with av.open(str(film), "w") as output:
+        video = output.add_stream("libx265", rate=25, options={"x265-params": "log-level=none"})
+        video.width, video.height, video.pix_fmt = 320, 240, "yuv420p"
+        sound = output.add_stream("aac", rate=48000, layout="mono")
+        for _ in range(5):
+            output.mux(video.encode(av.VideoFrame(320, 240, "yuv420p")))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 9600), np.float32), "fltp", "mono")
+        silence.sample_rate = 48000
+        for stream, frame in ((sound, silence), (video, None), (sound, None)):
+            output.mux(stream.encode(frame))
+    choose(start, "source", film)
+    poster = start.get_by_alt_text("The chosen picture, or the first of the video")
+    expect(poster).to_be_visible()
+    assert poster.evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
+    expect(start.locator("video")).to_have_count(0)
 
 
 def test_a_file_that_is_chosen_before_the_script_has_come_is_taken_too(page: Page) -> None:
