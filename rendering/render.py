@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -137,8 +137,8 @@ def _animate_speaker(
     crop = lru_cache(maxsize=None)(Planar.seen)
     found: list[Any] = [None] * len(batch.frames)
     for face in around:
-        seen = crop(batch.frames[face.frame], face.window)
-        found[face.frame] = mouths.find(speaker, indices[face.frame], seen, face)
+        seen = partial(crop, batch.frames[face.frame], face.window)
+        found[face.frame] = mouths.find(speaker, indices[face.frame], face, seen)
     if engine.mouth_finder and not spec.source.is_one_frame:
         found = engine.mouth_finder.steadied(found)
     options = spec.source.options
@@ -154,9 +154,9 @@ def _animate_speaker(
         style=Style(options.smile, options.strength),
     )
     result = list(frames)
-    for face, seen, after in zip(faces, crops, moved, strict=True):
+    for face, was, after in zip(faces, crops, moved, strict=True):
         at = face.frame - before
-        result[at] = frames[at].drawn(face.window, seen, after)
+        result[at] = frames[at].drawn(face.window, was, after)
     return result
 
 

@@ -1,6 +1,7 @@
 """What an engine makes of a source's mouths before it moves them, found once for each frame."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
@@ -56,16 +57,18 @@ class SourceMouths:
         self._known: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, speaker: Person, index: int, crop: np.ndarray, face: FacePlacement) -> Any:
+    def find(
+        self, speaker: Person, index: int, face: FacePlacement, crop: Callable[[], np.ndarray]
+    ) -> Any:
         """What is known of the speaker's mouth in the source's frame `index`.
 
-        `crop` is the window of that frame around the `face`.
+        `crop` gives the window of that frame around the `face`, and is called if it is needed.
         """
         key = speaker.id, index
         with self._lock:
             if key in self._known:
                 return self._known[key]
-        found = find_mouth(self._engine, crop, face.box_in_window, face.roll, self._fitted)
+        found = find_mouth(self._engine, crop(), face.box_in_window, face.roll, self._fitted)
         with self._lock:
             self._known[key] = found
             while len(self._known) > CACHE_SIZE:
