@@ -284,11 +284,13 @@ def test_what_is_done_to_a_source_is_told(
     def tone_map(record: Job) -> None:
         record.source.info = record.source.info | {"notes": ["hdr"]}
         record.options = record.options | {"checkpoint": "wav2lip", "strength": 1.5}
+        record.notes = ["Voice 1: nothing was heard as speech."]
 
     work(tone_map)
-    converted, unused = client.get(f"{JOBS}/{job['id']}").get_json()["notes"]
+    converted, unused, unheard = client.get(f"{JOBS}/{job['id']}").get_json()["notes"]
     assert "tone-mapped" in converted
     assert "strength was not used" in unused
+    assert unheard == "Voice 1: nothing was heard as speech."
 
 
 def test_a_result_can_be_the_next_source(

@@ -29,9 +29,10 @@ LIMIT = 3.0
 GATE_THRESHOLD = 0.3
 GATE_KNEE = 0.12
 LEAST_THRESHOLD = -3.2
-# Recordings whose 95th percentile of the level is lower are amplified to it before voice activity
-# detection: its training data had none as quiet.
-LEAST_PEAK = -1.5
+# Voice activity detection hears each recording with the 95th percentile of its level here: the
+# louder a noise is, the sooner it is taken for speech, and the quieter a voice, the longer the
+# mouth stays open in a noise that follows it.
+ACTIVITY_PEAK = -0.5
 # How long the gate opens before speech and stays open after it, in seconds: a mouth opens a little
 # before it is heard and closes a little after. The smoothing of voice activity holds the gate open
 # already where a noise follows the speech, so that its own hold is shorter.
@@ -101,7 +102,7 @@ def speech_gate(mel: np.ndarray, grid: np.ndarray) -> np.ndarray:
     first, last = int(grid[0]), int(grid[-1])
     begin = first * voice_net.STRIDE - voice_activity.CONTEXT
     recordings = _recordings(mel)
-    near = _amplified(mel, recordings, begin, last * voice_net.STRIDE + voice_activity.CONTEXT + 1)
+    near = _normalised(mel, recordings, begin, last * voice_net.STRIDE + voice_activity.CONTEXT + 1)
     offset = voice_activity.CONTEXT // voice_net.STRIDE
     loud = _held(_energy_gate(recordings, grid), LOOKAHEAD)
     spoken = _held(voice_activity.activity(near, offset, offset + last - first), HOLD)
@@ -163,13 +164,12 @@ def _energy_gate(recordings: list[_Recording], grid: np.ndarray) -> np.ndarray:
     return grey_opening(gate, MIN_BURST, mode="nearest")
 
 
-def _amplified(mel: np.ndarray, recordings: list[_Recording], begin: int, end: int) -> np.ndarray:
-    """The columns begin..end of `mel`, quiet recordings raised to LEAST_PEAK: (80, end - begin)."""
+def _normalised(mel: np.ndarray, recordings: list[_Recording], begin: int, end: int) -> np.ndarray:
+    """The columns begin..end of `mel`, the recordings at ACTIVITY_PEAK: (80, end - begin)."""
     near = voice_net.padded_columns(mel, begin, end)
     for recording in recordings:
         here = near[:, max(recording.start - begin, 0) : max(recording.stop - begin, 0)]
-        gain = max(LEAST_PEAK - recording.peak, 0.0)
-        here += np.where(here > SILENCE, gain, 0)
+        here += np.where(here > SILENCE, ACTIVITY_PEAK - recording.peak, 0)
     return near.clip(SILENCE, -SILENCE)
 
 
