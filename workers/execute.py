@@ -12,6 +12,7 @@ from face_detection.persons import Person, to_csv
 from jobs import records, signing
 from jobs.records import Job, Segment
 from jobs.service import Jobs
+from media.encoding import MP4, output_notes
 from processes.openmp import thread_count
 from rendering.detect import (
     SegmentDetections,
@@ -110,7 +111,7 @@ def stitch(jobs: Jobs, job: Job, lease: Lease) -> None:
     key = f"jobs/{job.id}/{lease.segment.id}.mp4"
     with local_spec(jobs, job) as spec:
         untouched = [stretch.to_dict() for stretch in not_animated(spec)]
-        notes = speech_notes(spec)
+        notes = [*output_notes(MP4, *spec.source.size), *speech_notes(spec)]
         # A run before this one may have come as far as the result.
         if not jobs.storage.exists(key):
             _store_result(jobs, job, spec, key)
