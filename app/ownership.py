@@ -1,7 +1,7 @@
 """Ownership: for other clients an upload or job does not exist (404, not 403).
 
 It is checked here before any view runs, so that a new endpoint cannot forget it: an `<id>` in a
-route is always that of a job, a `<transfer>` that of a transfer.
+route is always that of a job, an `<upload>` that of an upload, a `<transfer>` that of a transfer.
 """
 
 import re
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped
 from app.identity import known_visitor
 from app.jobs_access import jobs
 from jobs.errors import not_found
-from jobs.records import Job, Transfer
+from jobs.records import Job, Transfer, Upload
 
 _ID = re.compile("[0-9a-f]{32}")
 
@@ -26,6 +26,8 @@ def _require_owner() -> None:
     named = request.view_args or {}
     if id := named.get("id"):
         check_owner(id)
+    if id := named.get("upload"):
+        _check(id, "upload", Upload.id, Upload.owner)
     if id := named.get("transfer"):
         _check(id, "transfer", Transfer.id, Transfer.owner)
 

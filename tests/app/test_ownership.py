@@ -19,7 +19,7 @@ from jobs.records import Job, Person
 from jobs.service import Jobs
 
 JOBS = "/api/v1/jobs"
-NOBODY = {"<id>": "0" * 32, "<transfer>": "0" * 32}
+NOBODY = {"<id>": "0" * 32, "<upload>": "0" * 32, "<transfer>": "0" * 32}
 BODIES: dict[str, dict[str, Any]] = {"PUT": {"voices": []}, "POST": {}}
 OPEN = {"filename", "checkpoint"}  # what belongs to nobody: the site's own files and weights
 
@@ -39,7 +39,7 @@ class Address:
 def addresses(app: Flask) -> Iterator[Address]:
     for rule in app.url_map.iter_rules():
         if rule.arguments - OPEN:
-            assert rule.arguments <= {"id", "transfer", "number"}, (
+            assert rule.arguments <= {"id", "upload", "transfer", "number"}, (
                 f"whose is {rule}? Teach app.ownership"
             )
             yield from (Address(rule.rule, method) for method in sorted(rule.methods or ()))
@@ -81,11 +81,12 @@ def job(app: Flask, ada: FlaskClient, sample: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def known(ada: FlaskClient, job: str) -> dict[str, str]:
+def known(ada: FlaskClient, sample: dict[str, Any], job: str) -> dict[str, str]:
     """What stands in addresses, and is Ada's."""
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "9"}
     begun = ada.post("/api/v1/transfers", headers=headers)
-    return {"<id>": job, "<transfer>": begun.headers["Location"].rpartition("/")[2]}
+    transfer = begun.headers["Location"].rpartition("/")[2]
+    return {"<id>": job, "<upload>": sample["source"]["id"], "<transfer>": transfer}
 
 
 @pytest.fixture(params=["a session", "a token", "nothing"])
