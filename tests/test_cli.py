@@ -273,7 +273,7 @@ def test_what_cannot_be_done_is_said_with_a_remedy(
         (["animate", "me.png", "a.wav", "--fps", "1e9"], "a number of frames a second"),
         (["animate", "me.png", "a.wav", "--sync-mode", "jump"], "'bounce', 'loop'"),
         (["animate", "me.png", "a.wav", "-o", "nowhere/o.mp4"], "does not exist"),
-        (["animate", "me.png", "a.wav", "-o", "./me.png"], "would be lost"),
+        (["animate", "me.png", "a.wav", "-o", "./me.png"], "End its name in one of .mp4"),
         (["faces", "me.png", "--sheet", "me.png"], "would be lost"),
         (["faces", "me.png", "--sheet", "me.txt"], "End its name in one of"),
         (["serve", "nobody"], "'redis', 'web'"),
@@ -469,13 +469,13 @@ def test_a_list_is_checked_whole_and_made_line_by_line(
         assert answer.exit_code == 2
         assert message in re.sub(r"\s+", " ", answer.stderr)
     Path("list.csv").write_text(head + lines, encoding="utf-8-sig")
-    answer = mouth("animate", "--batch", "list.csv", "--fps", 10, "--json")
+    answer = mouth("animate", "--batch", "list.csv", "--fps", 20, "--json")
     assert answer.exit_code == 1, answer.stderr
     failed, made = map(json.loads, answer.stdout.splitlines())
     assert (failed["line"], failed["error"]["code"]) == (2, "no-such-person")
-    assert (made["line"], made["output"], made["frames"], made["fps"]) == (4, "two.mp4", 8, 10)
+    assert (made["line"], made["output"], made["frames"], made["fps"]) == (4, "two.mp4", 16, 20)
     assert made["speakers"] == [1]
-    assert (probe("two.mp4").frames, Path("one.mp4").exists()) == (8, False)
+    assert (probe("two.mp4").frames, Path("one.mp4").exists()) == (16, False)
     again = mouth("animate", "--batch", "list.csv", "--json")
     assert json.loads(again.stdout)["error"]["code"] == "output-exists"
 
@@ -488,9 +488,12 @@ def test_what_is_there_is_overwritten_only_when_told_so(
     refused = mouth("animate", "me.png", short_voice)
     assert (refused.exit_code, refused.stderr.split(":")[0]) == (1, "output-exists")
     assert Path("me-talking.mp4").read_text() == "a film"
-    made = mouth("animate", "me.png", short_voice, "--force", "--quiet", "--fps", 10)
+    made = mouth("animate", "me.png", short_voice, "--force", "--quiet", "--fps", 20)
     assert (made.stdout, made.stderr) == ("me-talking.mp4\n", "")
-    assert probe("me-talking.mp4").frames == 6
+    assert probe("me-talking.mp4").frames == 12
+    itself = mouth("animate", "me-talking.mp4", short_voice, "-o", "me-talking.mp4", "--force")
+    assert itself.exit_code == 2
+    assert "would be lost" in re.sub(r"\s+", " ", itself.stderr)
 
 
 def test_fetching_offline_says_what_to_do(
