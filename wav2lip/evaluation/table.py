@@ -14,6 +14,7 @@ SHORT_TITLES = {
     "still": "still, own",
     "still_other": "other",
     "still_shapes": "shapes",
+    "toothy": "toothy, own",
     "video": "video, own",
     "video_other": "other",
     "video_given": "as given",
@@ -52,7 +53,7 @@ def to_json(mine: Evaluation, against: Evaluation | None = None) -> dict[str, An
 
 
 def to_text(mine: Evaluation, against: Evaluation | None = None) -> str:
-    """A table of means, each with half of its 95 % interval, in lines of at most 134 characters.
+    """A table of means, each with half of its 95 % interval, in lines of at most 148 characters.
 
     With the evaluation of another checkpoint a line with the differences follows each line.
     """

@@ -92,7 +92,7 @@ def test_nothing_is_gained_on_oneself(figures: dict[str, Any]) -> None:
 def test_the_page_holds_metrics_faces_and_players(report: Path, figures: dict[str, Any]) -> None:
     page = (report / "report.html").read_text()
     assert f"{figures['opening_r']['takes']['still']['mean']:.2f}" in page
-    assert page.count("data:image/jpeg;base64,") == 12
+    assert page.count("data:image/jpeg;base64,") == 14
     players = re.findall(r"src='(players/[^']+)'", page)
     assert len(players) == 2
     for player in players:
