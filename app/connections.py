@@ -77,9 +77,7 @@ class Arrival:
         if head is None:
             return len(self.data) >= HEAD_BYTES
         if head.startswith(b"PATCH "):
-            return (
-                True  # a piece of a file, of which that stays which came before a connection broke
-            )
+            return True  # what came of a piece of a file is kept if the connection breaks
         if _CHUNKED.search(head):
             return len(self.data) > WHOLE_BYTES or self._has_last_chunk(len(head))
         length = _LENGTH.search(head)
