@@ -96,7 +96,10 @@ def _uploads(field: str, what: str) -> list[Upload]:
     for file in request.files.getlist(field):
         if file.filename:
             file.stream.flush()
-            uploads.append(jobs().create_upload(visitor(), Path(file.stream.name), file.filename))
+            path = Path(file.stream.name)
+            uploads.append(
+                jobs().create_upload(visitor(), path, file.filename, client=client_key())
+            )
     if not uploads:
         raise NamedError("bad-request", f"There is no {what} yet.", f"Go back and choose a {what}.")
     return uploads

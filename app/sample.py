@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.identity import visitor
+from app.identity import client_key, visitor
 from app.jobs_access import jobs
 from jobs.records import Upload
 from media.errors import NamedError
@@ -12,8 +12,9 @@ from media.sample import VOICE
 
 def sample_uploads() -> tuple[Upload, Upload]:
     """Face and voice as uploads of the visitor. Raises NamedError `sample-missing`."""
-    source = jobs().create_upload(visitor(), sample_face(), "astronaut.png")
-    return source, jobs().create_upload(visitor(), VOICE, "hello.mp3")
+    owner, client = visitor(), client_key()
+    source = jobs().create_upload(owner, sample_face(), "astronaut.png", client=client)
+    return source, jobs().create_upload(owner, VOICE, "hello.mp3", client=client)
 
 
 def sample_face() -> Path:

@@ -43,7 +43,7 @@ def _check_file() -> None:
     with database.read() as session:
         coming = request.content_length or 0
         disk_space.require_for_upload(settings, database, coming)
-        limits.check_bytes(session, visitor(), coming, settings.bytes_per_client)
+        limits.check_bytes(session, visitor(), client_key(), coming, settings.bytes_per_client)
 
 
 def _release(_error: BaseException | None) -> None:

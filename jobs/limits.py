@@ -1,5 +1,7 @@
 """Quotas of one client: unfinished jobs, and bytes of uploads."""
 
+from collections.abc import Iterator
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -22,18 +24,26 @@ def check_open_jobs(session: Session, owner: str, client: str | None, limit: int
         )
 
 
-def check_bytes(session: Session, owner: str, more: int, limit: int) -> None:
+def check_bytes(session: Session, owner: str, client: str | None, more: int, limit: int) -> None:
     """Raises NamedError `too-much-stored` when `more` bytes would be too many; 0 is no limit.
 
-    Files that are still being sent count with all the bytes that were announced.
+    Those of an owner are counted, and those of a `client`, as above. Files that are still being
+    sent count with all the bytes that were announced.
     """
-    mine = sa.select(sa.func.sum(Upload.bytes)).where(Upload.owner == owner)
-    coming = sa.select(sa.func.sum(Transfer.bytes)).where(
-        Transfer.owner == owner, Transfer.upload_id.is_(None)
-    )
-    if limit and sum(session.scalar(each) or 0 for each in (mine, coming)) + more > limit:
+    if limit and more + max(_bytes_here(session, owner, client)) > limit:
         raise NamedError(
             "too-much-stored",
             f"Your files would take more than {limit / 1024**3:.3g} GiB here.",
             "Delete videos that you do not need any more: their files go with them.",
         )
+
+
+def _bytes_here(session: Session, owner: str, client: str | None) -> Iterator[int]:
+    """The bytes of an owner's uploads and transfers, and those of a client's."""
+    named = {"owner": owner, **({"client": client} if client else {})}
+    for column, name in named.items():
+        uploads = sa.select(sa.func.sum(Upload.bytes)).where(getattr(Upload, column) == name)
+        coming = sa.select(sa.func.sum(Transfer.bytes)).where(
+            getattr(Transfer, column) == name, Transfer.upload_id.is_(None)
+        )
+        yield sum(session.scalar(each) or 0 for each in (uploads, coming))

@@ -50,6 +50,7 @@ class Record(DeclarativeBase):
 class Upload(Record):
     """A file that somebody sent; its bytes are stored once, under their sha256.
 
+    `client` is a keyed hash of the address that it came from.
     `result_of` is the job that made it, of a result that was taken as a new source.
     `voice_duration` is that of its sound in seconds, as the text of a Fraction, once it was found
     to be a voice.
@@ -59,6 +60,7 @@ class Upload(Record):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     owner: Mapped[str] = mapped_column(String(64), index=True)
+    client: Mapped[str | None] = mapped_column(String(64), index=True)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     key: Mapped[str]
     name: Mapped[str]
@@ -74,13 +76,15 @@ class Transfer(Record):
     """A file that is sent in pieces; `upload_id` is what it became once all had come.
 
     `bytes` is the length that was announced, and `told` what the sender says of the file, in the
-    words of tus (Upload-Metadata). How much is here is the size of the partial file.
+    words of tus (Upload-Metadata). `client` is as that of an upload. How much is here is the size
+    of the partial file.
     """
 
     __tablename__ = "transfer"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     owner: Mapped[str] = mapped_column(String(64), index=True)
+    client: Mapped[str | None] = mapped_column(String(64), index=True)
     bytes: Mapped[int] = mapped_column(BigInteger)
     told: Mapped[str] = mapped_column(String(2000), default="")
     upload_id: Mapped[str | None] = mapped_column(String(32))

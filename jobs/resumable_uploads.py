@@ -31,8 +31,10 @@ class Transfers:
         self._jobs = jobs
         self._folder = jobs.settings.transfers_dir
 
-    def begin(self, owner: str, size: int, told: str) -> Transfer:
+    def begin(self, owner: str, size: int, told: str, client: str | None = None) -> Transfer:
         """Announce a file of `size` bytes; `told` is what is said of it, see `Transfer`.
+
+        `client` is as in `Jobs.create_upload`.
 
         Raises NamedError `too-large`, `disk-full`, `too-much-stored`.
         """
@@ -40,10 +42,10 @@ class Transfers:
         if size > settings.max_upload_bytes:
             raise errors.too_large(settings.max_upload_bytes)
         self._require_room(size)
-        transfer = Transfer(id=new_id(), owner=owner, bytes=size, told=told)
+        transfer = Transfer(id=new_id(), owner=owner, client=client, bytes=size, told=told)
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._jobs.database.write() as session:
-            limits.check_bytes(session, owner, size, settings.bytes_per_client)
+            limits.check_bytes(session, owner, client, size, settings.bytes_per_client)
             session.add(transfer)
             self._path(transfer).touch(mode=0o600, exist_ok=False)
         fsync(self._folder)  # the name of the file too
@@ -148,7 +150,9 @@ class Transfers:
         if (here := path.stat().st_size) < transfer.bytes:
             raise errors.not_complete(here, transfer.bytes)
         try:
-            self._jobs.create_upload(transfer.owner, path, name, transfer=transfer)
+            self._jobs.create_upload(
+                transfer.owner, path, name, transfer=transfer, client=transfer.client
+            )
         except MediaError:
             self.end(transfer)
             raise

@@ -64,8 +64,12 @@ class Jobs:
         result_of: str | None = None,
         idempotency_key: IdempotencyKey | None = None,
         transfer: Transfer | None = None,
+        client: str | None = None,
     ) -> Upload:
         """Store the file at `path`, which stays where it is; `name` is only for showing.
+
+        `client` is where the owner is, in whatever form: its bytes are limited too, and of those
+        whose files are probed it has one turn like any other.
 
         The result of a job and the file of a transfer do not change any more: they are hard links
         where the disk allows it. With an idempotency key that was used before, the upload of that
@@ -78,13 +82,14 @@ class Jobs:
         size = path.stat().st_size
         shared = result_of is not None or transfer is not None
         disk_space.require_for_upload(self.settings, self.database, 0 if transfer else size)
-        info = sandbox.probe(path, self._probe_limits(), self._probe_bounds(), owner)
+        info = sandbox.probe(path, self._probe_limits(), self._probe_bounds(), client or owner)
         copy = _hard_link if shared else shutil.copyfile
         with self.storage.scratch() as folder:
             key = self.storage.put_file(Path(copy(path, folder / "upload")))
         upload = Upload(
             id=new_id(),
             owner=owner,
+            client=client,
             sha256=key.rpartition("/")[2],
             key=key,
             name=name.replace("\0", "")[-255:],
@@ -100,7 +105,7 @@ class Jobs:
                 return session.get_one(Upload, known)
             if transfer:  # first, so that its bytes are not counted twice
                 _claim(session, transfer.id, upload.id)
-            limits.check_bytes(session, owner, size, self.settings.bytes_per_client)
+            limits.check_bytes(session, owner, client, size, self.settings.bytes_per_client)
             advisory_lock(session, key)
             session.add(upload)
             session.flush()
@@ -110,7 +115,12 @@ class Jobs:
         return upload
 
     def reuse_result(
-        self, owner: str, job_id: str, name: str, idempotency_key: IdempotencyKey | None = None
+        self,
+        owner: str,
+        job_id: str,
+        name: str,
+        idempotency_key: IdempotencyKey | None = None,
+        client: str | None = None,
     ) -> Upload:
         """Make an upload of a finished result, so that another job can start from it.
 
@@ -120,7 +130,7 @@ class Jobs:
         if job.state != "done" or job.result_key is None:
             raise errors.wrong_state(job.state, "used as a source")
         with self.storage.local(job.result_key) as path:
-            return self.create_upload(owner, path, name, job_id, idempotency_key)
+            return self.create_upload(owner, path, name, job_id, idempotency_key, client=client)
 
     def create_job(
         self,
@@ -281,7 +291,7 @@ class Jobs:
         if upload.kind == "audio":
             raise errors.not_found("picture of a sound")
         with self.storage.local(upload.key) as path:
-            return sandbox.poster(path, self._probe_bounds(), owner)
+            return sandbox.poster(path, self._probe_bounds(), upload.client or owner)
 
     def voice_duration(self, upload: Upload) -> Fraction:
         """The length of an upload's sound in seconds.
@@ -294,7 +304,8 @@ class Jobs:
             raise no_audio_track()
         if upload.voice_duration is None:
             with self.storage.local(upload.key) as path:
-                found = sandbox.voice_duration(path, self._probe_bounds(), upload.owner)
+                client = upload.client or upload.owner
+                found = sandbox.voice_duration(path, self._probe_bounds(), client)
             upload.voice_duration = str(found)
             mine = sa.update(Upload).where(Upload.id == upload.id)
             with self.database.write() as session:

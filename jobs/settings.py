@@ -109,7 +109,7 @@ class Settings:
     bytes_per_client: int = _setting(
         20 * 1024**3,
         IntRange(0),
-        "Bytes of uploads that a visitor or token may have here; 0: no limit.",
+        "Bytes of uploads that an address, visitor or token may have here; 0: no limit.",
     )
     probe_seconds: int = _setting(
         60, IntRange(1, 3600), "Longest time that probing an uploaded file may take, in seconds."

@@ -81,7 +81,7 @@ def reuse_result(id: str) -> tuple[dict[str, Any], int]:
     Body(request, known=set())
     name = files.result_name(jobs().job(id).source.name)
     try:
-        upload = jobs().reuse_result(visitor(), id, name, idempotency_key(""))
+        upload = jobs().reuse_result(visitor(), id, name, idempotency_key(""), client_key())
     except FileNotFoundError:
         raise not_found("file any more") from None
     return representation.upload(upload), 201

@@ -15,7 +15,7 @@ from app.api import representation
 from app.api.blueprint import api
 from app.api.body import Body
 from app.api.uploads import require_role
-from app.identity import visitor
+from app.identity import client_key, visitor
 from app.jobs_access import jobs
 from app.ranges import CHUNK_BYTES
 from jobs import logs
@@ -42,7 +42,8 @@ def begin_transfer() -> Response:
     _require_version()
     metadata = request.headers.get("Upload-Metadata", "")
     _file_name(metadata)  # what cannot be read later is refused now
-    transfer = Transfers(jobs()).begin(visitor(), _integer_header("Upload-Length"), metadata)
+    size = _integer_header("Upload-Length")
+    transfer = Transfers(jobs()).begin(visitor(), size, metadata, client_key())
     answer = _offset_response(transfer, 0, 201)
     answer.headers["Location"] = url_for("api.show_transfer", transfer=transfer.id)
     return answer

@@ -10,7 +10,7 @@ from app.api import representation
 from app.api.blueprint import api
 from app.api.body import Body
 from app.api.idempotency import idempotency_key
-from app.identity import visitor
+from app.identity import client_key, visitor
 from app.jobs_access import jobs
 from jobs.records import Upload
 from media.errors import NamedError, not_a_face_file
@@ -31,7 +31,7 @@ def create_upload() -> tuple[dict[str, Any], int]:
     name = file.filename or "unnamed"
     keyed = "Idempotency-Key" in request.headers
     key = idempotency_key(content_hash(path)) if keyed else None
-    record = jobs().create_upload(visitor(), path, name, idempotency_key=key)
+    record = jobs().create_upload(visitor(), path, name, idempotency_key=key, client=client_key())
     require_role(record)
     return representation.upload(record), 201
 

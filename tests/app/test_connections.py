@@ -2,20 +2,18 @@
 
 import http.client
 import json
-import os
 import re
 import select
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, suppress
+from types import SimpleNamespace
 
 import pytest
 
-from app.connections import HEAD_BYTES, WHOLE_BYTES, Arrival
+from app.connections import HEAD_BYTES, WHOLE_BYTES, Arrival, Worker
+
+from .web_server import Server
 
 UPLOAD = (
     b"POST /api/v1/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000000\r\n"
@@ -32,63 +30,19 @@ HALF = [
 SMALL = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc"
 
 
-class Server:
-    """`gunicorn` as the Procfile starts it, on a port of its own."""
-
-    def __init__(self, folder: Path, config: str) -> None:
-        self.port = free_port()
-        self.log = folder / "log"
-        command = [sys.executable, "-m", "gunicorn", "--config", f"python:{config}"]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [*command, "--bind", f"127.0.0.1:{self.port}", "app:create_app()"],
-                env={**os.environ, "VAR_DIR": str(folder / "var"), "TRANSFERS_PER_CLIENT": "3"},
-                stdout=log,
-                stderr=log,
-            )
-        deadline = time.monotonic() + 120
-        while not self.is_open():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline
-
-    def is_open(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def connect(self, sent: bytes = b"", source: str = "127.0.0.1") -> socket.socket:
-        line = socket.create_connection(("127.0.0.1", self.port), 60, (source, 0))
-        line.sendall(sent)
-        return line
-
-    def get(self, path: str, source: str = "127.0.0.1") -> tuple[int, float]:
-        """The status, and the seconds until it came."""
-        asked = time.monotonic()
-        client = http.client.HTTPConnection("127.0.0.1", self.port, 60, (source, 0))
-        client.request("GET", path)
-        status = client.getresponse().status
-        client.close()
-        return status, time.monotonic() - asked
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
     servers: dict[str, Server] = {}
 
     def start(config: str) -> Server:
         if config not in servers:
-            servers[config] = Server(tmp_path_factory.mktemp("server"), config)
+            folder = tmp_path_factory.mktemp("server")
+            servers[config] = Server(folder, config, TRANSFERS_PER_CLIENT="3")
         return servers[config]
 
     yield start
     for server in servers.values():
-        server.process.terminate()
-        server.process.wait(60)
+        server.stop()
 
 
 @pytest.fixture
@@ -158,6 +112,35 @@ def test_who_sends_too_little_loses_the_connection(impatient: Server) -> None:
         status, headers, body = head_of(line)
         assert (status, json.loads(body)["code"]) == (408, "too-slow")
         assert headers["Connection"] == "close"
+
+
+def test_who_takes_too_little_loses_the_connection(impatient: Server) -> None:
+    request = b"GET /static/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    count = HEAD_BYTES // len(request)  # answers of 30 MB together, which no buffer holds
+    with impatient.connect(request * count) as line:
+        impatient.wait_for_log("slow-client")
+        taken = bytearray()
+        with suppress(ConnectionResetError):
+            while part := line.recv(1 << 20):
+                taken += part
+        assert taken.count(b"HTTP/1.1 200 OK") < count
+
+
+@pytest.mark.parametrize(
+    ("line", "pool"),
+    [
+        (b"GET /healthz HTTP/1.1", "health"),
+        (b"GET /mouth/healthz?a HTTP/1.1", "health"),
+        (b"GET /healthzy HTTP/1.1", "page"),
+        (b"GET /jobs/0a/result HTTP/1.1", "file"),
+        (b"GET /api/v1/jobs/0a/voices/1 HTTP/1.1", "file"),
+        (b"GET /api/v1/jobs/0a HTTP/1.1", "page"),
+        (b"POST /api/v1/uploads HTTP/1.1", "file"),
+    ],
+)
+def test_health_pages_and_files_have_threads_of_their_own(line: bytes, pool: str) -> None:
+    pools = SimpleNamespace(health_pool="health", file_pool="file", tpool="page")
+    assert Worker._pool(pools, bytearray(line)) == pool  # type: ignore[arg-type, comparison-overlap]
 
 
 def test_a_large_head_is_refused_before_a_thread_reads_it(server: Server) -> None:

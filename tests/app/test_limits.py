@@ -88,14 +88,21 @@ def test_a_busy_server_says_when_to_come_again(site: Site, short_voice: Path) ->
         assert client.post(UPLOADS, data={}).status_code == 400
 
 
-def test_bytes_of_a_visitor_are_counted(
+def test_bytes_of_a_visitor_and_of_an_address_are_counted(
     site: Site, astronaut_file: Path, short_voice: Path
 ) -> None:
-    client = site(bytes_per_client=astronaut_file.stat().st_size + 10_000).test_client()
+    size = astronaut_file.stat().st_size + short_voice.stat().st_size - 1
+    client = site(bytes_per_client=size).test_client()
+    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": str(short_voice.stat().st_size)}
     assert upload(client, astronaut_file).status_code == 201
-    refused = upload(client, short_voice)
-    assert (refused.status_code, refused.get_json()["code"]) == (413, "too-much-stored")
-    assert upload(client.application.test_client(), short_voice).status_code == 201
+    for visitor, address in ((client, elsewhere), (client.application.test_client(), {})):
+        refused = upload(visitor, short_voice, environ_base=address)
+        assert (refused.status_code, refused.get_json()["code"]) == (413, "too-much-stored")
+        announced = visitor.post("/api/v1/transfers", headers=tus, environ_base=address)
+        assert announced.get_json()["code"] == "too-much-stored"
+    new = client.application.test_client()
+    assert upload(new, short_voice, environ_base=elsewhere).status_code == 201
 
 
 def test_open_jobs_of_a_visitor_are_counted(site: Site) -> None:
