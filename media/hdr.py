@@ -27,7 +27,7 @@ WHITE = 203.0
 _GAMMA = 2.4
 _GRID = 33
 _LUMINANCE = np.array([0.2627, 0.6780, 0.0593])
-_BT2020_TO_BT709 = np.array(
+BT2020_TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
 )
 _M1, _M2 = 2610 / 16384, 2523 / 32
@@ -81,11 +81,14 @@ def rolled_off(light: np.ndarray) -> np.ndarray:
     return pq_light(np.where(level < knee, level, bent) * peak)
 
 
-def to_bt709(colours: np.ndarray, signal: Signal) -> np.ndarray:
-    """R'G'B' (..., 3) 0..1 of that signal in BT.2020 to R'G'B' 0..1 in BT.709.
+def to_bt709(
+    colours: np.ndarray, signal: Signal, matrix: np.ndarray = BT2020_TO_BT709
+) -> np.ndarray:
+    """R'G'B' (..., 3) 0..1 of that signal to R'G'B' 0..1 in BT.709.
 
-    The brightest of the three channels is rolled off and the others are scaled with it, so that
-    hues stay; what BT.709 cannot show is clipped.
+    `matrix` is that of linear light in its primaries, by default BT.2020, to BT.709. The brightest
+    of the three channels is rolled off and the others are scaled with it, so that hues stay; what
+    BT.709 cannot show is clipped.
     """
     if signal == "wide":
         light = colours**_GAMMA
@@ -93,7 +96,7 @@ def to_bt709(colours: np.ndarray, signal: Signal) -> np.ndarray:
         display = pq_light(colours) if signal == "pq" else hlg_light(colours)
         brightest = display.max(axis=-1, keepdims=True)
         light = display * (rolled_off(brightest) / np.maximum(brightest, 1e-9)) / WHITE
-    return (light @ _BT2020_TO_BT709.T).clip(0, 1) ** (1 / _GAMMA)
+    return (light @ matrix.T).clip(0, 1) ** (1 / _GAMMA)
 
 
 class ToneMapper:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from media.animation import animation_rate, animation_times
+from media.cicp import code_points
 from media.container import (
     audio_stream,
     decoded,
@@ -51,7 +52,9 @@ def _inspect_picture(path: Path, limits: Limits) -> MediaInfo:
     with open_picture(path) as image:
         _check_size(image.width, image.height, limits)
         canvas = image.width * image.height
+        points = code_points(path, image.format or "")
         facts = {
+            "hdr": points is not None and points.is_hdr,
             "reduced": working_size(*image.size) != image.size,
             "several-pictures": image.format == "AVIF" and getattr(image, "n_frames", 1) > 1,
         }

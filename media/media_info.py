@@ -10,7 +10,7 @@ from typing import Any, Literal
 Kind = Literal["image", "video", "audio"]
 
 NOTES = {
-    "hdr": "This video has a high dynamic range: it was tone-mapped to the standard one.",
+    "hdr": "The source has a high dynamic range: it was tone-mapped to the standard one.",
     "interlaced": "This video is interlaced: it was deinterlaced.",
     "held": "The video has fewer than 20 frames a second: its frames are held, and the mouth moves "
     "25 times a second.",

@@ -12,6 +12,7 @@ import pillow_heif
 from PIL import Image, ImageOps
 
 from media.atomic import replacing
+from media.cicp import CodePoints, code_points, converted
 from media.errors import MediaError, unreadable
 from media.icc_profile import to_srgb
 from media.media_info import working_size
@@ -52,10 +53,10 @@ def read_picture(path: str | Path) -> np.ndarray:
     Raises MediaError: unreadable-media, too-large.
     """
     with open_picture(path) as image:
-        size = working_size(*image.size)
+        size, points = working_size(*image.size), code_points(Path(path), image.format or "")
         if size != image.size:
             image.draft(None, size)  # a JPEG is decoded at half its size, or less
-        return to_rgb(ImageOps.exif_transpose(resized(image, size)))
+        return to_rgb(ImageOps.exif_transpose(resized(image, size)), points)
 
 
 def write_picture(path: str | Path, frame: np.ndarray, quality: int = 90) -> None:
@@ -77,9 +78,16 @@ def written_format(path: Path) -> str:
     return _WRITTEN[path.suffix.lower()]
 
 
-def to_rgb(image: Image.Image) -> np.ndarray:
-    """Any mode of Pillow's as RGB uint8 (height, width, 3) of sRGB, on white."""
-    image = to_srgb(_plain(image))
+def to_rgb(image: Image.Image, points: CodePoints | None = None) -> np.ndarray:
+    """Any mode of Pillow's as RGB uint8 (height, width, 3) of sRGB, on white.
+
+    `points` say what its colours are, unless an ICC profile does.
+    """
+    image = _plain(image)
+    if points and (points.is_hdr or "icc_profile" not in image.info):
+        image = converted(image.convert("RGBA" if image.has_transparency_data else "RGB"), points)
+    else:
+        image = to_srgb(image)
     if image.has_transparency_data:
         picture = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", picture.size, _WHITE), picture)

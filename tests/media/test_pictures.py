@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.odd_pictures import STORED
 from media.media_info import working_size
 from media.pictures import read_picture, write_picture
 from media.probe import MediaInfo, probe
@@ -16,19 +17,6 @@ def corners() -> np.ndarray:
     picture[:16, :24], picture[:16, 24:] = (250, 0, 0), (0, 250, 0)
     picture[16:, :24], picture[16:, 24:] = (0, 0, 250), (250, 250, 0)
     return picture
-
-
-# What a camera stores for each orientation tag, as the inverse of what a viewer must do.
-STORED = {
-    1: lambda p: p,
-    2: lambda p: p[:, ::-1],
-    3: lambda p: p[::-1, ::-1],
-    4: lambda p: p[::-1],
-    5: lambda p: p.swapaxes(0, 1),
-    6: lambda p: np.rot90(p, 1),
-    7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
-    8: lambda p: np.rot90(p, -1),
-}
 
 
 @pytest.mark.parametrize("orientation", STORED)
