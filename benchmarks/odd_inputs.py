@@ -1,6 +1,6 @@
 """Odd inputs as people send them, drawn by chance and checked, one after the other.
 
-    python -m benchmarks.odd_inputs [--seconds N] [--seed N] [--only WORD] [--keep FOLDER]
+    python -m benchmarks.odd_inputs [--minutes N] [--seed N] [--only WORD] [--keep FOLDER]
 
 Every input must give the right result, or be refused by the right name: the exit status is 1 if
 one did not. An input is drawn from the seed and its number alone, so that `--seed S --first N`
@@ -24,12 +24,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import odd_sounds, odd_voices
+from benchmarks import odd_jobs, odd_pictures, odd_sounds, odd_videos, odd_voices
 from benchmarks.odd_kind import Kind, WrongResult
 from media.errors import NamedError
 
 # The registry: every module of kinds has its own, and each kind is drawn as often as any other.
-KINDS: tuple[Kind[Any], ...] = (*odd_sounds.KINDS, *odd_voices.KINDS)
+KINDS: tuple[Kind[Any], ...] = tuple(
+    kind
+    for module in (odd_sounds, odd_voices, odd_pictures, odd_videos, odd_jobs)
+    for kind in module.KINDS
+)
 
 
 @dataclass(frozen=True)
@@ -78,14 +82,14 @@ def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--seconds", type=float, default=3600, help="how long to go on (3600)")
+    options.add_argument("--minutes", type=float, default=60, help="how long to go on (60)")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--first", type=int, default=0, help="the number of the first input")
     options.add_argument("--only", default="", help="kinds whose names contain this word")
     options.add_argument("--keep", type=Path, help="a folder for inputs that went wrong")
     chosen = options.parse_args()
     kinds = [kind for kind in KINDS if chosen.only in kind.name]
-    end, outcomes = time.monotonic() + chosen.seconds, list[Outcome]()
+    end, outcomes = time.monotonic() + 60 * chosen.minutes, list[Outcome]()
     for number in count(chosen.first):
         outcomes.append(draw(kinds, chosen.seed, number, chosen.keep))
         last = outcomes[-1]

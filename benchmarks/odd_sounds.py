@@ -108,12 +108,12 @@ def require_heard(path: Path, said: Said) -> np.ndarray:
             abs(length - seconds) <= said.tolerance, f"lasts {length:.3f} s, not {seconds:.3f} s"
         )
     require(bool(np.isfinite(heard).all()), "samples that are not numbers")
-    found = _correlation(heard, said.samples, said.tolerance)
+    found = correlation(heard, said.samples, said.tolerance)
     require(found >= _LEAST_CORRELATION, f"the loudness correlates only {found:.3f}")
     return heard
 
 
-def _correlation(heard: np.ndarray, said: np.ndarray, shift: float) -> float:
+def correlation(heard: np.ndarray, said: np.ndarray, shift: float) -> float:
     """The best correlation of the loudness of two sounds, one moved by up to `shift` seconds."""
     one, other = _loudness(heard), _loudness(said)
     most = round(shift / _STEP)

@@ -1,10 +1,12 @@
 """Odd inputs are drawn again by their number, and what went wrong with one is told apart."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks import odd_pictures, odd_videos
 from benchmarks.odd_inputs import KINDS, draw, table
 from benchmarks.odd_kind import Kind, OddInput, require, require_refusal
 from media.errors import unsupported
@@ -49,6 +51,14 @@ def test_an_input_is_drawn_again_by_its_number():
     kinds = [Kind("made-up", make, lambda made: None)]
     first, second = (draw(kinds, 7, 3).description for _ in range(2))
     assert first == second != draw(kinds, 7, 4).description
+
+
+@pytest.mark.parametrize(
+    "kind", [*odd_pictures.KINDS, *odd_videos.KINDS], ids=lambda each: each.name
+)
+def test_an_odd_picture_or_video_is_right(kind: Kind[Any]) -> None:
+    outcome = draw([kind], 0, 0)
+    assert outcome.verdict == "right", outcome
 
 
 def test_kinds_have_names_of_their_own():
