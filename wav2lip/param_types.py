@@ -68,3 +68,4 @@ class CheckpointType(click.ParamType):
 DEVICE = Device()
 LIP_SYNC = CheckpointType(checkpoints.GENERATORS)
 SYNC_EXPERT = CheckpointType(("expert", "syncnet"))
+VOICE_ACTIVITY = CheckpointType(("speech",))

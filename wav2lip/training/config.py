@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from wav2lip.param_types import LIP_SYNC, SYNC_EXPERT
+from wav2lip.param_types import LIP_SYNC, SYNC_EXPERT, VOICE_ACTIVITY
 
 # Peak learning rates of the sync experts by network, and of the paper's generator.
 EXPERT_LEARNING_RATES = {"light": 2e-3, "paper": 1e-4}
@@ -278,9 +278,18 @@ class SpeechConfig(RunConfig):
     pieces: int = setting(
         400, "Pieces of synthetic music, and as many noises, of 10 s each.", "N", min=1
     )
+    vowels: int = setting(
+        80, "Pieces of synthetic held vowels, as in singing, of 10 s each.", "N", min=0
+    )
+    start: str | None = _start(VOICE_ACTIVITY)
     learning_rate: float = _learning_rate(4e-3, "Peak learning rate.")
+    finetune_lr_divisor: float = _finetune_lr_divisor(5.0)
     weight_decay: float = _weight(1e-2, "Weight decay (AdamW).")
     ema_decay: float = _ema_decay(0.99, "Decay of the EMA of the weights, which is what is kept.")
+
+    def peak_learning_rate(self) -> float:
+        """The learning rate, or the lower one of a fine-tune."""
+        return self.learning_rate / self.finetune_lr_divisor if self.start else self.learning_rate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from media.errors import MediaError
 from media.sound import read_sound
 from wav2lip import clip_table
-from wav2lip.audio import MEL_RATE, N_MELS, SILENCE, mel_spectrogram
+from wav2lip.audio import HOP, MEL_RATE, N_MELS, SILENCE, mel_spectrogram
 from wav2lip.compact import voice_activity, voice_net
 from wav2lip.compact.mouth_motion import energy_gate
 from wav2lip.training import dataset
@@ -22,6 +22,7 @@ from wav2lip.training.augment import augmented
 from wav2lip.training.batches import BatchSampler, TensorBatch
 from wav2lip.training.synthetic.music import piece
 from wav2lip.training.synthetic.noise import noise
+from wav2lip.training.synthetic.singing import singing
 
 BATCH = 20
 SPAN = 320  # columns that are answered for: 4 s
@@ -69,6 +70,22 @@ def voices(rng: np.random.Generator, clips: Path, table: Path | None = None) -> 
         pause = round(rng.exponential(0.4) * MEL_RATE)
         parts.append((np.full((N_MELS, pause), SILENCE, np.float32), np.zeros(pause)))
     return _laid(parts)
+
+
+def held_vowels(seed: int, pieces: int) -> Track:
+    """Synthesized voices that hold their vowels: `pieces` of them."""
+    parts = []
+    for number in tqdm(range(pieces), desc="held vowels", mininterval=20):
+        sound, heard = singing(np.random.default_rng((seed, 2, number)), PIECE_SECONDS)
+        mel = mel_spectrogram(np.float32(0.3) * sound)
+        at = (np.arange(mel.shape[1]) * HOP).clip(max=len(heard) - 1)
+        parts.append((mel, heard[at].astype(np.float32)))
+    return _laid(parts)
+
+
+def joined(tracks: Iterable[Track]) -> Track:
+    """Tracks end to end."""
+    return _laid((track.mel.numpy(), track.spoken) for track in tracks)
 
 
 def others(seed: int, pieces: int, recordings: Path | None = None) -> Track:

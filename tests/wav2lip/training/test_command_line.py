@@ -196,7 +196,9 @@ def test_the_docs_tell_the_learning_rates() -> None:
     )
     expected["renderer", "renderer with the critic"] = (renderer.adversarial_learning_rate,) * 2
     expected["renderer", "critic"] = (renderer.critic_learning_rate,) * 2
-    expected["speech", "voice activity net"] = (SpeechConfig().learning_rate,)
+    expected["speech", "voice activity net"] = tuple(
+        SpeechConfig(start=start).peak_learning_rate() for start in (None, "speech")
+    )
     assert told.keys() == expected.keys()
     for key, rates in expected.items():
         assert [float(rate) for rate in told[key] if rate] == pytest.approx(rates), key

@@ -1,5 +1,6 @@
 """From voices, and sounds made up, to a net that tells them apart."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ from wav2lip.audio import SAMPLE_RATE
 from wav2lip.compact import voice_activity
 from wav2lip.training import voice_activity_data
 from wav2lip.training.config import SpeechConfig
-from wav2lip.training.synthetic import midi, music, noise
+from wav2lip.training.synthetic import midi, music, noise, singing
 from wav2lip.training.train_speech import main
 from wav2lip.training.voice_activity_data import SPAN, SpeechSampler, Track
 
-SMALL = SpeechConfig(steps=4, pieces=1, eval_interval=2)
+SMALL = SpeechConfig(steps=4, pieces=1, vowels=1, eval_interval=2)
 
 
 def test_a_net_is_trained_from_a_folder_of_clips(clips: Path, tmp_path: Path) -> None:
@@ -48,6 +49,15 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     resumed = main(clips / "talk", tmp_path / "stopped", SMALL)
     one, two = (torch.load(path, weights_only=True)["state_dict"] for path in (unbroken, resumed))
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_fine_tune_goes_on_from_the_weights(clips: Path, tmp_path: Path) -> None:
+    """At a learning rate of 0 only what batch normalisation has counted changes."""
+    shipped = voice_activity.load()
+    path = main(clips / "talk", tmp_path, replace(SMALL, start="speech", learning_rate=0.0))
+    tuned = voice_activity.load(path)
+    for (name, one), other in zip(shipped.named_parameters(), tuned.parameters(), strict=True):
+        assert torch.equal(one, other), name
 
 
 def test_voices_are_needed(tmp_path: Path) -> None:
@@ -97,6 +107,16 @@ def test_music_and_noises_come_from_their_seed_alone() -> None:
         assert not np.array_equal(first, other)
         assert first.dtype == np.float32
         assert np.abs(first).max() == pytest.approx(1, abs=1e-3)
+
+
+def test_held_vowels_come_from_their_seed_and_say_where_they_sound() -> None:
+    (one, heard), (again, _) = (singing.singing(np.random.default_rng(3), 6.0) for _ in range(2))
+    assert np.array_equal(one, again)
+    assert one.shape == heard.shape == (6 * SAMPLE_RATE,)
+    assert 0.3 < heard.mean() < 1
+    track = voice_activity_data.held_vowels(0, 2)
+    level = track.mel.mean(0).numpy()
+    assert level[track.spoken > 0].mean() > level[track.spoken == 0].mean() + 0.5
 
 
 def test_tunes_are_written_to_a_folder(tmp_path: Path) -> None:
