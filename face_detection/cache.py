@@ -1,19 +1,22 @@
-"""The detection cache: what was found in a source, as CSV, so that no frame is searched twice."""
+"""The detection cache: what was found in a source, as CSV, so that no frame is searched twice.
+
+pandas would take half a second to import, at every start of the command line.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
 import io
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import fsspec
 import numpy as np
-import pandas as pd
 
 from face_detection.detection import Detection
 from face_detection.detector import Detector
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COLUMNS = ["frame", "x1", "y1", "x2", "y2", "score", "roll", "yaw"]
+ARRAY_COLUMNS = ["frame", "values"]
 
 
 def cache_key(content_hash: str, transform_key: str, detector: Detector) -> str:
@@ -66,7 +70,7 @@ class DetectionCache:
             for frame, faces in enumerate(detections, start)
             for face in faces
         ]
-        self._write(key, start, stop, "faces", pd.DataFrame(rows, columns=COLUMNS))
+        self._write(key, start, stop, "faces", COLUMNS, rows)
 
     def get_signatures(self, key: str, start: int, stop: int) -> np.ndarray | None:
         """The signatures (n, 24, 24) of the frames from `start` to `stop`, or None, as `get`."""
@@ -78,8 +82,8 @@ class DetectionCache:
     def put_signatures(self, key: str, start: int, stop: int, signatures: np.ndarray) -> None:
         """Keep the signatures (n, 24, 24) uint8 of the frames from `start` to `stop`, as `put`."""
         _require_all(signatures, start, stop)
-        table = _table(range(start, stop), signatures)
-        self._write(key, start, stop, "signatures", table)
+        rows = _rows(range(start, stop), signatures)
+        self._write(key, start, stop, "signatures", ARRAY_COLUMNS, rows)
 
     def remembering(self, key: str, identity: Identity) -> Identity:
         """`identity` with its embeddings cached under `key`, by the samples that it is asked for.
@@ -93,8 +97,8 @@ class DetectionCache:
             if body is not None:
                 return _values(body, np.float32).reshape(len(samples), -1)
             embeddings = identity(samples)
-            table = _table([frame for frame, _, _ in samples], embeddings)
-            self._write(name, 0, len(samples), "embeddings", table)
+            rows = _rows([frame for frame, _, _ in samples], embeddings)
+            self._write(name, 0, len(samples), "embeddings", ARRAY_COLUMNS, rows)
             return embeddings
 
         return embed
@@ -114,8 +118,18 @@ class DetectionCache:
             return None
         return body
 
-    def _write(self, key: str, start: int, stop: int, kind: str, table: pd.DataFrame) -> None:
-        body = table.to_csv(index=False, lineterminator="\n").encode()
+    def _write(
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        kind: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+    ) -> None:
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows([columns, *rows])
+        body = table.getvalue().encode()
         path = self._path(key, start, stop, kind)
         unfinished = f"{path}.{uuid4().hex}"
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -139,21 +153,20 @@ def _header(key: str, start: int, stop: int, body: bytes) -> bytes:
     return f"# rows={rows} sha256={digest}".encode()
 
 
-def _table(frames: Sequence[int], arrays: np.ndarray) -> pd.DataFrame:
+def _rows(frames: Sequence[int], arrays: np.ndarray) -> Iterator[tuple[int, str]]:
     """One row per array, its bytes in hex: nothing is rounded."""
-    return pd.DataFrame({"frame": frames, "values": [each.tobytes().hex() for each in arrays]})
+    return zip(frames, (each.tobytes().hex() for each in arrays), strict=True)
 
 
 def _values(body: bytes, dtype: type[np.generic]) -> np.ndarray:
-    """All arrays of a `_table`, one after another."""
-    table = pd.read_csv(io.BytesIO(body), dtype=str)
-    return np.frombuffer(bytes.fromhex("".join(table["values"])), dtype)
+    """All arrays of a table of `_rows`, one after another."""
+    table = csv.DictReader(io.StringIO(body.decode()))
+    return np.frombuffer(bytes.fromhex("".join(row["values"] for row in table)), dtype)
 
 
 def _parse(body: bytes, start: int, stop: int) -> list[list[Detection]]:
     detections: list[list[Detection]] = [[] for _ in range(start, stop)]
-    table = pd.read_csv(io.BytesIO(body))
-    faces = table[COLUMNS[1:]].to_numpy(float).tolist()
-    for frame, face in zip(table["frame"].tolist(), faces, strict=True):
-        detections[frame - start].append(Detection(*face))
+    for row in csv.DictReader(io.StringIO(body.decode())):
+        face = Detection(*(float(row[column]) for column in COLUMNS[1:]))
+        detections[int(row["frame"]) - start].append(face)
     return detections

@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from face_detection.clustering import group_tracks
 from face_detection.detection import Box, Detection
@@ -218,6 +217,8 @@ def require_faces(persons: Sequence[Person]) -> None:
 
 def to_csv(persons: Sequence[Person]) -> str:
     """The persons as text for `from_csv`: a line with rate and cuts, then a row a sighting."""
+    import pandas as pd  # half a second, at every start of the command line
+
     tables = [
         pd.DataFrame(p.boxes, columns=["x1", "y1", "x2", "y2"]).assign(
             person=p.id,
@@ -237,6 +238,8 @@ def to_csv(persons: Sequence[Person]) -> str:
 
 def from_csv(text: str) -> list[Person]:
     """The persons that `to_csv` wrote, the same to the last bit."""
+    import pandas as pd  # as above
+
     first, _, rest = text.partition("\n")
     facts = dict(fact.split("=") for fact in first.removeprefix("# ").split())
     fps = Fraction(facts["fps"])
