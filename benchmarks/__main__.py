@@ -21,6 +21,7 @@ GROUPS = {
     "stages": stages.rows,
     "quality": quality.rows,
     "jobs": jobs.rows,
+    "default": jobs.default_rows,
     "memory": memory.rows,
 }
 # Seconds of voice and video in a job, and in the longer of two jobs whose memory is compared.

@@ -1,8 +1,9 @@
-"""Whole jobs in a warm worker, compared with the reference, a process that loads everything."""
+"""Whole jobs: in a warm worker, compared with the reference, and on the command line, from cold."""
 
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,38 @@ from wav2lip.inference import best_device, uses_int8
 def rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
     yield from _compared(folder, seconds)
     yield from _overhead(folder)
+
+
+def default_rows(folder: Path, seconds: float, _long: float) -> Iterator[Row]:
+    """`mouth animate` with what ships and nothing known, and where its time goes."""
+    frames = round(seconds * material.FPS)
+    for name, face, length in (
+        ("still", material.still(folder / "still.png"), seconds),
+        ("640x480", material.film(folder / "cold.mp4", 640, 480, frames), seconds),
+        ("1280x720", material.film(folder / "large.mp4", 1280, 720, 6 * frames), 6 * seconds),
+    ):
+        given = [str(face), str(material.voice(folder / "cold.wav", length)), "-o"]
+        given.append(str(folder / "cold-talking.mp4"))
+        cost = measure_process([*_cold(folder), "cli", "animate", *given, "--force", "--quiet"])
+        yield Row(
+            f"{name} + {length:g} s of voice, cold",
+            cost.seconds,
+            cost.cpu,
+            round(length * material.FPS) / cost.seconds,
+            memory=cost.memory,
+            note=f"{length / cost.seconds:.1f}x real time, {length / cost.cpu:.1f}x of a core",
+        )
+        command = [*_cold(folder), "benchmarks.breakdown", *given]
+        answer = subprocess.run(command, capture_output=True, check=True)  # noqa: S603 - ours
+        for stage, its in json.loads(answer.stdout).items():
+            yield Row(f"... {stage}", its["seconds"] or None, its["cpu"])
+
+
+def _cold(folder: Path) -> list[str]:
+    """The beginning of a command that runs a module of ours and finds nothing kept."""
+    kept = folder / "cold"
+    shutil.rmtree(kept, ignore_errors=True)
+    return ["env", f"VAR_DIR={kept}", sys.executable, "-m"]
 
 
 def _compared(folder: Path, seconds: float) -> Iterator[Row]:
