@@ -24,6 +24,7 @@ from commands import local_job
 from face_detection.cache import DetectionCache
 from face_detection.detection import Box, Detection
 from face_detection.detectors import Detector
+from face_detection.lazy_frame import LazyFrame
 from face_detection.s3fd import S3fdDetector
 from face_detection.shots import signature
 from face_detection.stride import LONG_STRIDE, SURROUNDINGS, Strided
@@ -47,9 +48,10 @@ class S3fdWithKnownFaces(S3fdDetector):
     def __init__(self, weights: Path, film: Source) -> None:
         super().__init__(weights)
         self._size = film.size
-        frames = enumerate(film.read(range(film.frames)))
+        frames = enumerate(film.read_planar(range(film.frames)))
         self._boxes = {
-            signature(frame).tobytes(): material.face_box(at, *film.size) for at, frame in frames
+            signature(LazyFrame(frame).rgb).tobytes(): material.face_box(at, *film.size)
+            for at, frame in frames
         }
 
     def _find_batch(self, frames: list[np.ndarray], scale: float) -> list[list[Detection]]:

@@ -1,8 +1,9 @@
-"""Which frames of a video are searched thoroughly, and which not at all.
+"""Which frames of a video are searched thoroughly, which in part, and which not at all.
 
 Small faces need a search at full size, which costs several times as much as one for large faces. It
 is done at the start of a shot, where the picture has changed, and at intervals. A picture without
-faces that has not changed since it was searched, such as a slide, is not searched again.
+faces that has not changed since it was searched, such as a slide, is not searched again. Where
+faces are known, only their surroundings are searched every other time.
 """
 
 import numpy as np
@@ -24,6 +25,12 @@ class SearchSchedule:
         self._searched: np.ndarray | None = None
         self._thoroughly: np.ndarray | None = None
         self._since = 0
+        self._wholly = False
+
+    @property
+    def was_whole(self) -> bool:
+        """Whether the frame recorded last was searched wholly."""
+        return self._wholly
 
     def is_thorough_due(self, signature: np.ndarray) -> bool:
         """Whether the frame should be searched for small faces as well."""
@@ -39,9 +46,12 @@ class SearchSchedule:
         apart = np.abs(signature.astype(np.int16) - self._searched)
         return bool(apart.max() <= NOISE_LEVELS)
 
-    def record(self, signature: np.ndarray, searched: bool, thorough: bool) -> None:
-        """Record a frame, whether it was searched at all, and whether thoroughly."""
+    def record(
+        self, signature: np.ndarray, searched: bool, thorough: bool, whole: bool = True
+    ) -> None:
+        """Record a frame, whether it was searched at all, whether thoroughly, and whether whole."""
         self._since += 1
+        self._wholly = searched and whole
         if searched:
             self._searched = signature
         if thorough:

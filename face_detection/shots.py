@@ -33,11 +33,20 @@ CHUNK = 1024
 
 def signature(frame: np.ndarray) -> np.ndarray:
     """The signature (24, 24) uint8 of an RGB uint8 `frame` (height, width, 3): a grey thumbnail."""
-    height, width = frame.shape[:2]
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    return _thumbnail(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
+
+
+def signature_of_luma(luma: np.ndarray) -> np.ndarray:
+    """As `signature`, of the Y plane (height, width) of a frame in limited range, 16 to 235."""
+    full = 255 / 219
+    return np.asarray(cv2.convertScaleAbs(_thumbnail(luma).clip(16), None, full, -16 * full))
+
+
+def _thumbnail(grey: np.ndarray) -> np.ndarray:
+    height, width = grey.shape
     # Halving is fast, and leaves a quarter of the pixels to the slower second step.
     half = cv2.resize(grey, (max(width // 2, 1), max(height // 2, 1)), interpolation=cv2.INTER_AREA)
-    return cv2.resize(half, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(half, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
 
 
 def cuts(signatures: np.ndarray, fps: Fraction = Fraction(25)) -> list[int]:

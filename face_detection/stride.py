@@ -1,10 +1,11 @@
 """Detection with a stride: few frames of a video are searched, the faces tracked between them.
 
-Where the same faces are found in two frames a stride apart, each is tracked through the frames
-between by its landmarks, starting from its place in the frame before: one pass over the face
-instead of a search of the whole picture. Landmarks converge on anything, so at intervals, and
-wherever they fail, the detector verifies them in the surroundings of the face; heads that are
-turned far are followed by the detector alone. Where that leaves a doubt (a face comes or goes,
+Where the same faces are found in two frames a stride apart, each is followed by its landmarks into
+the frame half way, starting from where even motion would bring it: two passes over the face instead
+of a search of the whole picture. Where it is there the frames between are interpolated, where it is
+not each half is halved again. Landmarks converge on anything, so over longer times, and wherever
+they fail, the detector verifies them in the surroundings of the face; heads that are turned far are
+followed by the detector alone. Where that leaves a doubt (a face comes or goes,
 jumps, or the picture changes) the frames are searched without a stride. `search_schedule` says
 which searches are thorough and which are skipped; small faces that a thorough search finds are
 looked for where they were in the frames before and after it.
@@ -20,13 +21,20 @@ from face_detection import shots
 from face_detection.box_refinement import follow, non_maximum_suppression
 from face_detection.detection import Box, Detection, centre, iou
 from face_detection.detector import Detector, working_copy
+from face_detection.lazy_frame import Frame, rgb_of, signature_of
 from face_detection.search_schedule import SearchSchedule
 
 # Frames from one search to the next: of a fast detector, and of one that takes most of a second. A
 # face that comes and goes between two searches is missed.
 STRIDE, LONG_STRIDE = 8, 25
-# The detector verifies tracked faces once in so many frames.
+# Up to so many faces take less time to be looked for nearby than the whole picture does.
+FEW_FACES = 4
+# The detector verifies a followed face whose neighbours are farther apart than so many frames.
 VERIFY_EVERY = 9
+# A face half way between two sightings is where even motion brings it, within this fraction of its
+# width, on average of its sides: half as far from them it is within a quarter of that, less than
+# landmarks jitter.
+EVEN_MOTION = 0.01
 # With a lower IoU, or a larger change of roll (degrees), a stride later it may be another face.
 SAME_IOU, SAME_ROLL = 0.3, 15.0
 # The least IoU with the expected box, of the landmarks' box and of the detector's.
@@ -43,7 +51,7 @@ class Searched:
     and the last. `signatures` (n, 24, 24) are of all frames, `changes` (n - 1,) between neighbours.
     """
 
-    frames: Sequence[np.ndarray]
+    frames: Sequence[Frame]
     signatures: np.ndarray
     changes: np.ndarray
     stops: list[int]
@@ -62,34 +70,36 @@ class Strided:
         self.parameters = {**detector.parameters, "stride": stride}
         self.batch_size = max(LONG_STRIDE // stride, 1) * stride + 1
         self.detector, self._stride = detector, stride
-        self._last: tuple[np.ndarray, list[Detection]] | None = None
+        self._last: tuple[Frame, list[Detection]] | None = None
         self._schedule = SearchSchedule()
 
     def detect(self, frames: Sequence[np.ndarray], thorough: bool = True) -> list[list[Detection]]:
         """See `Detector.detect`; `thorough` is ignored, the schedule decides it frame by frame."""
         return self.follow(self.search(frames)) if frames else []
 
-    def search(self, frames: Sequence[np.ndarray]) -> Searched:
+    def search(self, frames: Sequence[Frame]) -> Searched:
         """The first half of `detect`: searches the frames at the stops. At least one frame.
 
         It may run on the next frames in another thread while `follow` runs on these: most of the
         time is spent outside Python.
         """
-        signatures = np.array([shots.signature(frame) for frame in frames])
+        signatures = np.array([signature_of(frame) for frame in frames])
         changes = shots.change(signatures[:-1], signatures[1:])
         found: dict[int, list[Detection]] = {}
         if self._last is not None and self._last[0] is frames[0]:
             found[0] = self._last[1]
         else:
             self._schedule = SearchSchedule()
-            found[0] = self._search(frames[0], signatures[0], [], thorough=True)
+            found[0] = self._search(rgb_of(frames[0]), signatures[0], [], thorough=True)
         stops = sorted({*range(0, len(frames), self._stride), len(frames) - 1})
         for first, last in pairwise(stops):
             broken = not _unbroken(changes[first:last])
             ends = last == stops[-1] and self._schedule.is_thorough_due(signatures[last])
-            found[last] = self._search(frames[last], signatures[last], found[first], broken or ends)
+            found[last] = self._search(
+                rgb_of(frames[last]), signatures[last], found[first], broken or ends
+            )
         for first, last in reversed(list(pairwise(stops))):
-            found[first] = self._with_lost(frames[first], found[first], found[last])
+            found[first] = self._with_lost(rgb_of(frames[first]), found[first], found[last])
         self._last = frames[-1], found[stops[-1]]
         return Searched(frames, signatures, changes, stops, found)
 
@@ -108,6 +118,9 @@ class Strided:
         thorough: bool,
     ) -> list[Detection]:
         """The faces of a frame a stride after one with the faces `before`."""
+        if not thorough and (nearby := self._found_nearby(frame, before)):
+            self._schedule.record(signature, True, False, whole=False)
+            return nearby
         unchanged = not before and not thorough and self._schedule.is_unchanged(signature)
         self._schedule.record(signature, not unchanged, thorough)
         if unchanged:
@@ -118,6 +131,16 @@ class Strided:
             # A lost face may have moved, and be too small for a search that is not thorough.
             (faces,) = self.detector.detect([frame])
         return faces
+
+    def _found_nearby(
+        self, frame: np.ndarray, before: Sequence[Detection]
+    ) -> list[Detection] | None:
+        """All faces `before` as they are now, where it is enough to look for them nearby."""
+        few = 0 < len(before) <= FEW_FACES and self._stride <= STRIDE
+        if not few or not self._schedule.was_whole:
+            return None
+        nearby = self._detected(frame, before, thorough=False)
+        return nearby and _best_first(nearby)
 
     def _with_lost(
         self, frame: np.ndarray, faces: list[Detection], near: Sequence[Detection]
@@ -138,32 +161,34 @@ class Strided:
 
     def _fill(
         self,
-        frames: Sequence[np.ndarray],
+        frames: Sequence[Frame],
         changes: np.ndarray,
         found: dict[int, list[Detection]],
         first: int,
         last: int,
     ) -> None:
-        """Find the faces of the frames between `first` and `last`, recursively."""
+        """Find the faces of the frames between `first` and `last`, the middle one first."""
         if last - first < 2:
             return
+        middle = (first + last) // 2
+        frame = rgb_of(frames[middle])
         pairs = _pairs(found[first], found[last])
         if pairs is None or not _unbroken(changes[first:last]):
-            middle = (first + last) // 2
-            found[middle] = self._between_stops(frames[middle], [*found[first], *found[last]])
-            self._fill(frames, changes, found, first, middle)
-            self._fill(frames, changes, found, middle, last)
-            return
-        for at in range(first + 1, last):
-            step = 1 / (last - at + 1)
+            found[middle] = self._between_stops(frame, [*found[first], *found[last]])
+        else:
+            step = (middle - first) / (last - first)
             expected = [_interpolated(a, b, step) for a, b in pairs]
-            faces = self._followed(frames[at], expected, (at - first) % VERIFY_EVERY == 0)
+            faces = self._followed(frame, expected, last - first > VERIFY_EVERY)
             if faces is None:
-                found[at] = self._between_stops(frames[at], expected)
-                self._fill(frames, changes, found, at, last)
-                return
-            found[at] = sorted(faces, key=lambda face: face.score, reverse=True)
-            pairs = [(face, later) for face, (_, later) in zip(faces, pairs, strict=True)]
+                found[middle] = self._between_stops(frame, expected)
+            else:
+                found[middle] = _best_first(faces)
+                if last - first <= STRIDE and _move_evenly(faces, expected):
+                    _interpolate(found, first, middle, [before for before, _ in pairs], faces)
+                    _interpolate(found, middle, last, faces, [after for _, after in pairs])
+                    return
+        self._fill(frames, changes, found, first, middle)
+        self._fill(frames, changes, found, middle, last)
 
     def _between_stops(self, frame: np.ndarray, near: Sequence[Detection]) -> list[Detection]:
         (faces,) = self.detector.detect([frame], thorough=False)
@@ -220,7 +245,7 @@ class Strided:
         ]
 
 
-def overlapping(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+def overlapping(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     """`frames` in batches of `size`, 2 or more: each after the first begins with the frame that
     the one before it ended with.
     """
@@ -257,6 +282,33 @@ def _nearest(
 def _unbroken(changes: np.ndarray) -> bool:
     """Whether no change between neighbouring frames is large enough for a cut or a flash."""
     return bool((changes < shots.MIN_CHANGE).all())
+
+
+def _move_evenly(faces: Sequence[Detection], expected: Sequence[Detection]) -> bool:
+    """Whether faces are so nearly where even motion brings them that they are between as well."""
+    ends = zip(faces, expected, strict=True)
+    return all(
+        np.abs(np.subtract(face.box, other.box)).mean() <= EVEN_MOTION * (face.x2 - face.x1)
+        for face, other in ends
+    )
+
+
+def _interpolate(
+    found: dict[int, list[Detection]],
+    first: int,
+    last: int,
+    before: Sequence[Detection],
+    after: Sequence[Detection],
+) -> None:
+    """Set the faces of the frames between `first` and `last`; `before` and `after` are in pairs."""
+    for at in range(first + 1, last):
+        step = (at - first) / (last - first)
+        pairs = zip(before, after, strict=True)
+        found[at] = _best_first([_interpolated(a, b, step) for a, b in pairs])
+
+
+def _best_first(faces: Sequence[Detection]) -> list[Detection]:
+    return sorted(faces, key=lambda face: face.score, reverse=True)
 
 
 def _interpolated(a: Detection, b: Detection, step: float) -> Detection:

@@ -64,6 +64,11 @@ class Planar:
         return self.levels.shape[1], self.levels.shape[0] * 2 // 3
 
     @property
+    def luma(self) -> np.ndarray:
+        """Y of every pixel, (height, width) uint8, 16 to 235, padding included: a view."""
+        return _planes(self.levels)[0]
+
+    @property
     def nbytes(self) -> int:
         return self.levels.nbytes + (0 if self.rgb is None else self.rgb.nbytes)
 

@@ -11,6 +11,7 @@ from face_detection import shots
 from face_detection.cache import DetectionCache, cache_key
 from face_detection.detection import Detection
 from face_detection.detectors import Detector
+from face_detection.lazy_frame import Frame, LazyFrame, rgb_of
 from face_detection.stride import Strided, overlapping
 from rendering.prefetch import prefetch
 from rendering.progress import SILENT, Progress
@@ -70,7 +71,7 @@ def detect_segment(
     if known := cached_detections(cache, key, start, stop):
         progress.advance(stop - start)
         return known
-    found = _search(source.read(range(start, stop)), source, detector, progress)
+    found = _search(_read(source, range(start, stop), detector), source, detector, progress)
     _keep(cache, key, start, stop, found)
     return found
 
@@ -88,7 +89,7 @@ def detect_frames(
     They are searched and kept in the segments in which a job does it. Raises as `detect_segment`.
     """
     key = detections_key(source, detector)
-    reader, position = source.read(range(frames)), 0
+    reader, position = _read(source, range(frames), detector), 0
     parts = []
     for start, stop in plan(frames, source.fps, segment_seconds):
         if known := cached_detections(cache, key, start, stop):
@@ -96,15 +97,22 @@ def detect_frames(
             parts.append(known)
             continue
         if position != start:
-            reader = source.read(range(start, frames))
+            reader = _read(source, range(start, frames), detector)
         parts.append(_search(islice(reader, stop - start), source, detector, progress))
         _keep(cache, key, start, stop, parts[-1])
         position = stop
     return SegmentDetections.joined(parts)
 
 
+def _read(source: Source, indices: Sequence[int], detector: Detector) -> Iterator[Frame]:
+    """The frames as they are best given to a detector: few of them are searched at a stride."""
+    if isinstance(detector, Strided) and source.has_stored_planes:
+        return map(LazyFrame, source.read_planar(indices))
+    return source.read(indices)
+
+
 def _search(
-    frames: Iterator[np.ndarray], source: Source, detector: Detector, progress: Progress
+    frames: Iterator[Frame], source: Source, detector: Detector, progress: Progress
 ) -> SegmentDetections:
     """The detections in frames of the source that follow each other."""
     faces: list[list[Detection]] = []
@@ -126,7 +134,7 @@ def _search(
 
 
 def _detected(
-    detector: Detector, batches: Iterator[list[np.ndarray]]
+    detector: Detector, batches: Iterator[list[Frame]]
 ) -> Generator[tuple[Sequence[np.ndarray], list[list[Detection]]], None, None]:
     """The signatures of each batch's frames and the faces in them.
 
@@ -137,7 +145,8 @@ def _detected(
             for searched in searched_batches:
                 yield list(searched.signatures), detector.follow(searched)
     else:
-        for batch in batches:
+        for frames in batches:
+            batch = [rgb_of(frame) for frame in frames]
             yield [shots.signature(frame) for frame in batch], detector.detect(batch)
 
 

@@ -119,15 +119,20 @@ class Source:
         """As `read`, in `colours`: what the options leave as it is stored stays so."""
         if self.is_one_frame:
             yield from repeat(Planar.of_rgb(self._only_frame), len(indices))
-        elif self.transform.is_identity:
+        elif self.has_stored_planes:
             yield from read_planar_at(self.path, indices, self.info.fps, self.colours)
         else:
             yield from map(Planar.of_rgb, self.read(indices))
 
+    @property
+    def has_stored_planes(self) -> bool:
+        """Whether `read_planar` gives frames as they are stored, where they are 8-bit 4:2:0."""
+        return not self.is_one_frame and self.transform.is_identity
+
     @cached_property
     def colours(self) -> Colours:
         """What the numbers of planar frames mean, and those of the result."""
-        if self.is_one_frame or not self.transform.is_identity:
+        if not self.has_stored_planes:
             return BT709
         return stored_colours(self.path)
 
