@@ -38,6 +38,9 @@ _SILENCE = 0.001
 # files count to 2**31 instead of 1.
 _LARGEST_SAMPLE = 1e12
 _MOST_PLANES = 8
+# What files with so many channels that do not say which is which are downmixed as: FFmpeg takes
+# the third of three, and the fourth of six or eight, for low effects, which a downmix leaves out.
+_UNNAMED = {3: "3.0", 6: "6.0", 7: "7.0", 8: "octagonal"}
 # A gap longer than this, in seconds, is noticed (ITU-R BT.1359); less is jitter of timestamps.
 _GAP = 0.045
 
@@ -204,10 +207,13 @@ def _resampled(
     played: float | None = None  # up to when, in seconds of the track's clock
     # Some files change their sampling on the way: each stretch has a resampler of its own.
     for (_, channels, layout, _), stretch in groupby(sound, lambda each: _sampling(each.frame)):
+        named = _UNNAMED.get(channels, "") if downmix and _is_unnamed(layout) else ""
         if downmix:
             layout = "mono" if channels == 1 else "stereo"
         resampler = av.AudioResampler(format="flt", layout=layout, rate=rate)
         for frame, time in stretch:
+            if named:
+                frame = _with_layout(frame, named)
             if played is None:
                 played = time
             elif gaps and (missing := (time or 0) - played) > _GAP:
@@ -230,6 +236,17 @@ def silence(samples: int, most: int) -> Iterator[np.ndarray]:
     """`samples` samples of silence as float32 blocks (1, at `most`); none for a negative number."""
     for at in range(0, samples, most):
         yield np.zeros((1, min(most, samples - at)), np.float32)
+
+
+def _is_unnamed(layout: str) -> bool:
+    """Whether a layout only says how many channels there are."""
+    return layout.endswith(" channels")
+
+
+def _with_layout(frame: av.AudioFrame, layout: str) -> av.AudioFrame:
+    """The frame with names for its channels."""
+    data, format = _samples_of(frame)
+    return _with_samples(frame, data, format, layout)
 
 
 def _sampling(frame: av.AudioFrame) -> tuple[int, int, str, str]:
@@ -304,11 +321,14 @@ def _samples_of(frame: av.AudioFrame) -> tuple[np.ndarray, av.AudioFormat]:
 
 
 def _with_samples(
-    frame: av.AudioFrame, samples: np.ndarray, format: av.AudioFormat
+    frame: av.AudioFrame, samples: np.ndarray, format: av.AudioFormat, layout: str = ""
 ) -> av.AudioFrame:
-    """A frame of the same time and channels with other samples, as `_samples_of` gives them."""
+    """A frame of the same time with other samples, as `_samples_of` gives them.
+
+    It has the same channels unless a `layout` names them.
+    """
     data: Any = np.ascontiguousarray(samples)
-    other = av.AudioFrame.from_ndarray(data, format.name, frame.layout.name)
+    other = av.AudioFrame.from_ndarray(data, format.name, layout or frame.layout.name)
     other.sample_rate, other.pts, other.time_base = frame.sample_rate, frame.pts, frame.time_base
     return other
 

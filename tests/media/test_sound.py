@@ -240,6 +240,22 @@ def test_a_good_voice_passes(voice):
     check_voice(voice)
 
 
+@pytest.mark.parametrize(("channels", "place"), [(3, 2), (6, 3), (8, 3), (8, 7)])
+def test_every_channel_that_has_no_name_is_heard(channels, place, tone, tmp_path):
+    """A recorder with several microphones says only how many; none is for low effects."""
+    path, said = tmp_path / "microphones.wav", tone(1, rate=16000)[0]
+    samples = np.zeros((len(said), channels))
+    samples[:, place] = said
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(np.rint(samples * 32767).astype("<i2").tobytes())
+    assert loudness(read_sound(path)) > 0.2 * loudness(said)
+    mix([(path, 0, 0.0)], None, Fraction(1), tmp_path / "mix.wav")
+    assert loudness(read_sound(tmp_path / "mix.wav")) > 0.2 * loudness(said)
+
+
 def test_a_silent_voice(tmp_path, write_media):
     silence = np.zeros((1, 48000), np.float32)
     path = write_media(tmp_path / "silent.wav", sound=silence, sound_codec="pcm_s16le")
