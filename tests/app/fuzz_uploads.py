@@ -166,7 +166,7 @@ def main(count: int, seed: int) -> int:
             with ThreadPoolExecutor(4) as pool:
                 for answer in pool.map(lambda file: _send(address, *file), _files(count, seed)):
                     outcomes[answer] += 1
-            alive = requests.get(address, timeout=10).ok and server.poll() is None
+            alive = requests.get(address, timeout=PATIENCE).ok and server.poll() is None
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(60)
@@ -228,7 +228,7 @@ def _serve(folder: Path, log: Path) -> tuple[str, "subprocess.Popen[bytes]"]:
     address = f"http://127.0.0.1:{port}"
     for _ in range(300):
         try:
-            requests.get(address, timeout=10)
+            requests.get(address, timeout=PATIENCE)
             return address, server
         except requests.ConnectionError:
             time.sleep(0.1)
