@@ -8,6 +8,7 @@ from typing import Any
 
 from face_detection.cache import DetectionCache
 from face_detection.detection import Box
+from face_detection.errors import FaceError
 from face_detection.persons import Person
 from jobs.errors import no_such_person, result_too_long
 from jobs.settings import Settings
@@ -70,7 +71,18 @@ def find_persons(
         detector = detector_for(source, settings.detector)
         seconds = settings.segment_seconds
         found = detect_frames(source, frames, detector, cache, seconds, progress)
-    return link_persons(source, found, cache=cache)
+    try:
+        return link_persons(source, found, cache=cache)
+    except FaceError as error:
+        raise _with_box(error) from error
+
+
+def _with_box(error: FaceError) -> NamedError:
+    """With what a command offers beyond the library: an option that says where the face is."""
+    if error.code != "no-face-found":
+        return error
+    remedy = f"{error.remedy} Or say where it is: --box X1 Y1 X2 Y2."
+    return NamedError(error.code, error.message, remedy)
 
 
 def choose_speaker(persons: Sequence[Person], number: int | None) -> int:

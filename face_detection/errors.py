@@ -11,8 +11,7 @@ def no_face_found() -> FaceError:
     return FaceError(
         "no-face-found",
         "No face was found in this picture or video.",
-        "Use one in which a face is upright, well lit and turned towards the camera. "
-        "The command line and the API take a box, too: --box X1 Y1 X2 Y2 says where the face is.",
+        "Use one in which a face is large, well lit and turned towards the camera.",
     )
 
 

@@ -147,6 +147,28 @@ def from_os_error(error: BaseException) -> NamedError | None:
     return storage_unavailable() if number in _NO_STORAGE else None
 
 
+def with_box(error: NamedError) -> NamedError:
+    """The failure of a search for faces, with what the pages and the API offer beyond the library:
+    a box that says where the face is.
+    """
+    if error.code != "no-face-found":
+        return error
+    return NamedError(
+        error.code,
+        error.message,
+        f"{error.remedy} Or draw a box around the face (in the API: the option box).",
+    )
+
+
+def not_searched(code: str) -> NamedError:
+    """Why an upload was not searched for faces before its job; no job depends on it."""
+    return NamedError(
+        code,
+        "The faces in this file could not be looked for beforehand.",
+        "Start the job: it looks for them itself.",
+    )
+
+
 def worker_crashed() -> NamedError:
     return NamedError(
         "worker-crashed",

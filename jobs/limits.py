@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from jobs.records import FINAL, Job, Transfer, Upload
+from jobs.records import FINAL, OPEN_SEARCH, FaceSearch, Job, Transfer, Upload
 from media.errors import NamedError
 
 
@@ -21,6 +21,24 @@ def check_open_jobs(session: Session, owner: str, client: str | None, limit: int
             "too-many-jobs",
             f"{limit} of your videos are not finished yet; more are not begun before.",
             "Wait until one is done, answer one that asks who speaks, or cancel one.",
+        )
+
+
+def check_open_searches(session: Session, upload: Upload, limit: int) -> None:
+    """Raises NamedError `too-many-jobs` when one more search for faces, in this upload, would be
+    too many for its owner or client; 0 is no limit.
+    """
+    count = sa.select(sa.func.count(FaceSearch.upload_id))
+    joined = count.join(Upload, Upload.id == FaceSearch.upload_id)
+    unfinished = joined.where(FaceSearch.state.in_(OPEN_SEARCH))
+    mine = [Upload.owner == upload.owner]
+    if upload.client:
+        mine.append(Upload.client == upload.client)
+    if limit and max(session.scalar(unfinished.where(each)) or 0 for each in mine) >= limit:
+        raise NamedError(
+            "too-many-jobs",
+            f"Faces are still looked for in {limit} of your files.",
+            "Wait until that has ended, or start the job: it looks for them itself.",
         )
 
 

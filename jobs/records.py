@@ -20,6 +20,7 @@ STATES = (
     "cancelled",
 )
 FINAL = ("done", "failed", "cancelled")
+OPEN_SEARCH = ("sent", "running")  # states of a search for faces that has not ended
 
 
 def new_id() -> str:
@@ -205,6 +206,29 @@ class Segment(Record):
     holder: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[float] = mapped_column(default=0.0)
     suspect: Mapped[bool] = mapped_column(default=False)
+
+
+class FaceSearch(Record):
+    """The search for faces in an upload, before there is a job: see `jobs.face_search`.
+
+    States: `sent` (a message is on its way); `running`; `done`; `failed`. One that is `sent` or
+    `running` and whose lease has expired is lost. The first `searched` frames were looked at, and
+    `faces` have id, box, score, and the frame in which the box lies; `error` is why there are none,
+    or what went wrong.
+    """
+
+    __tablename__ = "face_search"
+
+    upload_id: Mapped[str] = mapped_column(
+        ForeignKey("upload.id", ondelete="CASCADE"), primary_key=True
+    )
+    state: Mapped[str] = mapped_column(String(8))
+    lease_until: Mapped[float]
+    searched: Mapped[int] = mapped_column(default=0)
+    faces: Mapped[list[dict[str, Any]] | None]
+    error: Mapped[dict[str, Any] | None]
+
+    upload: Mapped[Upload] = relationship()
 
 
 class Delivery(Record):

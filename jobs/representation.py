@@ -11,7 +11,7 @@ from typing import Any
 import checkpoints
 from jobs.progress import progress
 from jobs.queue_position import queue_position
-from jobs.records import Delivery, Job, Person, Upload, Voice
+from jobs.records import Delivery, FaceSearch, Job, Person, Upload, Voice
 from jobs.retention import expires_at
 from jobs.service import Jobs
 from jobs.status_text import summary
@@ -35,6 +35,21 @@ def upload(record: Upload) -> dict[str, Any]:
         "has_audio": info["has_audio"],
         "bytes": record.bytes,
         "notes": _notes(record),
+    }
+
+
+def face_search(record: FaceSearch) -> dict[str, Any]:
+    """A search with its upload loaded; `searched` is in seconds, null for a picture."""
+    info = record.upload.info
+    fps = Fraction(info["fps"]) if record.upload.kind == "video" else None
+    return {
+        "state": "waiting" if record.state == "sent" else record.state,
+        "faces": [
+            each | {"time": float(each["frame"] / fps) if fps else 0} for each in record.faces or []
+        ],
+        "searched": float(record.searched / fps) if fps else None,
+        "complete": record.searched >= (info["frames"] or 1),
+        "error": record.error,
     }
 
 

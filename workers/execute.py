@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from face_detection.cache import DetectionCache
+from face_detection.errors import FaceError
 from face_detection.persons import Person, to_csv
-from jobs import records, signing
+from jobs import errors, records, signing
 from jobs.records import Job, Segment
 from jobs.service import Jobs
 from media.encoding import MP4, output_notes
@@ -68,7 +69,10 @@ def link(jobs: Jobs, job: Job, lease: Lease) -> None:
     searched = len(detections.faces)
     with local_source(jobs, job) as source, jobs.storage.scratch() as folder:
         lease.start_clock()
-        persons = link_persons(source, detections, lease, cache)
+        try:
+            persons = link_persons(source, detections, lease, cache)
+        except FaceError as error:
+            raise errors.with_box(error) from error
         picture = write_pictures(source, persons, folder)
         previews = _previews(jobs, job, source, persons, searched, lease)
         (folder / "persons.csv").write_text(to_csv(persons))

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError as DatabaseBusy
 from sqlalchemy.orm import Session
 
 from face_detection.persons import Person
-from jobs import errors, health, logs, metrics
+from jobs import errors, face_search, health, logs, metrics
 from jobs.queue import ENGINE, LIGHT
 from jobs.records import FINAL, Job, Segment
 from jobs.service import Jobs
@@ -141,7 +141,7 @@ def _present_segments(
 
 
 def sweep(jobs: Jobs) -> None:
-    """Look after every job that has not ended: nothing may wait for a message that was lost."""
+    """Look after every job and search that has not ended: none may wait for a lost message."""
     try:
         short = [queue for queue in (LIGHT, ENGINE) if _is_short(jobs, queue)]
     except OperationalError as error:
@@ -157,6 +157,7 @@ def sweep(jobs: Jobs) -> None:
         except Exception:  # one unforeseen failure must not keep other jobs waiting
             logs.failure("advance-error", job=job_id)
             fail_job(jobs, job_id, errors.internal_error())
+    face_search.send_lost(jobs, ENGINE in short)
 
 
 def _plan(job: Job, step: str, ranges: Sequence[tuple[int, int]]) -> None:
@@ -256,4 +257,5 @@ def _is_short(jobs: Jobs, queue: str) -> bool:
     steps = [name for name, step in STEPS.items() if step.queue == queue]
     sent = sa.select(sa.func.count()).where(Segment.state == "sent", Segment.step.in_(steps))
     with jobs.database.read() as session:
-        return jobs.queue.length(queue) < (session.scalar(sent) or 0)
+        searches = face_search.count_sent(session) if queue == ENGINE else 0
+        return jobs.queue.length(queue) < (session.scalar(sent) or 0) + searches

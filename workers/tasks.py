@@ -6,11 +6,12 @@ from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
 from jobs import disk_space, errors, logs
+from jobs.face_search import TASK as FIND_FACES
 from jobs.records import Job
 from jobs.service import Jobs
 from media.errors import NamedError
 from rendering.progress import Cancelled
-from workers import execute
+from workers import execute, face_search
 from workers.application import app, open_jobs
 from workers.dispatch import advance
 from workers.lease import Lease, end_process
@@ -35,6 +36,42 @@ def render_segment(segment_id: str) -> None:
 @app.task(name="workers.stitch")
 def stitch(segment_id: str) -> None:
     _perform(segment_id, execute.stitch)
+
+
+@app.task(name=FIND_FACES)
+def find_faces(upload_id: str) -> None:
+    """Look for faces in an upload; what goes wrong is written down, and not tried again."""
+    jobs, reliable = open_jobs(), True
+    try:
+        upload = face_search.claim(jobs, upload_id)
+    except OperationalError as error:  # the sweeper sends the message again
+        logs.log("not-claimed", error=error.orig)
+        return
+    if upload is None:
+        return
+    outcome: face_search.Found | NamedError
+    try:
+        disk_space.require_for_work(jobs.settings)
+        outcome = face_search.find_faces(jobs, upload)
+    except Exception as error:
+        outcome, reliable = _failure(error, upload_id)
+    face_search.finish(jobs, upload_id, outcome)
+    if not reliable:
+        end_process()
+
+
+def _failure(error: Exception, upload_id: str) -> tuple[NamedError, bool]:
+    """What to say of an error of a search, and whether the process is reliable after it."""
+    if is_out_of_time(error):
+        return errors.not_searched("took-too-long"), False
+    if isinstance(error, NamedError):
+        return error, True
+    if isinstance(error, FileNotFoundError):  # the upload was deleted, or its file is lost
+        return errors.not_searched("file-gone"), True
+    if named := errors.from_os_error(error):
+        return named, True
+    logs.failure("search-error", upload=upload_id)
+    return errors.not_searched("internal-error"), False
 
 
 def _perform(segment_id: str, work: Callable[[Jobs, Job, Lease], None]) -> None:

@@ -7,9 +7,9 @@ from flask import request
 from app.jobs_access import jobs
 from jobs import representation
 from jobs.records import Job
-from jobs.representation import beginning, upload
+from jobs.representation import beginning, face_search, upload
 
-__all__ = ["beginning", "job", "upload"]
+__all__ = ["beginning", "face_search", "job", "upload"]
 
 
 def job(record: Job) -> dict[str, Any]:

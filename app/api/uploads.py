@@ -12,6 +12,7 @@ from app.api.body import Body
 from app.api.idempotency import idempotency_key
 from app.identity import client_key, visitor
 from app.jobs_access import jobs
+from jobs import face_search
 from jobs.records import Upload
 from media.errors import NamedError, not_a_face_file
 from media.probe import content_hash
@@ -42,6 +43,23 @@ def show_poster(upload: str) -> Response:
     response.cache_control.private = True
     response.cache_control.max_age = 3600
     return response
+
+
+@api.post("/uploads/<upload>/faces")
+def find_faces(upload: str) -> tuple[dict[str, Any], int]:
+    Body(request, known=set())
+    return representation.face_search(face_search.request(jobs(), upload)), 202
+
+
+@api.get("/uploads/<upload>/faces")
+def show_faces(upload: str) -> dict[str, Any]:
+    return representation.face_search(face_search.get(jobs(), upload))
+
+
+@api.delete("/uploads/<upload>/faces")
+def forget_faces(upload: str) -> tuple[str, int]:
+    face_search.cancel(jobs(), upload)
+    return "", 204
 
 
 @api.post("/sample")
