@@ -109,9 +109,10 @@ export class FileField {
     this.#awaitUpload({ done, abort: () => {}, resume: () => {} });
   }
 
-  /** Stops what is being sent. */
+  /** Stops what is being sent; "withdrawn" tells the page that the file is given up. */
   withdraw() {
     const transfer = this.#transfer;
+    this.root.dispatchEvent(new CustomEvent('withdrawn'));
     this.#transfer = null; // so that its end is nobody's business any more
     this.recorder?.discard();
     transfer?.abort();

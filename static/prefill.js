@@ -3,9 +3,10 @@
 import { request } from './api.js';
 
 /** `url` is the earlier job's address in the API. */
-export async function prefill(url, form, face, voices) {
+export async function prefill(url, form, face, faces, voices) {
   const job = await request('GET', url);
   face.adopt(job.source.name, job.source.kind, `${url}/source`, Promise.resolve(job.source));
+  faces.use(job.options.box);
   voices.adopt(job.voices.map(({ audio, name, duration, start, gain }, place) => ({
     name, address: `${url}/voices/${place + 1}`, start, gain, upload: { id: audio, kind: 'audio', duration },
   })));

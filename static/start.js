@@ -2,6 +2,7 @@
 
 import { prefill } from './prefill.js';
 import { Problem, ROOT, missing, request, show } from './api.js';
+import { Faces } from './faces.js';
 import { FileField } from './field.js';
 import { Voices } from './voices.js';
 
@@ -12,6 +13,7 @@ const status = document.querySelector('#send-status');
 const limits = { bytes: Number(form.dataset.maxBytes), seconds: Number(form.dataset.maxSeconds) };
 const video = form.dataset.video; // the address of an own result that is to be animated further
 const face = new FileField(form.querySelector('[data-role=source]'), limits);
+const faces = new Faces(face);
 const voices = new Voices(form.querySelector('.pair'), limits, Boolean(video));
 
 if (video) {
@@ -20,7 +22,7 @@ if (video) {
 }
 
 if (form.dataset.again) {
-  once(form.querySelector('#start-error'), () => prefill(form.dataset.again, form, face, voices));
+  once(form.querySelector('#start-error'), () => prefill(form.dataset.again, form, face, faces, voices));
 }
 
 const syncMode = form.querySelector('#sync-mode');
@@ -62,7 +64,7 @@ function firstGap() {
     // What was wrong with the last file says more.
     if (!face.wrong) face.fail(missing('There is no face yet.', 'Choose a picture or a video that shows one.'));
     gaps.push(face.input);
-  }
+  } else if (faces.missing) gaps.push(faces.drawButton);
   gaps.push(...voices.gaps());
   mark(chin, !chin.checkValidity()
     && missing('The chin padding is not a number of pixels.', 'Give a whole number from 0 to 500.'));
@@ -95,6 +97,7 @@ function options() {
   };
   const chin = form.querySelector('#chin').value;
   if (chin !== '') chosen.pads = [0, Number(chin), 0, 0];
+  if (faces.box) chosen.box = faces.box;
   return chosen;
 }
 
