@@ -1,5 +1,7 @@
 """The speech encoder: a student network from the mel spectrogram of a voice to mouth shapes.
 
+It also detects bilabials (p, b, m), for which lips close: a regression of mouth shapes blurs them.
+
 It is distilled from the first layers of a speech recogniser (`wav2lip.training.train_student`), so
 that it responds to speech sounds, whatever else is in the mel. It has two exits: the live one has
 0.09 s of look-ahead, the offline one 0.29 s. `Stream` runs either of them piece by piece.
@@ -17,7 +19,9 @@ from wav2lip.compact.voice_net import STRIDE
 
 WIDTH = 192
 KERNEL = 3
-HEAD_WIDTH = 96
+HEAD_WIDTH, CLOSURE_WIDTH = 96, 64
+# What the encoder gives for an instant: a mouth shape, then the log odds that the lips are closed.
+OUTPUTS = mouth_shape.COUNT + 1
 # Columns of the mel that the strided stem covers: two before its output, its own, one after.
 STEM_KERNEL = 4
 # Dilation and look-ahead, in outputs, of each residual block.
@@ -49,18 +53,25 @@ LIVE, OFFLINE = _receptive_field(TRUNK), _receptive_field(TRUNK + REFINEMENT)
 
 @dataclass(frozen=True)
 class ExitOutput:
-    """Of an exit, for n instants: `hidden` (b, WIDTH, n) and mouth shapes `shapes` (b, 8, n)."""
+    """Of an exit, for n instants: `hidden` (b, WIDTH, n), and what its heads make of it."""
 
     hidden: Tensor
-    shapes: Tensor
+    shapes: Tensor  # (b, 8, n) mouth shapes
+    closure: Tensor  # (b, 1, n) log odds that the lips are closed
+
+    @property
+    def outputs(self) -> Tensor:
+        """Mouth shapes and log odds of closed lips, (b, OUTPUTS, n)."""
+        return torch.cat((self.shapes, self.closure), 1)
 
 
 class SpeechEncoder(nn.Module):
-    """Mel (b, 80, T) in -4..4 -> mouth shapes (b, 8, ceil(T / 2)), one for every other column.
+    """Mel (b, 80, T) in -4..4 -> (b, OUTPUTS, ceil(T / 2)), one for every other column.
 
-    The units are those of `voice_net.VoiceNet`; before and after the mel is silence. Pre-activation
-    residual blocks (He et al., Identity Mappings in Deep Residual Networks, 2016) of dilated
-    convolutions along time, with little look-ahead.
+    They are mouth shapes, in the units of `voice_net.VoiceNet`, and the log odds of closed lips;
+    before and after the mel is silence. Pre-activation residual blocks (He et al., Identity
+    Mappings in Deep Residual Networks, 2016) of dilated convolutions along time, with little
+    look-ahead.
     """
 
     # As `voice_net.CONTEXT`: columns on either side that an output may depend on.
@@ -75,10 +86,10 @@ class SpeechEncoder(nn.Module):
         self.offline = _Exit(dropout)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """The mouth shapes of the offline exit; see the class."""
+        """The outputs of the offline exit; see the class."""
         after = OFFLINE.after - (mel.shape[2] + 1) % STRIDE
         _, offline = self.exits(functional.pad(mel, (OFFLINE.before, after), value=SILENCE))
-        return offline.shapes
+        return offline.outputs
 
     def exits(self, mel: Tensor) -> tuple[ExitOutput, ExitOutput]:
         """The outputs of the (live, offline) exits without padding.
@@ -114,20 +125,20 @@ class Stream:
 
     @torch.inference_mode()
     def push(self, mel: Tensor) -> Tensor:
-        """The mouth shapes (8, n) that the columns `mel` (80, t) complete; n may be 0."""
+        """The outputs (OUTPUTS, n) that the columns `mel` (80, t) complete; n may be 0."""
         columns = torch.cat((self._columns, mel[None]), 2)
         outputs = max(columns.shape[2] - STEM_KERNEL, -STRIDE) // STRIDE + 1
         self._columns = columns[:, :, STRIDE * outputs :]
         if not outputs:
-            return torch.zeros(mouth_shape.COUNT, 0)
+            return torch.zeros(OUTPUTS, 0)
         x = self._encoder.stem(columns / 4)
         for number, block in enumerate(self._blocks):
             x = torch.cat((self._inputs[number], x), 2)
             self._inputs[number] = x[:, :, max(x.shape[2] - block.span, 0) :]
             if x.shape[2] <= block.span:
-                return torch.zeros(mouth_shape.COUNT, 0)
+                return torch.zeros(OUTPUTS, 0)
             x = block(x)
-        return self._exit(x).shapes[0]
+        return self._exit(x).outputs[0]
 
 
 class _Block(nn.Module):
@@ -145,7 +156,7 @@ class _Block(nn.Module):
 
 
 class _Exit(nn.Module):
-    """The hidden state, and the head that makes mouth shapes of it."""
+    """The hidden state, and the heads on it."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()
@@ -156,7 +167,13 @@ class _Exit(nn.Module):
             nn.Dropout(dropout),
             nn.Conv1d(HEAD_WIDTH, mouth_shape.COUNT, 1),
         )
+        self.closure = nn.Sequential(
+            nn.Conv1d(WIDTH, CLOSURE_WIDTH, 1),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            nn.Conv1d(CLOSURE_WIDTH, 1, 1),
+        )
 
     def forward(self, x: Tensor) -> ExitOutput:
         hidden = functional.silu(self.norm(x))
-        return ExitOutput(hidden, self.head(hidden))
+        return ExitOutput(hidden, self.head(hidden), self.closure(hidden))

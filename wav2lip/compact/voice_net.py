@@ -90,8 +90,8 @@ def predict(nets: Sequence[nn.Module], mel: np.ndarray, seconds: np.ndarray) -> 
 
     They are the mean of an ensemble of networks on the CPU, linearly interpolated between its
     outputs: each `VoiceNet`, which gives the unit, or another that maps mel to mouth shapes as it
-    does and has a `context`. Before and after `mel` is silence. A value depends on
-    its instant alone, not on which others are asked for.
+    does and has a `context`; what it says beyond them follows in more columns. Before and after
+    `mel` is silence. A value depends on its instant alone, not on which others are asked for.
     """
     at = np.asarray(seconds, np.float64) * OUTPUT_RATE
     if not len(at):
@@ -118,7 +118,7 @@ def padded_columns(mel: np.ndarray, begin: int, end: int) -> np.ndarray:
 
 
 def _outputs(nets: Sequence[nn.Module], mel: np.ndarray, first: int, last: int) -> np.ndarray:
-    """The outputs first..last, inclusive: (last - first + 1, 8)."""
+    """The outputs first..last, inclusive: (last - first + 1, 8 or more)."""
     bands, outputs = np.arange(N_MELS), []
     for net in nets:
         context = cast(int, net.context)

@@ -237,6 +237,7 @@ class StudentConfig(ValidatedConfig):
     )
     feature_weight: float = _weight(0.5, "Weight of the teacher's features in the loss.")
     shape_weight: float = _weight(1.0, "Weight of the mouth shapes in the loss.")
+    closure_weight: float = _weight(0.5, "Weight of closed lips in the loss.")
     motion_weight: float = _weight(VoiceConfig.motion_weight, "As of the voice nets.")
     correlation_weight: float = _weight(VoiceConfig.correlation_weight, "As of the voice nets.")
     everyone: bool = _everyone()

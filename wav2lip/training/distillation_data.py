@@ -38,12 +38,13 @@ LABEL_WEIGHT, UNMEASURED = 0.35, 0.3
 class Source:
     """One recording: mel (T, 80), normalized features (n, 384), 40 a second.
 
-    `labels` (n, 8) are the mouth shapes that the teacher's heads predict, `measured` (n, 8) those
-    of the real mouth where `known` (n,) is 1.
+    `closed` (n,) is that of `speech_corpus.Recording`. `labels` (n, 8) are the mouth shapes that
+    the teacher's heads predict, `measured` (n, 8) those of the real mouth where `known` (n,) is 1.
     """
 
     mel: np.ndarray
     features: np.ndarray
+    closed: np.ndarray
     labels: np.ndarray
     measured: np.ndarray
     known: np.ndarray
@@ -59,6 +60,7 @@ class Batch(TensorBatch):
     spoken: Tensor  # (b, 1, SEQUENCE) 1 where the features are known
     shapes: Tensor  # (b, 8, SEQUENCE)
     known: Tensor  # (b, 1, SEQUENCE) how far the shapes are known, 0..1
+    closed: Tensor  # (b, 1, SEQUENCE) 1 where lips are closed, NaN where that is not known
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,17 @@ class DistillationSampler(BatchSampler[Batch]):
             _stretch(self.sources[i], rng)
             for i in rng.choice(len(chance), self.count, p=chance / chance.sum())
         ]
-        mel, features, spoken, shapes, known = (
+        mel, features, spoken, shapes, known, closed = (
             torch.from_numpy(np.stack(part)) for part in zip(*rows, strict=True)
         )
         noisy, voiced = augmented_speech(mel.mT, self.noise, rng)
         return Batch(
-            noisy, features.mT, spoken[:, None] * voiced, shapes.mT, known[:, None] * voiced
+            noisy,
+            features.mT,
+            spoken[:, None] * voiced,
+            shapes.mT,
+            known[:, None] * voiced,
+            torch.where(voiced > 0, closed[:, None], torch.nan),
         )
 
 
@@ -104,7 +111,7 @@ def augmented_speech(mel: Tensor, noise: Tensor, rng: np.random.Generator) -> tu
 
 
 def _stretch(source: Source, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """SEQUENCE outputs from anywhere in a source: mel, features, spoken, shapes, known."""
+    """SEQUENCE outputs from anywhere in a source: mel and all that `Batch` has of them."""
     pace = rng.uniform(*(SLOW if rng.random() < 0.08 else PACE))
     spare = len(source.mel) - STRIDE * SEQUENCE * pace
     begin = rng.uniform(min(spare, 0) - 10, max(spare, 0) + 10)
@@ -115,10 +122,12 @@ def _stretch(source: Source, rng: np.random.Generator) -> tuple[np.ndarray, ...]
     features, spoken = _read(source.features, at)
     labels, _ = _read(source.labels, at)
     measured, _ = _read(source.measured, at + rng.uniform(-JITTER, JITTER))
-    known = spoken & (source.known[at.round().astype(int).clip(0, len(source.known) - 1)] > 0)
+    nearest = at.round().astype(int).clip(0, len(source.known) - 1)
+    known = spoken & (source.known[nearest] > 0)
+    closed = np.where(spoken, source.closed[nearest], np.nan).astype(np.float32)
     shapes = np.where(known[:, None], measured + LABEL_WEIGHT * (labels - measured), labels)
     weight = np.where(known, 1.0, UNMEASURED * spoken).astype(np.float32)
-    return mel, features, spoken.astype(np.float32), shapes, weight
+    return mel, features, spoken.astype(np.float32), shapes, weight, closed
 
 
 def _read(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

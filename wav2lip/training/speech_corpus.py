@@ -14,7 +14,8 @@ from media.errors import MediaError
 from media.sound import read_sound
 from wav2lip.audio import HOP, MEL_RATE, SAMPLE_RATE, mel_spectrogram
 from wav2lip.compact import mouth_shape, voice_net
-from wav2lip.training import dataset, teacher
+from wav2lip.training import dataset, phone_times, teacher
+from wav2lip.training.phone_times import Phone
 from wav2lip.training.sequences import FPS, HEARD_AFTER, HEARD_BEFORE
 
 SECONDS = 10.0
@@ -24,15 +25,17 @@ FAINTEST = 0.003  # quieter pieces are silence
 SHORTEST = round(0.6 * SAMPLE_RATE)
 # Recordings are multiples of this, in samples: both 40 and 50 a second divide it.
 GRAIN = SAMPLE_RATE // 10
+OUTPUT_SAMPLES = SAMPLE_RATE // voice_net.OUTPUT_RATE
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some seconds of one speaker: samples (n,), 16 kHz, and the frames of a clip meanwhile."""
+    """Some seconds of one speaker: samples (n,), 16 kHz, and what is known of them."""
 
     samples: np.ndarray
     clip: str = ""
     first_frame: int = 0
+    phones: tuple[Phone, ...] | None = None  # None where they are not known
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,15 @@ class Placed:
 
 @dataclass(frozen=True)
 class Recording:
-    """Mel (T, 80) and the teacher's features (n, 384), 50 a second, both float16."""
+    """Mel (T, 80) and the teacher's features (n, 384), 50 a second, both float16.
+
+    `closed` (outputs,) float16 is 1 where lips are closed, 0 where not, and NaN where that is not
+    known.
+    """
 
     mel: np.ndarray
     features: np.ndarray
+    closed: np.ndarray
     placed: tuple[Placed, ...] = ()
 
     @property
@@ -120,12 +128,16 @@ def of_clips(clips: Iterable[dataset.Clip]) -> Iterator[list[Piece]]:
 
 
 def of_folder(folder: Path) -> Iterator[list[Piece]]:
-    """All sounds under a folder; those directly in one folder are one speaker's."""
+    """All sounds under a folder; those directly in one folder are one speaker's.
+
+    Beside a sound may be its `phone_times`.
+    """
     speakers: dict[Path, list[Path]] = {}
     for path in sorted(folder.rglob("*.*")):
-        speakers.setdefault(path.parent, []).append(path)
+        if not path.name.endswith(phone_times.SUFFIX):
+            speakers.setdefault(path.parent, []).append(path)
     for paths in speakers.values():
-        yield [Piece(part) for path in paths for part in _parts(_sound(path))]
+        yield [piece for path in paths for piece in _pieces(path)]
 
 
 def recorded(
@@ -138,6 +150,7 @@ def recorded(
     for pieces in speakers:
         parts: list[np.ndarray] = []
         placed: list[Placed] = []
+        closed: list[np.ndarray] = []
         length = 0
         for index in rng.permutation(len(pieces)):
             piece = pieces[index]
@@ -145,16 +158,17 @@ def recorded(
             if peak < FAINTEST or len(piece.samples) < SHORTEST:
                 continue
             if parts and length + len(piece.samples) > SECONDS * SAMPLE_RATE:
-                yield _joined(parts, placed, encoder)
-                parts, placed, length = [], [], 0
+                yield _joined(parts, placed, closed, encoder)
+                parts, placed, closed, length = [], [], [], 0
+            start, seconds = length / SAMPLE_RATE, len(piece.samples) / SAMPLE_RATE
             if piece.clip:
-                start, seconds = length / SAMPLE_RATE, len(piece.samples) / SAMPLE_RATE
                 placed.append(Placed(piece.clip, piece.first_frame, start, seconds))
             pause = np.zeros(round(rng.uniform(*PAUSES) * SAMPLE_RATE), np.float32)
             parts += [piece.samples * np.float32(PEAK / peak), pause]
             length += len(piece.samples) + len(pause)
+            closed.append(_closed_lips(piece, start, seconds, length // OUTPUT_SAMPLES))
         if parts:
-            yield _joined(parts, placed, encoder)
+            yield _joined(parts, placed, closed, encoder)
 
 
 def save(path: Path, recordings: list[Recording]) -> None:
@@ -166,6 +180,7 @@ def save(path: Path, recordings: list[Recording]) -> None:
             opened,
             mel=np.concatenate([each.mel for each in recordings]),
             features=np.concatenate([each.features for each in recordings]),
+            closed=np.concatenate([each.closed for each in recordings]),
             columns=np.array([len(each.mel) for each in recordings]),
             counts=np.array([len(each.features) for each in recordings]),
             recording=np.array([i for i, _ in rows], int),
@@ -182,23 +197,55 @@ def load(path: Path) -> list[Recording]:
     with np.load(path) as arrays:
         mels = np.split(arrays["mel"], arrays["columns"].cumsum()[:-1])
         features = np.split(arrays["features"], arrays["counts"].cumsum()[:-1])
+        outputs = arrays["columns"] // voice_net.STRIDE
+        closed = np.split(arrays["closed"], outputs.cumsum()[:-1])
         placed: list[list[Placed]] = [[] for _ in mels]
         names = ("recording", "clip", "first_frame", "start", "seconds")
         for i, clip, frame, start, seconds in zip(*(arrays[name] for name in names), strict=True):
             placed[i].append(Placed(str(clip), int(frame), float(start), float(seconds)))
     return [
-        Recording(*each[:2], tuple(each[2])) for each in zip(mels, features, placed, strict=True)
+        Recording(*each[:3], tuple(each[3]))
+        for each in zip(mels, features, closed, placed, strict=True)
     ]
 
 
-def _joined(parts: list[np.ndarray], placed: list[Placed], encoder: teacher.Teacher) -> Recording:
+def _joined(
+    parts: list[np.ndarray],
+    placed: list[Placed],
+    closed: list[np.ndarray],
+    encoder: teacher.Teacher,
+) -> Recording:
     samples = np.concatenate(parts)
     samples = np.pad(samples, (0, -len(samples) % GRAIN))
-    return Recording(
-        mel_spectrogram(samples)[:, : len(samples) // HOP].T.astype(np.float16),
-        encoder(samples).astype(np.float16),
-        tuple(placed),
-    )
+    mel = mel_spectrogram(samples)[:, : len(samples) // HOP].T.astype(np.float16)
+    known = np.full(len(mel) // voice_net.STRIDE, np.nan, np.float16)
+    for lips in closed:
+        known[: len(lips)] = np.where(np.isnan(lips), known[: len(lips)], lips)
+    return Recording(mel, encoder(samples).astype(np.float16), known, tuple(placed))
+
+
+def _closed_lips(piece: Piece, start: float, seconds: float, count: int) -> np.ndarray:
+    """`phone_times.closed_lips` of a piece that begins at `start`, of the first `count` outputs."""
+    if piece.phones is None:
+        return np.full(count, np.nan, np.float16)
+    moved = [phone.moved(start) for phone in piece.phones]
+    closed = phone_times.closed_lips(moved, start + seconds, count)
+    closed[: round(start * voice_net.OUTPUT_RATE)] = np.nan
+    return closed
+
+
+def _pieces(path: Path) -> Iterator[Piece]:
+    """A sound in parts of SECONDS or less, with its phones if they lie beside it."""
+    beside = phone_times.path_of(path)
+    phones = phone_times.read(beside) if beside.exists() else None
+    samples = _sound(path)
+    for at in range(0, len(samples), round(SECONDS * SAMPLE_RATE)):
+        part = samples[at : at + round(SECONDS * SAMPLE_RATE)]
+        begin, end = at / SAMPLE_RATE, (at + len(part)) / SAMPLE_RATE
+        said = phones and tuple(
+            phone.moved(-begin) for phone in phones if phone.begin < end and phone.end > begin
+        )
+        yield Piece(part, phones=None if phones is None else said or ())
 
 
 def _sound(path: Path) -> np.ndarray:
@@ -209,8 +256,3 @@ def _sound(path: Path) -> np.ndarray:
         if error.code not in ("no-audio-track", "not-a-voice"):
             raise
         return np.zeros(0, np.float32)
-
-
-def _parts(samples: np.ndarray) -> Iterator[np.ndarray]:
-    step = round(SECONDS * SAMPLE_RATE)
-    return (samples[at : at + step] for at in range(0, len(samples), step))

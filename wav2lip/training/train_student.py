@@ -49,6 +49,8 @@ LIVE_WEIGHT, OFFLINE_WEIGHT = 0.4, 0.6
 # Outputs of the live exit that come before the first of the offline one.
 EARLY = (OFFLINE.before - LIVE.before) // voice_net.STRIDE
 OPENINGS = slice(0, 2)
+# Of closed lips in the loss, beside lips that are not: they are closed a thirtieth of the time.
+CLOSED_WEIGHT = 2.0
 
 
 class Student(nn.Module):
@@ -60,12 +62,12 @@ class Student(nn.Module):
         self.features = nn.ModuleList(nn.Conv1d(WIDTH, teacher.WIDTH, 1) for _ in range(2))
 
     def forward(self, mel: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Features (b, 384, n) and mouth shapes (b, 8, n) of the live and of the offline exit."""
+        """Features (b, 384, n) and outputs (b, 9, n) of the live and of the offline exit."""
         live, offline = self.encoder.exits(mel)
-        outputs = slice(EARLY, EARLY + offline.shapes.shape[2])
+        instants = slice(EARLY, EARLY + offline.shapes.shape[2])
         return [
-            (self.features[0](live.hidden[:, :, outputs]), live.shapes[:, :, outputs]),
-            (self.features[1](offline.hidden), offline.shapes),
+            (self.features[0](live.hidden[:, :, instants]), live.outputs[:, :, instants]),
+            (self.features[1](offline.hidden), offline.outputs),
         ]
 
 
@@ -257,8 +259,8 @@ def _train(
             outputs = student(batch.mel)
         weights = (LIVE_WEIGHT, OFFLINE_WEIGHT)
         losses = [
-            weight * distillation_loss(features.float(), shapes.float(), batch, config)
-            for weight, (features, shapes) in zip(weights, outputs, strict=True)
+            weight * distillation_loss(features.float(), told.float(), batch, config)
+            for weight, (features, told) in zip(weights, outputs, strict=True)
         ]
         training.optimizer_step(torch.stack(losses).sum(), "student")
         if training.is_eval_step(step):
@@ -281,33 +283,62 @@ def _sources(
     for recording, (target, known), weight in zip(material.labelled, labels, chance, strict=True):
         features = material.features(recording)
         predicted = shape_head.predict(heads, features)
-        sources.append(
-            Source(recording.mel, features.astype(np.float16), predicted, target, known, weight)
-        )
+        sources.append(_source(recording, features, predicted, target, known, weight))
     for recording in material.unlabelled:
         features = material.features(recording)
         predicted = shape_head.predict(heads, features)
         nothing = np.zeros_like(predicted)
         weight = (1 - config.labelled) * recording.outputs / total
         known = np.zeros(len(predicted), np.float32)
-        sources.append(
-            Source(recording.mel, features.astype(np.float16), predicted, nothing, known, weight)
-        )
+        sources.append(_source(recording, features, predicted, nothing, known, weight))
     return sources
 
 
-def distillation_loss(
-    features: Tensor, shapes: Tensor, batch: Batch, config: StudentConfig
-) -> Tensor:
-    """How far an exit is from the teacher's features and from the mouth shapes: a scalar.
+def _source(
+    recording: Recording,
+    features: np.ndarray,
+    labels: np.ndarray,
+    measured: np.ndarray,
+    known: np.ndarray,
+    weight: float,
+) -> Source:
+    return Source(
+        recording.mel,
+        features.astype(np.float16),
+        recording.closed,
+        labels,
+        measured,
+        known,
+        weight,
+    )
 
-    Smooth L1 of the normalized features, and `train_voice.mouth_motion_loss`.
+
+def distillation_loss(
+    features: Tensor, outputs: Tensor, batch: Batch, config: StudentConfig
+) -> Tensor:
+    """How far an exit is from the teacher's features, the mouth shapes and closed lips: a scalar.
+
+    Smooth L1 of the normalized features, `train_voice.mouth_motion_loss`, and cross-entropy of the
+    log odds that lips are closed, which they seldom are.
     """
+    shapes, log_odds = outputs.split((mouth_shape.COUNT, 1), 1)
     apart = functional.smooth_l1_loss(features, batch.features, reduction="none")
     apart = apart.mean(1, keepdim=True) * batch.spoken
     taught = apart.sum() / batch.spoken.sum().clamp(min=1)
     moved = train_voice.mouth_motion_loss(shapes, batch.shapes, batch.known, config)
-    return config.feature_weight * taught + config.shape_weight * moved
+    known = ~batch.closed.isnan()
+    closed = functional.binary_cross_entropy_with_logits(
+        log_odds,
+        batch.closed.nan_to_num(),
+        weight=known.float(),
+        pos_weight=log_odds.new_tensor(CLOSED_WEIGHT),
+        reduction="sum",
+    ) / known.sum().clamp(min=1)
+    return (
+        config.feature_weight * taught
+        + config.shape_weight * moved
+        + config.closure_weight * closed
+    )
 
 
 def _validate(run: Stages[StudentConfig], training: Training) -> None:

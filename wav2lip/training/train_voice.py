@@ -288,7 +288,7 @@ def _said_and_seen(
             column + sequences.HEARD_AFTER <= clip.mel.shape[1]
         )
         if whole.any():
-            said = voice_net.predict(nets, clip.mel, seconds[whole])
+            said = voice_net.predict(nets, clip.mel, seconds[whole])[:, : mouth_shape.COUNT]
             pieces.setdefault(clip.group, []).append((said, clip.raw[whole]))
     return pieces
 

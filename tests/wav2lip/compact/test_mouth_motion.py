@@ -5,10 +5,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 from wav2lip.audio import MEL_RATE, SILENCE
+from wav2lip.compact import mouth_motion
 from wav2lip.compact.engine import CompactEngine
-from wav2lip.compact.mouth_motion import GRID_RATE, speech_gate
+from wav2lip.compact.mouth_motion import GRID_RATE, Speaker, closure, speech_gate
 
 FPS = Fraction(25)
 
@@ -89,3 +92,32 @@ def test_lips_come_to_rest_without_a_jump(engine: CompactEngine, voice_mel: np.n
     """Where speech ends, no step between frames is larger than those within speech."""
     steps = np.abs(np.diff(engine.drive(voice_mel, 0, 100, FPS)[:, 0]))
     assert steps[70:].max() < steps[28:70].max()
+
+
+class _Detector(nn.Module):
+    """A wide open mouth, whose lips are closed where the mel is loudest."""
+
+    context = 4
+
+    def forward(self, mel: Tensor) -> Tensor:
+        opened = torch.ones(len(mel), 8, (mel.shape[2] + 1) // 2)
+        return torch.cat((opened, torch.where(mel[:, 40:41, ::2] > 3.5, 5.0, -5.0)), 1)
+
+
+def test_detected_bilabials_close_the_lips(voice_mel: np.ndarray) -> None:
+    mel = voice_mel.clip(SILENCE, 3)
+    mel[:, 158:162] = 4
+    speaker = Speaker(np.zeros(8, np.float32), np.full(8, 0.5, np.float32), np.zeros(8, np.float32))
+    opening, width = mouth_motion.drive([_Detector()], speaker, mel, 30, 70, FPS)[:, [0, 2]].T
+    at = 80 / GRID_RATE * FPS - 30
+    assert opening[int(at)] < 0.15 * opening.max()
+    assert width[int(at)] == pytest.approx(width.max(), rel=0.1)
+    assert opening[int(at) - 3] > 0.8 * opening.max()
+
+
+def test_a_closure_of_one_instant_is_met_by_a_frame() -> None:
+    for first in range(8):
+        log_odds = np.full(40, -9.0)
+        log_odds[first + 10] = 9.0
+        frames = np.interp(np.arange(0, 39, GRID_RATE / 25), np.arange(40), closure(log_odds))
+        assert frames.max() > 0.85

@@ -11,7 +11,14 @@ import checkpoints
 from wav2lip.audio import MEL_RATE, SILENCE
 from wav2lip.compact import mouth_motion, voice_net
 from wav2lip.compact.engine import CompactEngine
-from wav2lip.compact.speech_encoder import LIVE, OFFLINE, ReceptiveField, SpeechEncoder, Stream
+from wav2lip.compact.speech_encoder import (
+    LIVE,
+    OFFLINE,
+    OUTPUTS,
+    ReceptiveField,
+    SpeechEncoder,
+    Stream,
+)
 from wav2lip.training.shrink import halved
 
 PIECES = (1, 1, 2, 7, 30, 1, 100, 91, 100)
@@ -40,7 +47,7 @@ def test_it_is_small_and_looks_ahead_little(encoder: SpeechEncoder) -> None:
 
 @pytest.mark.parametrize("columns", [1, 2, 31, 60])
 def test_one_output_for_every_other_column(encoder: SpeechEncoder, columns: int) -> None:
-    assert encoder(torch.zeros(2, 80, columns)).shape == (2, 8, -(-columns // 2))
+    assert encoder(torch.zeros(2, 80, columns)).shape == (2, OUTPUTS, -(-columns // 2))
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -49,7 +56,7 @@ def test_a_stream_gives_the_outputs_of_the_whole(
 ) -> None:
     field, exit_number = (LIVE, 0) if live else (OFFLINE, 1)
     padded = functional.pad(mel[None], (field.before, 0), value=SILENCE)
-    whole = encoder.exits(padded)[exit_number].shapes[0]
+    whole = encoder.exits(padded)[exit_number].outputs[0]
     stream = Stream(encoder, live)
     outputs, given = [], 0
     for columns in PIECES:

@@ -173,8 +173,9 @@ def _source() -> Source:
     features, labels = np.zeros((count, WIDTH), np.float32), np.zeros((count, 8), np.float32)
     features[:, 0] = labels[:, 0] = time
     known = (time > 200).astype(np.float32)
+    closed = np.where(time > 300, time % 2, np.nan)
     mel = np.full((2 * count, 80), -1, np.float32)
-    return Source(mel, features, labels, labels + 100, known, 1.0)
+    return Source(mel, features, closed, labels, labels + 100, known, 1.0)
 
 
 def test_a_batch_holds_clean_targets_of_augmented_speech() -> None:
@@ -195,6 +196,10 @@ def test_a_batch_holds_clean_targets_of_augmented_speech() -> None:
     labelled = spoken & (known == np.float32(distillation_data.UNMEASURED))
     assert labelled.any()
     assert opening[labelled] == pytest.approx(time[labelled], abs=1e-3)
+    told = ~batch.closed[:, 0].isnan()
+    assert torch.equal(told & spoken, told)
+    assert set(batch.closed[:, 0][told].tolist()) == {0, 1}
+    assert time[told].min() > 299
 
 
 def test_amplitude_is_that_of_real_mouths(prepared: Path, clips: Path) -> None:
