@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from app import sample
 from app.identity import client_key, visitor
-from app.jobs_access import ended_jobs_of, jobs
+from app.jobs_access import discarded_jobs_of, ended_jobs_of, jobs
 from jobs.choices import VoiceChoice
 from jobs.records import Upload
 from media.errors import NamedError
@@ -63,8 +63,8 @@ def choose(id: str) -> Response:
 
 @forms.post("/jobs/<id>/cancel")
 def cancel(id: str) -> Response:
-    jobs().cancel(id)
-    return _redirect_to_job(id)
+    late = jobs().cancel(id).state == "done"
+    return redirect(url_for("pages.job", id=id, late=1 if late else None), 303)
 
 
 @forms.post("/jobs/<id>/retry")
@@ -75,7 +75,7 @@ def retry(id: str) -> Response:
 
 @forms.post("/jobs/<id>/delete")
 def delete(id: str) -> Response:
-    jobs().delete(id)
+    jobs().discard(id)
     return redirect(url_for("pages.jobs"), 303)
 
 
@@ -83,7 +83,15 @@ def delete(id: str) -> Response:
 def delete_all() -> Response:
     """Everything of the visitor's that has ended; what still runs is left to run."""
     for id in ended_jobs_of(visitor()):
-        jobs().delete(id)
+        jobs().discard(id)
+    return redirect(url_for("pages.jobs"), 303)
+
+
+@forms.post("/jobs/restore")
+def restore() -> Response:
+    """Bring back what the visitor has just deleted."""
+    for job in discarded_jobs_of(visitor()):
+        jobs().restore(job.id)
     return redirect(url_for("pages.jobs"), 303)
 
 

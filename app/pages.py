@@ -8,13 +8,14 @@ from app import filters
 from app.api import representation
 from app.api_docs import api_reference
 from app.identity import visitor
-from app.jobs_access import LISTED, jobs_of
+from app.jobs_access import LISTED, discarded_jobs_of, jobs_of
 from app.jobs_access import jobs as all_jobs
 from app.ownership import check_owner
 from app.system import generators, overview, system
 from app.weights import may_fetch
 from jobs.errors import not_found
 from jobs.records import FINAL, Job, Upload
+from jobs.service import UNDO_SECONDS
 from jobs.status_text import duration_text
 
 pages = Blueprint("pages", __name__)
@@ -101,6 +102,8 @@ def jobs() -> str:
         most=LISTED,
         running=any(each.state not in IDLE for each in everything),
         show=show,
+        discarded=discarded_jobs_of(visitor()),
+        undo_seconds=UNDO_SECONDS,
         filters={name: title for name, (title, _) in FILTERS.items()},
     )
 
@@ -140,4 +143,5 @@ def job(id: str) -> str:
     )
     # An answered question waits only for the worker that acts on it.
     running = not asking and shown["state"] not in FINAL
-    return render_template("job.html", job=shown, running=running, asking=asking)
+    late = "late" in request.args and shown["state"] == "done"
+    return render_template("job.html", job=shown, running=running, asking=asking, late=late)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from jobs import disk_space, errors, logs, metrics
 from jobs.records import FINAL, Job, Upload, Voice, Worker
 from jobs.resumable_uploads import Transfers
-from jobs.service import Jobs
+from jobs.service import UNDO_SECONDS, Jobs
 from jobs.settings import Settings
 from jobs.storage import ABANDONED_AFTER, StoredFile
 from media.errors import NamedError
@@ -19,6 +19,7 @@ from media.errors import NamedError
 DAY = 86_400.0
 HOUR = 3600.0
 RESTING = ("choosing", *FINAL)  # states in which nobody works on a job
+LATE_SECONDS = 5.0  # an undo in the last second is still on its way
 GRACE = ABANDONED_AFTER  # a file without a row may belong to an upload that is just being made
 
 
@@ -56,20 +57,30 @@ def tidy(jobs: Jobs, now: float | None = None) -> dict[str, int]:
     return removed
 
 
+def delete_discarded(jobs: Jobs, now: float | None = None) -> int:
+    """Delete the jobs whose owners cannot undo it any more; their count. `now` is as in `tidy`."""
+    now = time.time() if now is None else now
+    # The clock may have been set back since.
+    old, future = now - UNDO_SECONDS - LATE_SECONDS, now + UNDO_SECONDS
+    return _delete_jobs(jobs, sa.or_(Job.discarded < old, Job.discarded > future))
+
+
 def _expired_jobs(jobs: Jobs, now: float) -> int:
     settings = jobs.settings
     if not settings.retention_days:
         return 0
-    old = sa.select(Job.id).where(
-        Job.state.in_(RESTING), Job.updated < now - settings.retention_days * DAY
-    )
+    rests = Job.state.in_(RESTING)
+    return _delete_jobs(jobs, rests & (Job.updated < now - settings.retention_days * DAY))
+
+
+def _delete_jobs(jobs: Jobs, which: sa.ColumnElement[bool]) -> int:
     with jobs.database.read() as session:
-        ids = list(session.scalars(old))
+        ids = list(session.scalars(sa.select(Job.id).where(which)))
     for job_id in ids:
         try:
             jobs.delete(job_id)
         except NamedError as error:  # its owner was faster
-            logs.log("not-expired", job=job_id, code=error.code)
+            logs.log("not-deleted", job=job_id, code=error.code)
     return len(ids)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm.attributes import flag_modified
 
 from jobs import disk_space, errors, idempotency, limits
 from jobs.chaining import default_options
@@ -36,6 +37,7 @@ from media.probe import Limits
 from rendering.options import Options
 
 MAX_VOICES = 50
+UNDO_SECONDS = 10.0  # for which a discarded job can be restored
 ADVANCE = "workers.advance"  # the task that reads a job's rows and enqueues the next step
 
 WHOLE_JOB = (
@@ -179,9 +181,10 @@ class Jobs:
         return self.job(job.id)
 
     def job(self, job_id: str) -> Job:
-        """A job that is loaded whole. Raises NamedError not-found."""
+        """A job that is loaded whole. Raises NamedError not-found, also if it is discarded."""
         with self.database.read() as session:
-            if job := session.get(Job, job_id, options=WHOLE_JOB):
+            job = session.get(Job, job_id, options=WHOLE_JOB)
+            if job and job.discarded is None:
                 return job
         raise errors.not_found("job")
 
@@ -214,11 +217,28 @@ class Jobs:
         """Stop a job and remove what was made for it; a job that has ended stays as it is."""
         with self.database.write() as session:
             job = _locked(session, job_id)
-            if job.state not in FINAL:
-                job.state = "cancelled"
-                _delete_work(session, job)
+            _stop(session, job)
         if job.state == "cancelled":
             self.storage.delete_folder(f"jobs/{job_id}")
+        return self.job(job_id)
+
+    def discard(self, job_id: str) -> None:
+        """Stop a job and hide it; it is deleted after UNDO_SECONDS, see `jobs.retention`."""
+        with self.database.write() as session:
+            job = _locked(session, job_id)
+            _stop(session, job)
+            job.discarded = time.time()
+            flag_modified(job, "updated")
+            idempotency.release(session, job_id)
+        if job.state == "cancelled":
+            self.storage.delete_folder(f"jobs/{job_id}")
+
+    def restore(self, job_id: str) -> Job:
+        """Bring a discarded job back. Raises NamedError not-found once it is deleted."""
+        with self.database.write() as session:
+            job = _locked(session, job_id, discarded=True)
+            job.discarded = None
+            flag_modified(job, "updated")  # it is kept no longer for that
         return self.job(job_id)
 
     def retry(self, job_id: str) -> Job:
@@ -243,7 +263,7 @@ class Jobs:
     def delete(self, job_id: str) -> None:
         """Remove a job in any state, all its files, and its uploads that no other job uses."""
         with self.database.write() as session:
-            job = _locked(session, job_id)
+            job = _locked(session, job_id, discarded=True)
             used = {job.source_id, *(voice.upload_id for voice in job.voices)}
             session.delete(job)
             idempotency.release(session, job_id)
@@ -352,11 +372,22 @@ class Jobs:
         return sandbox.Bounds(self.settings.probe_memory, self.settings.probe_seconds)
 
 
-def _locked(session: Session, job_id: str) -> Job:
-    """The job, kept from changes by others until the transaction ends."""
-    if job := session.get(Job, job_id, with_for_update=True):
+def _locked(session: Session, job_id: str, discarded: bool = False) -> Job:
+    """The job, kept from changes by others until the transaction ends.
+
+    One that is discarded is there only for those who ask for it.
+    """
+    job = session.get(Job, job_id, with_for_update=True)
+    if job and (discarded or job.discarded is None):
         return job
     raise errors.not_found("job")
+
+
+def _stop(session: Session, job: Job) -> None:
+    """Cancel a job that has not ended, and forget what was made for it."""
+    if job.state not in FINAL:
+        job.state = "cancelled"
+        _delete_work(session, job)
 
 
 def _claim(session: Session, transfer_id: str, upload_id: str) -> None:

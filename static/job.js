@@ -158,24 +158,32 @@ function render(job) {
 
 function addListeners() {
   if (view.querySelector('.notify')) offer(view.querySelector('.notify'), view.querySelector('.notify-hint'));
-  view.querySelector('.cancel')?.addEventListener('click', () => act('DELETE', url));
+  view.querySelector('.cancel')?.addEventListener('click', cancel);
   view.querySelector('.retry')?.addEventListener('click', () => act('POST', `${url}/retry`, {}));
   view.querySelector('.delete')?.addEventListener('click', remove);
 }
 
-/** Sends a change and shows its answer, which is the job as it stands now. */
+/** A job that has ended meanwhile stays as it is. */
+async function cancel() {
+  const job = await act('POST', `${url}/cancel`, {});
+  if (job?.state === 'done') connection('It was ready already, so nothing was cancelled.');
+}
+
+/** Sends a change, and shows and returns its answer, which is the job as it stands now. */
 async function act(method, path, body) {
-  if (acting) return; // the second click of two
+  if (acting) return null; // the second click of two
   acting = true;
   const error = view.querySelector('.error');
   try {
     const job = await request(method, path, body);
     if (job) follow(job);
-    else location.assign(page.dataset.jobs);
+    else location.assign(page.dataset.jobs); // where it can be undone
+    return job;
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (error) show(error, problem);
     else connection(`${problem.message} ${problem.remedy}`);
+    return null;
   } finally {
     acting = false;
   }

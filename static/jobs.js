@@ -20,4 +20,8 @@ function swap(list, other) {
   if (place >= 0) other.querySelectorAll('a')[place]?.focus();
 }
 
+/** What was deleted can be had back for some seconds, and the button is there no longer. */
+const undo = document.querySelector('.undo');
+if (undo) setTimeout(() => undo.remove(), 1000 * Number(undo.dataset.seconds));
+
 const timer = document.querySelector('#jobs[data-running]') && setInterval(refresh, INTERVAL);

@@ -29,6 +29,7 @@ class Scheduler(threading.Thread):
         tidied = time.monotonic()
         while not self._stop_requested.wait(settings.sweep_seconds):
             self._call("sweep", steps.sweep)
+            self._call("delete-discarded", retention.delete_discarded)
             if time.monotonic() - tidied >= settings.tidy_seconds:
                 self._call("tidy", retention.tidy)
                 tidied = time.monotonic()

@@ -15,7 +15,6 @@ from app.identity import client_key, visitor
 from app.jobs_access import jobs, jobs_of
 from jobs.choices import Point, VoiceChoice
 from jobs.errors import not_found
-from jobs.records import FINAL
 from jobs.webhook_url import MAX_URL_LENGTH
 from jobs.webhooks import Webhook
 from media.errors import NamedError
@@ -57,11 +56,21 @@ def show_job(id: str) -> dict[str, Any]:
 
 
 @api.delete("/jobs/<id>")
-def delete_job(id: str) -> dict[str, Any] | tuple[str, int]:
-    if jobs().job(id).state not in FINAL:
-        return representation.job(jobs().cancel(id))
-    jobs().delete(id)
+def delete_job(id: str) -> tuple[str, int]:
+    jobs().discard(id)
     return "", 204
+
+
+@api.post("/jobs/<id>/cancel")
+def cancel_job(id: str) -> dict[str, Any]:
+    Body(request, known=set())
+    return representation.job(jobs().cancel(id))
+
+
+@api.post("/jobs/<id>/restore")
+def restore_job(id: str) -> dict[str, Any]:
+    Body(request, known=set())
+    return representation.job(jobs().restore(id))
 
 
 @api.put("/jobs/<id>/voices")

@@ -1,5 +1,6 @@
 """Jobs through the API. No worker runs here: what a worker does is written into the rows."""
 
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +13,9 @@ from flask.testing import FlaskClient
 
 from app import files
 from app.transfer_shares import Shares
+from jobs import retention
 from jobs.records import Job, Person, Segment, Upload
-from jobs.service import Jobs
+from jobs.service import UNDO_SECONDS, Jobs
 from media.video_writer import VideoWriter
 
 JOBS = "/api/v1/jobs"
@@ -388,15 +390,37 @@ def test_progress_counts_frames(
     assert progress["seconds_left"] == pytest.approx(4.0)
 
 
-def test_deleting_a_running_job_cancels_it_and_a_second_time_removes_it(
-    client: FlaskClient, job: dict[str, Any]
+def test_cancelling_stops_a_running_job_and_leaves_a_finished_one(
+    client: FlaskClient, job: dict[str, Any], work: Callable[[Change], None]
 ) -> None:
-    address = f"{JOBS}/{job['id']}"
-    cancelled = client.delete(address)
-    assert (cancelled.status_code, cancelled.get_json()["state"]) == (200, "cancelled")
+    cancel = f"{JOBS}/{job['id']}/cancel"
+    assert client.post(cancel, json={}).get_json()["state"] == "cancelled"
+
+    def finish(record: Job) -> None:
+        record.state, record.result_key = "done", "jobs/key"
+
+    work(finish)
+    late = client.post(cancel, json={})
+    assert (late.status_code, late.get_json()["state"]) == (200, "done")
+    assert late.get_json()["result"]
+
+
+def test_deleting_can_be_undone_until_it_is_deleted_for_good(
+    app: Flask, client: FlaskClient, stranger: FlaskClient, job: dict[str, Any]
+) -> None:
+    address, jobs = f"{JOBS}/{job['id']}", app.extensions["jobs"]
     assert client.delete(address).status_code == 204
-    assert client.get(address).status_code == 404
-    assert client.delete(address).status_code == 404
+    assert client.get(address).status_code == client.delete(address).status_code == 404
+    assert client.get(JOBS).get_json()["jobs"] == []
+    assert stranger.post(f"{address}/restore", json={}).status_code == 404
+    assert retention.delete_discarded(jobs, time.time() + UNDO_SECONDS) == 0
+    back = client.post(f"{address}/restore", json={})
+    assert (back.status_code, back.get_json()["state"]) == (200, "cancelled")
+    assert client.get(address).status_code == 200
+    client.delete(address)
+    assert retention.delete_discarded(jobs, time.time() + UNDO_SECONDS + 6) == 1
+    assert client.post(f"{address}/restore", json={}).status_code == 404
+    assert list(jobs.storage.find()) == []
 
 
 def test_a_failed_job_says_why_and_can_be_retried(
@@ -528,7 +552,7 @@ def test_a_webhook_is_kept_and_its_secret_never_shown(
     hook = {"url": "https://hooks.example.com/told", "secret": "0123456789abcdef"}
     made = client.post(JOBS, json=request_body | {"webhook": hook})
     assert made.get_json()["webhook"] == {"url": hook["url"], "signed": True, "deliveries": []}
-    job = client.delete(f"{JOBS}/{made.get_json()['id']}").get_json()
+    job = client.post(f"{JOBS}/{made.get_json()['id']}/cancel", json={}).get_json()
     (delivery,) = job["webhook"]["deliveries"]
     assert (delivery["event"], delivery["state"]) == ("job.cancelled", "waiting")
     assert (delivery["attempts"], delivery["error"]) == (0, None)

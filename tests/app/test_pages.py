@@ -89,7 +89,7 @@ def test_what_is_too_old_for_the_list_is_said_and_deleted_with_the_rest(
     body = {"source": job["source"]["id"], "voices": [{"audio": job["voices"][0]["audio"]}]}
     newer = client.post("/api/v1/jobs", json=body).get_json()
     for each in (job, newer):
-        client.delete(f"/api/v1/jobs/{each['id']}")  # cancelled
+        client.post(f"/api/v1/jobs/{each['id']}/cancel", json={})
     page = client.get("/jobs").text
     assert newer["id"] in page
     assert job["id"] not in page
@@ -98,7 +98,14 @@ def test_what_is_too_old_for_the_list_is_said_and_deleted_with_the_rest(
     client.post("/jobs/delete", data={"form_token": token})
     assert "Nothing here yet" in client.get("/jobs").text
     monkeypatch.undo()
-    assert "Nothing here yet" in client.get("/jobs").text
+    page = client.get("/jobs").text
+    assert "Nothing here yet" in page
+    assert "2 videos are deleted." in page
+    client.post("/jobs/restore", data={"form_token": token})
+    page = client.get("/jobs").text
+    assert newer["id"] in page
+    assert job["id"] in page
+    assert "are deleted" not in page
 
 
 @pytest.mark.parametrize("path", ["/jobs/0123", f"/jobs/{'0' * 32}", "/nothing", "/static/nothing"])

@@ -1,5 +1,6 @@
 """Several people in one picture or film, asked for through the API, made by real workers."""
 
+import time
 import wave
 from collections.abc import Callable
 from fractions import Fraction
@@ -13,6 +14,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from benchmarks.material import SAMPLE_VOICE
 from face_detection.persons import from_csv
+from jobs import retention
 from media.pictures import read_picture
 from media.probe import probe
 from media.sound import read_sound, sound_duration
@@ -235,4 +237,5 @@ def test_a_film_tells_who_is_there_and_what_was_left_as_it_is(
     assert motion(frames, LEFT)[:48].mean() < 1
 
     desk.client.delete(f"{API}/jobs/{asked['id']}")
+    retention.delete_discarded(desk.stack.jobs, time.time() + 60)
     assert not desk.stack.jobs.storage.exists(f"jobs/{asked['id']}")

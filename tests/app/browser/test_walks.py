@@ -77,7 +77,7 @@ def test_who_looks_elsewhere_is_told_by_title_and_notification(page: Page) -> No
     page.get_by_role("button", name="Try the sample").click()
     page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
     expect(page.get_by_text("You will be told when it is ready")).to_be_visible()
-    page.request.delete(page.url.replace("/jobs/", "/api/v1/jobs/"))
+    page.request.post(page.url.replace("/jobs/", "/api/v1/jobs/") + "/cancel", data={})
     page.clock.fast_forward(5000)
     expect(page).to_have_title("Cancelled · astronaut.png")
     assert page.evaluate("told") == ["Cancelled"]
@@ -141,6 +141,28 @@ def test_a_running_job_can_be_cancelled_and_deleted(page: Page, tmp_path: Path) 
     expect(page.get_by_text("Nothing here yet")).to_be_visible()
 
 
+def test_cancelling_too_late_shows_the_video_and_deleting_it_can_be_undone(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Try the sample").click()
+    page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    page.route("**/api/v1/jobs/*", lambda route: route.abort())  # it hears no more of its job
+    job = page.url.replace("/jobs/", "/api/v1/jobs/")
+    while (state := page.request.get(job).json()["state"]) != "done":
+        assert state not in ("failed", "cancelled")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your video is ready")
+    expect(page.get_by_text("It was ready already, so nothing was cancelled.")).to_be_visible()
+    page.unroute("**/api/v1/jobs/*")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/jobs")
+    expect(page.get_by_text("“astronaut.png” is deleted.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("listitem")).to_contain_text("Your video is ready")
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+
+
 def test_what_failed_is_tried_once_more_when_its_cause_is_gone(
     page: Page, installation: Path, short_voice: Path, lost_face: Path
 ) -> None:
@@ -167,7 +189,7 @@ def test_what_has_ended_leaves_the_list_of_what_is_at_work(page: Page) -> None:
     page.wait_for_url(re.compile(r"/jobs/[0-9a-f]{32}$"))
     job = page.url.replace("/jobs/", "/api/v1/jobs/")
     page.goto("/jobs?show=running")
-    page.request.delete(job)
+    page.request.post(f"{job}/cancel", data={})
     page.clock.fast_forward(3000)
     expect(page.get_by_text(re.compile("None of your videos|Nothing here yet"))).to_be_visible()
 
