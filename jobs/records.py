@@ -53,6 +53,8 @@ class Upload(Record):
 
     `client` is a keyed hash of the address that it came from.
     `result_of` is the job that made it, of a result that was taken as a new source.
+    `speakers` are those who speak in it already: the names of their voices, and boxes in its pixels
+    with the time in seconds, None where the box holds for all of it (`jobs.chaining`).
     `voice_duration` is that of its sound in seconds, as the text of a Fraction, once it was found
     to be a voice.
     """
@@ -69,6 +71,7 @@ class Upload(Record):
     bytes: Mapped[int] = mapped_column(BigInteger)
     info: Mapped[dict[str, Any]]
     result_of: Mapped[str | None] = mapped_column(String(32))
+    speakers: Mapped[list[dict[str, Any]] | None]
     voice_duration: Mapped[str | None] = mapped_column(String(64))
     created: Mapped[float] = mapped_column(default=time.time)
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import checkpoints
+from jobs.chaining import earlier_speakers
 from jobs.progress import progress
 from jobs.queue_position import queue_position
 from jobs.records import Delivery, FaceSearch, Job, Person, Upload, Voice
@@ -57,6 +58,7 @@ def job(jobs: Jobs, record: Job, root: str = "") -> dict[str, Any]:
     """A job that was loaded whole (`jobs.service.WHOLE_JOB`); `root` is the path of the site."""
     place = f"{root}{API}/jobs/{record.id}"
     expires = expires_at(record, jobs.settings)
+    spoken = earlier_speakers(record)
     with jobs.database.read() as session:
         position = queue_position(session, record)
     return {
@@ -72,7 +74,7 @@ def job(jobs: Jobs, record: Job, root: str = "") -> dict[str, Any]:
         "progress": progress(record),
         "queue": position and asdict(position),
         "picture": _picture(record, place),
-        "persons": [_person(each, place) for each in record.persons],
+        "persons": [_person(each, place, spoken.get(each.number, [])) for each in record.persons],
         "previews": _previews(record, place),
         "not_animated": [_not_animated(each) for each in record.not_animated or []],
         "notes": [*_notes(record.source), *_option_notes(record), *(record.notes or [])],
@@ -109,7 +111,7 @@ def _voice(record: Voice) -> dict[str, Any]:
     }
 
 
-def _person(record: Person, place: str) -> dict[str, Any]:
+def _person(record: Person, place: str, speaks: list[str]) -> dict[str, Any]:
     return {
         "id": record.number,
         "box": record.box,
@@ -120,6 +122,7 @@ def _person(record: Person, place: str) -> dict[str, Any]:
         "last": record.intervals[-1][1] if record.intervals else 0,
         "share": record.share,
         "intervals": record.intervals,
+        "speaks": speaks,
     }
 
 

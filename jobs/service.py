@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.orm.attributes import flag_modified
 
 from jobs import disk_space, errors, idempotency, limits
-from jobs.chaining import default_options
+from jobs.chaining import default_options, speakers_in_result
 from jobs.choices import VoiceChoice
 from jobs.database import Database, advisory_lock
 from jobs.queue import Queue
@@ -67,6 +67,7 @@ class Jobs:
         idempotency_key: IdempotencyKey | None = None,
         transfer: Transfer | None = None,
         client: str | None = None,
+        speakers: list[dict[str, Any]] | None = None,
     ) -> Upload:
         """Store the file at `path`, which stays where it is; `name` is only for showing.
 
@@ -74,8 +75,8 @@ class Jobs:
         whose files are probed it has one turn like any other.
 
         The result of a job and the file of a transfer do not change any more: they are hard links
-        where the disk allows it. With an idempotency key that was used before, the upload of that
-        request is returned.
+        where the disk allows it. `speakers` are those of a result, see `Upload`. With an
+        idempotency key that was used before, the upload of that request is returned.
 
         Raises MediaError for what is no picture, video or sound, or beyond the limits, and
         NamedError `disk-full`, `too-much-stored`, `key-reused`; not-found for a transfer that has
@@ -99,6 +100,7 @@ class Jobs:
             bytes=size,
             info=info.to_dict(),
             result_of=result_of,
+            speakers=speakers,
         )
         with self.database.write() as session:
             if idempotency_key and (
@@ -132,7 +134,15 @@ class Jobs:
         if job.state != "done" or job.result_key is None:
             raise errors.wrong_state(job.state, "used as a source")
         with self.storage.local(job.result_key) as path:
-            return self.create_upload(owner, path, name, job_id, idempotency_key, client=client)
+            return self.create_upload(
+                owner,
+                path,
+                name,
+                job_id,
+                idempotency_key,
+                client=client,
+                speakers=speakers_in_result(job),
+            )
 
     def create_job(
         self,

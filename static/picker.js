@@ -44,6 +44,7 @@ export class Picker {
       Object.assign(input, { value: person.id, id: `person-${person.id}` });
       label.querySelector('img').src = person.thumbnail;
       label.querySelector('.name').textContent = `Person ${person.id}`;
+      if (person.speaks.length) label.querySelector('.already').textContent = `Speaks already: ${person.speaks.join(', ')}`;
       if (isVideo) {
         const percent = Math.max(1, Math.round(100 * person.share));
         label.querySelector('.times').textContent = `${span(person.first, person.last)}, seen ${percent} %`;
@@ -102,8 +103,9 @@ export class Picker {
     this.#place = place;
     const voice = this.voices[place];
     const spoken = this.voices.map(({ person }) => person);
-    const silent = this.job.persons.find(({ id }) => !spoken.includes(id));
-    voice.person ??= (silent ?? this.job.persons[0]).id;
+    const free = this.job.persons.filter(({ id }) => !spoken.includes(id));
+    const silent = free.find(({ speaks }) => !speaks.length);
+    voice.person ??= (silent ?? free[0] ?? this.job.persons[0]).id;
   }
 
   #ask(place) {
@@ -127,6 +129,7 @@ export class Picker {
       row.querySelector('select').value = this.voices[place].person ?? '';
     });
     if (several) this.#labelSpeakers();
+    this.#warn();
     this.#enlarge(persons.find(({ id }) => id === voice.person));
     this.overlay.choose(voice.person);
   }
@@ -139,6 +142,15 @@ export class Picker {
       ));
       label.querySelector('.speaks').textContent = numbers.length ? `Voice ${numbers.join(', ')}` : '';
     }
+  }
+
+  /** Says of those who speak already that their mouths will follow the new voice alone. */
+  #warn() {
+    const chosen = this.voices.map(({ person }) => person);
+    const twice = this.job.persons.filter(({ id, speaks }) => speaks.length && chosen.includes(id));
+    this.form.querySelector('.overwrites').textContent = twice.map(({ id, speaks }) => (
+      `Person ${id} speaks already: “${speaks.join('”, “')}” will still be heard, but the mouth will only move to the new voice.`
+    )).join(' ');
   }
 
   #enlarge(person) {

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jobs.chaining import earlier_speakers, speakers_in_result
 from jobs.choices import VoiceChoice
-from jobs.records import Upload
+from jobs.records import Job, Person, Upload, Voice
 from jobs.service import Jobs
 from media.video_writer import VideoWriter
 
@@ -52,3 +53,45 @@ def test_other_sources_have_their_own_defaults(jobs: Jobs, voice: Upload, result
         session.get_one(Upload, result.id).result_of = None
     job = jobs.create_job("me", result.id, [VoiceChoice(voice.id)], {"overlay": True})
     assert (job.options["sync_mode"], job.options["soundtrack_gain"]) == ("bounce", -6)
+
+
+LEFT, RIGHT = [10.0, 10.0, 50.0, 60.0], [100.0, 10.0, 140.0, 60.0]
+
+
+def job_of(boxes: dict[int, list[float]], said: dict[str, int], **source: Any) -> Job:
+    """A job that found persons in these boxes, of whom some speak voices of these names."""
+    job = Job(id="j", options={"overlay": True}, source=Upload(name="source", **source))
+    job.persons = [Person(number=number, box=box) for number, box in boxes.items()]
+    job.voices = [Voice(person=number, upload=Upload(name=name)) for name, number in said.items()]
+    return job
+
+
+def test_who_speaks_already_is_known_by_where_the_faces_are() -> None:
+    first = job_of({1: LEFT, 2: RIGHT}, {"hers": 1})
+    # Numbered the other way, and a few pixels off.
+    boxes = {1: [side + 3 for side in RIGHT], 2: [side + 3 for side in LEFT]}
+    second = job_of(boxes, {"his": 1}, speakers=speakers_in_result(first))
+    assert earlier_speakers(second) == {2: ["hers"]}
+    third = job_of({1: LEFT, 2: RIGHT}, {}, speakers=speakers_in_result(second))
+    assert earlier_speakers(third) == {1: ["hers"], 2: ["his"]}
+    third.options = {"overlay": False}  # nothing of it is heard any more
+    assert earlier_speakers(third) == {}
+
+
+def test_in_a_video_faces_are_compared_at_the_same_time() -> None:
+    def previews(left: int, right: int) -> list[dict[str, Any]]:
+        """The two change places after a second."""
+        places = ((0.0, LEFT, RIGHT), (1.0, RIGHT, LEFT))
+        return [
+            {
+                "time": time,
+                "boxes": [{"person": left, "box": one}, {"person": right, "box": other}],
+            }
+            for time, one, other in places
+        ]
+
+    first = job_of({1: LEFT, 2: RIGHT}, {"hers": 2})
+    first.previews = previews(left=1, right=2)
+    second = job_of({1: LEFT, 2: LEFT}, {}, speakers=speakers_in_result(first))
+    second.previews = previews(left=2, right=1)
+    assert earlier_speakers(second) == {1: ["hers"]}
