@@ -43,6 +43,18 @@ def observe_step(session: Session, step: str, seconds: float, frames: int) -> No
     count(session, f"{_HISTOGRAM}_sum", step, seconds)
 
 
+def seconds_per_frame(session: Session) -> dict[str, float]:
+    """The mean time of a frame in each step, over all frames done so far."""
+    names = ("frames", f"{_HISTOGRAM}_sum")
+    query = sa.select(Counter).where(Counter.name.in_(names), Counter.bound == "")
+    values = {(row.name, row.label): row.value for row in session.scalars(query)}
+    return {
+        step: values[names[1], step] / frames
+        for (name, step), frames in values.items()
+        if name == names[0] and frames and (names[1], step) in values
+    }
+
+
 def counter_lines(session: Session) -> Iterator[str]:
     """All counters as lines of Prometheus' text format 0.0.4."""
     values = {

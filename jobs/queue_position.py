@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from jobs import health
+from jobs import health, metrics
 from jobs.queue import ENGINE
-from jobs.records import Counter, Job, Segment
+from jobs.records import Job, Segment
 
 _WAITING = ("uploaded", "detecting", "queued")
 _STEPS = ("detect", "render")
@@ -42,21 +42,11 @@ def queue_position(session: Session, job: Job) -> QueuePosition | None:
     )
     ahead = list(session.scalars(rows))
     engines = max(1, len(health.live_workers(session, ENGINE)))
-    frame_seconds = {
-        step: _seconds_per_frame(session, step) for step in {segment.step for segment in ahead}
-    }
+    frame_seconds = metrics.seconds_per_frame(session)
     costs = [
         (each.stop - each.start - each.done_frames) * each_frame
         for each in ahead
-        if (each_frame := frame_seconds[each.step]) is not None
+        if (each_frame := frame_seconds.get(each.step)) is not None
     ]
     seconds = sum(costs) / engines if len(costs) == len(ahead) else None
     return QueuePosition(1 + len({segment.job_id for segment in ahead}), seconds)
-
-
-def _seconds_per_frame(session: Session, step: str) -> float | None:
-    """Mean time of a frame in a step, over all frames done so far; None before the first."""
-    value = sa.select(Counter.value).where(Counter.label == step, Counter.bound == "")
-    frames = session.scalar(value.where(Counter.name == "frames"))
-    spent = session.scalar(value.where(Counter.name == "step_seconds_sum"))
-    return spent / frames if frames and spent is not None else None

@@ -61,6 +61,7 @@ def job(jobs: Jobs, record: Job, root: str = "") -> dict[str, Any]:
     spoken = earlier_speakers(record)
     with jobs.database.read() as session:
         position = queue_position(session, record)
+        done = progress(session, record)
     return {
         "id": record.id,
         "state": record.state,
@@ -71,7 +72,7 @@ def job(jobs: Jobs, record: Job, root: str = "") -> dict[str, Any]:
         "source": upload(record.source),
         "voices": [_voice(each) for each in record.voices],
         "options": record.options | {"fps": _number(record.options["fps"])},
-        "progress": progress(record),
+        "progress": done,
         "queue": position and asdict(position),
         "picture": _picture(record, place),
         "persons": [_person(each, place, spoken.get(each.number, [])) for each in record.persons],

@@ -31,12 +31,12 @@ let acting = false;
 
 const fill = {
   working(root, job) {
-    const { step, done, total, seconds_left: remaining } = job.progress;
+    const { step, job_seconds_left: remaining } = job.progress;
     const fraction = fractionDone(job);
     const bar = root.querySelector('progress');
-    if (fraction === null) bar.removeAttribute('value');
+    if (fraction === 0) bar.removeAttribute('value'); // it waits for its turn
     else bar.value = fraction;
-    root.querySelector('.frames').textContent = fraction === null ? '' : `${done} of ${total} frames`;
+    root.querySelector('.percent').textContent = fraction === 0 ? '' : `${Math.floor(100 * fraction)} %`;
     root.querySelector('.left').textContent = formatTimeLeft(remaining);
     showPicture(root.querySelector('.seen'), job);
     preview(root.querySelector('.working figure'), job.beginning);
@@ -52,7 +52,7 @@ const fill = {
   choosing(root, job) {
     if (!root.picker) root.picker = new Picker(root.querySelector('form'), job, act);
     if (job.error) show(root.querySelector('.error'), job.error);
-    announce(`${job.summary} ${job.persons.length} faces were found.`, null);
+    announce(`${job.summary} ${job.persons.length} faces were found.`, 0);
   },
 
   done(root, job) {
@@ -71,7 +71,7 @@ const fill = {
       voiceTimeline(root.querySelector('.voice-timeline'), job.voices, url, video);
       details(root.querySelector('.more'), url, true);
     }
-    announce('Your video is ready.', null);
+    announce('Your video is ready.', 0);
   },
 
   stopped(root, job) {
@@ -80,7 +80,7 @@ const fill = {
     root.querySelector('.remedy').textContent = error.remedy;
     root.querySelector('.retry').hidden = !job.retryable;
     showPicture(root.querySelector('.seen'), job);
-    announce(`${job.summary}. ${error.message} ${error.remedy}`, null);
+    announce(`${job.summary}. ${error.message} ${error.remedy}`, 0);
   },
 };
 
@@ -112,21 +112,28 @@ function preview(figure, address) {
 
 /** Tells a screen reader of a new state, and of progress at every tenth, not at every frame. */
 function announce(summary, fraction) {
-  const tenth = fraction === null ? 0 : Math.floor(fraction * 10);
+  const tenth = Math.floor(fraction * 10);
   const text = tenth ? `${summary}, ${tenth * 10} percent` : summary;
   const region = page.querySelector('#announce');
   if (announced !== text) region.textContent = text;
   announced = text;
 }
 
-/** How much of the present step is done, 0 to 1; null where there is nothing to count. */
-function fractionDone({ progress: { step, done, total } }) {
-  return total > 1 && STEPS[step] < 2 ? done / total : null;
+/**
+ * How much of the whole job is done, 0 to 1. It is an estimate, and work that was lost is done
+ * again: what was shown once in this tab is never taken back.
+ */
+function fractionDone({ id, state, progress: { fraction } }) {
+  const key = `progress of ${id}`;
+  const known = state === 'uploaded' ? 0 : Number(sessionStorage.getItem(key)); // begun anew
+  const most = Math.max(known, fraction);
+  sessionStorage.setItem(key, most);
+  return most;
 }
 
 function setTitle(job) {
-  const fraction = viewOf(job) === 'working' ? fractionDone(job) : null;
-  const percent = fraction === null ? '' : `${Math.floor(100 * fraction)} % · `;
+  const fraction = viewOf(job) === 'working' ? fractionDone(job) : 0;
+  const percent = fraction === 0 ? '' : `${Math.floor(100 * fraction)} % · `;
   document.title = `${percent}${job.summary} · ${job.source.name}`;
 }
 

@@ -3,7 +3,6 @@ from pathlib import Path
 import pytest
 
 from jobs.choices import VoiceChoice
-from jobs.progress import progress
 from jobs.records import Job, Person, Segment, Upload
 from jobs.service import Jobs
 from media.errors import NamedError
@@ -138,28 +137,3 @@ def test_only_an_owner_can_use_an_upload(jobs: Jobs, source: Upload, voice: Uplo
     for source_id in (source.id, mine.id):
         with pytest.raises(NamedError, match="no such upload"):
             jobs.create_job("you", source_id, [VoiceChoice(voice.id)])
-
-
-def test_progress_counts_frames_and_measures_its_speed(
-    jobs: Jobs, source: Upload, voice: Upload
-) -> None:
-    job = jobs.create_job("me", source.id, [VoiceChoice(voice.id)])
-    assert progress(job) == {"step": None, "done": 0, "total": 0, "seconds_left": None}
-    put_in_state(jobs, job.id, "rendering", 1)
-    with jobs.database.write() as session:
-        session.get_one(Job, job.id).segments = [
-            Segment(
-                step="render", index=0, start=0, stop=100, state="done", done_frames=100, seconds=8
-            ),
-            Segment(
-                step="render",
-                index=1,
-                start=100,
-                stop=200,
-                state="running",
-                done_frames=25,
-                seconds=2,
-            ),
-        ]
-    expected = {"step": "render", "done": 125, "total": 200, "seconds_left": 6.0}
-    assert progress(jobs.job(job.id)) == expected
