@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.wsgi import FileWrapper
 
 from app import ranges, transfer_shares
+from jobs.chaining import result_stem
 from jobs.storage import Storage
 
 UNCOUNTED_BYTES = 1 << 20  # a file of less is no download that a client has to have a place for
@@ -64,24 +65,33 @@ def send(storage: Storage, key: str, mimetype: str, headers: Headers | None = No
     return response
 
 
-def result_name(source_name: str) -> str:
-    """What a result is saved as: "holiday.mov" gives "holiday-talking.mp4".
+def result_name(source_name: str, own: str | None = None) -> str:
+    """What a result is saved as: by a name of its `own`, or after its source.
 
-    Only letters, digits, spaces and - _ . , ( ) of the source's name stay, at most 80 of them.
+    "holiday.mov" gives "holiday-talking.mp4", and that, when somebody else is animated in it,
+    "holiday-talking-2.mp4". Only letters, digits, spaces and - _ . , ( ) of a name stay, at most 80
+    of them.
     """
+    if own:
+        return f"{_plain(own.removesuffix('.mp4'))}.mp4"
     stem = Path(source_name.replace("\\", "/")).stem
-    kept = re.sub(r"[^\w \-.,()]+", " ", stem)
-    name = re.sub(r"\s+", " ", kept).strip(" .")[:80].strip(" .")
-    return f"{name or 'video'}-talking.mp4"
+    return f"{result_stem(_plain(stem))}.mp4"
 
 
-def disposition(source_name: str) -> dict[str, str]:
+def _plain(name: str) -> str:
+    kept = re.sub(r"[^\w \-.,()]+", " ", name)
+    return re.sub(r"\s+", " ", kept).strip(" .")[:80].strip(" .") or "video"
+
+
+def disposition(source_name: str, own: str | None = None) -> dict[str, str]:
     """The parameters of Content-Disposition that name a result, also in Unicode (RFC 6266)."""
-    name = result_name(source_name)
+    name = result_name(source_name, own)
     if name.isascii():
         return {"filename": name}
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().strip(" -")
     return {
-        "filename": plain if plain != "talking.mp4" else "video-talking.mp4",
+        "filename": plain
+        if Path(plain).stem not in ("", "talking", ".mp4")
+        else "video-talking.mp4",
         "filename*": f"UTF-8''{quote(name)}",
     }

@@ -59,10 +59,15 @@ def time_since(iso: str) -> str:
     return "just now"
 
 
-def time_until(iso: str) -> str:
-    """An ISO 8601 time to come: "in 6 days", "in 3 hours", "soon"."""
-    seconds = (datetime.fromisoformat(iso) - datetime.now(UTC)).total_seconds()
-    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if (count := int(seconds // unit)) > 0:
-            return f"in {count} {name}{'s' if count > 1 else ''}"
-    return "soon"
+def day(iso: str) -> str:
+    """An ISO 8601 time as its day: "7 December", with the year if that is another one."""
+    then = datetime.fromisoformat(iso)
+    year = f" {then.year}" if then.year != datetime.now(UTC).year else ""
+    return f"{then.day} {then:%B}{year}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as a player shows them: "0:05", "1:02:03"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -76,7 +76,14 @@ def retry(id: str) -> Response:
 @forms.post("/jobs/<id>/delete")
 def delete(id: str) -> Response:
     jobs().discard(id)
-    return redirect(url_for("pages.jobs"), 303)
+    return _redirect_to_list()
+
+
+@forms.post("/jobs/<id>/name")
+def rename(id: str) -> Response:
+    name = " ".join(request.form.get("name", "").split())[:255]
+    jobs().rename(id, name if name.isprintable() and name else None)
+    return _redirect_to_list()
 
 
 @forms.post("/jobs/delete")
@@ -92,7 +99,7 @@ def restore() -> Response:
     """Bring back what the visitor has just deleted."""
     for job in discarded_jobs_of(visitor()):
         jobs().restore(job.id)
-    return redirect(url_for("pages.jobs"), 303)
+    return _redirect_to_list()
 
 
 def _uploads(field: str, what: str) -> list[Upload]:
@@ -126,6 +133,12 @@ def _options() -> dict[str, Any]:
     if form.get("chin"):
         chosen["pads"] = [0, form.get("chin", type=int), 0, 0]
     return chosen
+
+
+def _redirect_to_list() -> Response:
+    """To the list as it was narrowed to."""
+    narrowed = {name: request.form.get(name) or None for name in ("show", "q")}
+    return redirect(url_for("pages.jobs", **narrowed), 303)
 
 
 def _redirect_to_job(id: str) -> Response:

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from app import filters
+from app import filters, video_list
 from app.api import representation
 from app.api_docs import api_reference
 from app.identity import visitor
@@ -14,14 +14,15 @@ from app.ownership import check_owner
 from app.system import generators, overview, system
 from app.weights import may_fetch
 from jobs.errors import not_found
-from jobs.records import FINAL, Job, Upload
+from jobs.records import FINAL
 from jobs.service import UNDO_SECONDS
 from jobs.status_text import duration_text
 
 pages = Blueprint("pages", __name__)
 for template_filter in (
     filters.time_since,
-    filters.time_until,
+    filters.day,
+    filters.clock,
     filters.byte_size,
     filters.host,
 ):
@@ -86,14 +87,15 @@ def _finished_job(id: str | None) -> dict[str, Any] | None:
 
 @pages.get("/jobs")
 def jobs() -> str:
-    """The visitor's jobs; `?show=` names one of FILTERS."""
+    """The visitor's jobs; `?show=` names one of FILTERS, `?q=` is looked for in their names."""
     everything = jobs_of(visitor())
-    show = request.args.get("show", "")
+    show, wanted = request.args.get("show", ""), request.args.get("q", "").strip()
     states = FILTERS.get(show, (None, None))[1]
+    takes = video_list.takes(everything)
     shown = [
-        representation.job(each) | {"bytes": _disk_usage(each)}
+        video_list.card(each, takes[each.id])
         for each in everything
-        if states is None or each.state in states
+        if (states is None or each.state in states) and video_list.is_named(each, wanted)
     ]
     return render_template(
         "jobs.html",
@@ -102,22 +104,11 @@ def jobs() -> str:
         most=LISTED,
         running=any(each.state not in IDLE for each in everything),
         show=show,
+        wanted=wanted,
         discarded=discarded_jobs_of(visitor()),
         undo_seconds=UNDO_SECONDS,
         filters={name: title for name, (title, _) in FILTERS.items()},
     )
-
-
-def _disk_usage(job: Job) -> int:
-    """What a job and the files it was made from take on the disk, without what is passing."""
-    given = {upload.sha256: upload.bytes for upload in _uploads(job)}
-    storage = all_jobs().storage
-    made = storage.size(job.result_key) if job.result_key else 0
-    return sum(given.values()) + made
-
-
-def _uploads(job: Job) -> list[Upload]:
-    return [job.source, *(voice.upload for voice in job.voices)]
 
 
 @pages.get("/api")

@@ -8,6 +8,7 @@ import click
 
 from commands.console import check_output
 from commands.speaker import Speech
+from jobs.chaining import result_stem
 from media.encoding import Encoding, Quality, encoding_of
 
 
@@ -50,7 +51,7 @@ class Request:
             raise click.UsageError("--person says who speaks VOICE, which is not there.")
         speeches = (*([Speech(voice, person)] if voice else []), *speakers)
         ending = ".mov" if quality == "prores" else ".mp4"
-        output = output or Path(f"{face.stem}-talking{ending}")
+        output = output or Path(f"{result_stem(face.stem)}{ending}")
         encoding_of(output, quality)
         check_output(output, face, *(each.voice for each in speeches), force=force)
         options |= {

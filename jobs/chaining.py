@@ -1,5 +1,6 @@
 """A job on another job's result: somebody else is to speak in a finished video."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -11,6 +12,13 @@ from media.timeline import result_frames
 
 LEAST_OVERLAP = 0.3  # of two boxes (intersection over union) that are taken for one person's
 NEAR_SECONDS = 0.5  # between two moments in which a face is about where it was
+
+
+def result_stem(stem: str) -> str:
+    """What a result is named after a source: "face" gives "face-talking", that "face-talking-2"."""
+    if again := re.fullmatch(r"(.+-talking)(?:-(\d{1,6}))?", stem):
+        return f"{again[1]}-{int(again[2] or 1) + 1}"
+    return f"{stem}-talking"
 
 
 def default_options(

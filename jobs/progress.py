@@ -54,6 +54,12 @@ def progress(session: Session, job: Job) -> dict[str, Any]:
     }
 
 
+def result_seconds(job: Job) -> float:
+    """How long the result of a job is."""
+    frames = sum(segment.stop for segment in job.segments if segment.step == "stitch")
+    return float(frames / _result_fps(job))
+
+
 def _fraction(works: Mapping[str, StepWork]) -> float:
     weights = {step: work.mean or _USUAL[step] for step, work in works.items()}
     done = sum(work.done * weights[step] for step, work in works.items())
@@ -91,9 +97,13 @@ def _expected_frames(job: Job) -> tuple[int, int]:
     """How many frames are searched and shown, about, before the workers have said so."""
     info = MediaInfo.from_dict(job.source.info)
     ends = max(Fraction(voice.start) + Fraction(voice.duration) for voice in job.voices)
-    fps = info.fps or Fraction(job.options.get("fps") or _PICTURE_FPS)
-    shown = result_frames(ends, fps, job.options["sync_mode"], info.frames)
+    shown = result_frames(ends, _result_fps(job), job.options["sync_mode"], info.frames)
     return min(shown, info.frames or 1), shown
+
+
+def _result_fps(job: Job) -> Fraction:
+    rate = MediaInfo.from_dict(job.source.info).fps
+    return rate or Fraction(job.options.get("fps") or _PICTURE_FPS)
 
 
 def _step(job: Job) -> str | None:

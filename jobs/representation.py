@@ -64,6 +64,7 @@ def job(jobs: Jobs, record: Job, root: str = "") -> dict[str, Any]:
         done = progress(session, record)
     return {
         "id": record.id,
+        "name": record.name or record.source.name,
         "state": record.state,
         "summary": summary(record, position),
         "created": iso_time(record.created),

@@ -52,6 +52,12 @@ def as_command(job: Job) -> str | None:
     return shlex.join(words)
 
 
+def changed_options(job: Job) -> dict[str, Any]:
+    """The options that are not as they are by themselves."""
+    usual = Options().to_dict()
+    return {name: value for name, value in job.options.items() if value != usual.get(name, value)}
+
+
 def _file(name: str) -> str:
     """A name that no command takes for an option."""
     return f"./{name}" if name.startswith("-") else name
@@ -64,12 +70,12 @@ def _speaker_value(voice: Voice) -> str:
 
 
 def _non_default_options(job: Job) -> dict[str, Any]:
-    """The options that are not as they are by themselves, in the order in which they are listed."""
-    usual = Options().to_dict()
+    """Those, and what a job always says, in the order in which they are listed."""
+    changed = changed_options(job)
     return {
         name: value
         for name, value in job.options.items()
-        if name in usual and (value != usual[name] or name in _ONLY_IN_JOBS)
+        if name in changed or name in _ONLY_IN_JOBS
     }
 
 

@@ -251,6 +251,14 @@ class Jobs:
             flag_modified(job, "updated")  # it is kept no longer for that
         return self.job(job_id)
 
+    def rename(self, job_id: str, name: str | None) -> Job:
+        """Call a job by a name, or with None by that of its source again."""
+        with self.database.write() as session:
+            job = _locked(session, job_id)
+            job.name = name
+            flag_modified(job, "updated")  # it is kept no longer for that
+        return self.job(job_id)
+
     def retry(self, job_id: str) -> Job:
         """Let a failed job go on from the segments that are done, a cancelled one from the start.
 

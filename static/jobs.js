@@ -1,4 +1,4 @@
-/** My videos: while something runs, fetches this page again and swaps the list. */
+/** My videos: while something runs, fetches this page again and swaps the list, unless it is used. */
 
 const INTERVAL = 3000;
 
@@ -10,14 +10,14 @@ async function refresh() {
   const list = document.querySelector('#jobs');
   const other = fresh.querySelector('#jobs');
   if (!other) location.reload(); // what was listed has left this list
-  else if (list.innerHTML !== other.innerHTML) swap(list, other);
+  else if (list.innerHTML !== other.innerHTML && !list.querySelector('details[open]')) swap(list, other);
   if (!other || !('running' in other.dataset)) clearInterval(timer);
 }
 
 function swap(list, other) {
-  const place = [...list.querySelectorAll('a')].indexOf(document.activeElement);
+  const place = [...list.querySelectorAll('a, summary')].indexOf(document.activeElement);
   list.replaceWith(other);
-  if (place >= 0) other.querySelectorAll('a')[place]?.focus();
+  if (place >= 0) other.querySelectorAll('a, summary')[place]?.focus();
 }
 
 /** What was deleted can be had back for some seconds, and the button is there no longer. */

@@ -55,6 +55,13 @@ def show_job(id: str) -> dict[str, Any]:
     return representation.job(jobs().job(id))
 
 
+@api.patch("/jobs/<id>")
+def rename_job(id: str) -> dict[str, Any]:
+    body = Body(request, known={"name"})
+    name = body.string("name") if body.has("name") else None
+    return representation.job(jobs().rename(id, name))
+
+
 @api.delete("/jobs/<id>")
 def delete_job(id: str) -> tuple[str, int]:
     jobs().discard(id)
@@ -88,7 +95,8 @@ def retry_job(id: str) -> dict[str, Any]:
 @api.post("/jobs/<id>/source")
 def reuse_result(id: str) -> tuple[dict[str, Any], int]:
     Body(request, known=set())
-    name = files.result_name(jobs().job(id).source.name)
+    job = jobs().job(id)
+    name = files.result_name(job.source.name, job.name)
     try:
         upload = jobs().reuse_result(visitor(), id, name, idempotency_key(""), client_key())
     except FileNotFoundError:
@@ -127,7 +135,7 @@ def show_result(id: str) -> Response:
         raise not_found("result yet")
     headers = Headers()
     kind = "attachment" if request.args.get("download") == "1" else "inline"
-    headers.set("Content-Disposition", kind, **files.disposition(job.source.name))
+    headers.set("Content-Disposition", kind, **files.disposition(job.source.name, job.name))
     return _stored(job.result_key, "video/mp4", headers)
 
 

@@ -17,10 +17,19 @@ from app.files import disposition, result_name
         ("", "video-talking.mp4"),
         ("...", "video-talking.mp4"),
         ("x" * 300 + ".png", "x" * 80 + "-talking.mp4"),
+        ("holiday-talking.mp4", "holiday-talking-2.mp4"),
+        ("holiday-talking-2.mp4", "holiday-talking-3.mp4"),
+        ("-talking.mp4", "-talking-talking.mp4"),
     ],
 )
 def test_a_result_is_named_after_its_source(source: str, result: str) -> None:
     assert result_name(source) == result
+
+
+def test_a_result_with_a_name_is_saved_under_it() -> None:
+    assert result_name("holiday.mov", "Grandma: hello") == "Grandma hello.mp4"
+    assert result_name("holiday.mov", "hello.mp4") == "hello.mp4"
+    assert disposition("holiday.mov", "王")["filename"] == "video-talking.mp4"
 
 
 @pytest.mark.parametrize("source", ["Zoë 王.jpg", "王.jpg", 'a"b;c\r\n.jpg', "\u202e evil.jpg"])

@@ -53,3 +53,13 @@ def test_moments(before: timedelta, said: str) -> None:
 
 def test_a_moment_long_ago_is_a_date() -> None:
     assert filters.time_since("2024-05-03T10:00:00+00:00") == "on 3 May 2024"
+
+
+def test_a_day_is_named_with_another_year() -> None:
+    now = datetime.now(UTC)
+    assert filters.day(f"{now.year}-12-07T10:00:00+00:00") == "7 December"
+    assert filters.day("2024-05-03T10:00:00+00:00") == "3 May 2024"
+
+
+def test_lengths_of_videos_are_as_players_show_them() -> None:
+    assert [filters.clock(each) for each in (5.04, 59.6, 3723)] == ["0:05", "1:00", "1:02:03"]
