@@ -26,6 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         pages,
         password,
         security,
+        sharing,
         transfer_shares,
         upload_limits,
         weights,
@@ -68,6 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(health.operation)
     app.register_blueprint(pages.pages)
     app.register_blueprint(forms.forms)
+    app.register_blueprint(sharing.shared)
     app.register_blueprint(weights.weights)
     app.register_blueprint(api.api)
     return app

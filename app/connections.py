@@ -40,7 +40,9 @@ ROOM = 100  # connections that are kept free for the next clients
 REFUSALS = 32  # threads of files beyond those that are at work: they say that there are too many
 
 HEALTH = re.compile(rb"\S+ [^ ?]*/healthz[ ?]")
-FILE = re.compile(rb"GET [^ ?]*/jobs/[0-9a-f]+/(?:result|source|beginning|voices/\d+)[ ?]")
+FILE = re.compile(
+    rb"GET [^ ?]*/(?:jobs/[0-9a-f]+/(?:result|source|beginning|voices/\d+)|shared/[\w-]+/video)[ ?]"
+)
 READING = re.compile(rb"(?:GET|HEAD|OPTIONS) ")
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)

@@ -103,8 +103,9 @@ class Job(Record):
     are the stretches of the result as `rendering.visibility.NotAnimated` has them. `notes` are
     sentences about the result, beside those that `source.info` has about the source. `webhook` is
     whom to tell how it goes on: url, and secret or None. `client` is a keyed hash of the address
-    that it came from. `name` is its owner's, None for that of the source. `discarded` is when its
-    owner deleted it: it is hidden, and deleted soon.
+    that it came from. `name` is its owner's, None for that of the source. `link_secret` is
+    in the address under which others see the result, None if it is not shared. `discarded` is when
+    its owner deleted it: it is hidden, and deleted soon.
     """
 
     __tablename__ = "job"
@@ -124,6 +125,7 @@ class Job(Record):
     result_key: Mapped[str | None]
     webhook: Mapped[dict[str, Any] | None]
     name: Mapped[str | None]
+    link_secret: Mapped[str | None] = mapped_column(String(43), index=True, unique=True)
     discarded: Mapped[float | None] = mapped_column(index=True)
     created: Mapped[float] = mapped_column(default=time.time, index=True)
     updated: Mapped[float] = mapped_column(default=time.time, onupdate=time.time)

@@ -82,6 +82,7 @@ def job(jobs: Jobs, record: Job, root: str = "") -> dict[str, Any]:
         "notes": [*_notes(record.source), *_option_notes(record), *(record.notes or [])],
         "beginning": f"{place}/beginning" if beginning(record) else None,
         "result": f"{place}/result" if record.state == "done" else None,
+        "shared": f"{root}/shared/{record.link_secret}" if record.link_secret else None,
         "error": record.error,
         "retryable": record.state in ("failed", "cancelled"),
         "webhook": _webhook(record),

@@ -5,6 +5,7 @@ import { compare } from './compare.js';
 import { details } from './details.js';
 import { notify, offer } from './notify.js';
 import { Picker } from './picker.js';
+import { shareLink } from './share.js';
 import { notAnimated } from './not_animated.js';
 import { voiceTimeline } from './voice_timeline.js';
 import { formatTimeLeft } from './format.js';
@@ -69,7 +70,8 @@ const fill = {
       root.querySelector('.notes').append(...job.notes.map(item));
       compare(root.querySelector('.compare'), job, url, video);
       voiceTimeline(root.querySelector('.voice-timeline'), job.voices, url, video);
-      details(root.querySelector('.more'), url, true);
+      shareLink(root.querySelector('.share'), url, job.shared);
+      details(root.querySelector('.made-of'), url, true);
     }
     announce('Your video is ready.', 0);
   },

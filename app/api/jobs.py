@@ -13,6 +13,7 @@ from app.api.body import Body
 from app.api.idempotency import idempotency_key
 from app.identity import client_key, visitor
 from app.jobs_access import jobs, jobs_of
+from jobs import sharing
 from jobs.choices import Point, VoiceChoice
 from jobs.errors import not_found
 from jobs.webhook_url import MAX_URL_LENGTH
@@ -90,6 +91,17 @@ def choose_voices(id: str) -> dict[str, Any]:
 def retry_job(id: str) -> dict[str, Any]:
     Body(request, known=set())
     return representation.job(jobs().retry(id))
+
+
+@api.post("/jobs/<id>/share")
+def share_job(id: str) -> dict[str, Any]:
+    Body(request, known=set())
+    return representation.job(sharing.share(jobs(), id))
+
+
+@api.delete("/jobs/<id>/share")
+def withdraw_share(id: str) -> dict[str, Any]:
+    return representation.job(sharing.withdraw(jobs(), id))
 
 
 @api.post("/jobs/<id>/source")

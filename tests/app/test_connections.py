@@ -135,6 +135,7 @@ def test_who_takes_too_little_loses_the_connection(impatient: Server) -> None:
         (b"GET /jobs/0a/result HTTP/1.1", "file"),
         (b"GET /api/v1/jobs/0a/voices/1 HTTP/1.1", "file"),
         (b"GET /api/v1/jobs/0a HTTP/1.1", "page"),
+        (b"GET /shared/a_-/video?download=1 HTTP/1.1", "file"),
         (b"POST /api/v1/uploads HTTP/1.1", "file"),
     ],
 )

@@ -21,7 +21,8 @@ from jobs.service import Jobs
 JOBS = "/api/v1/jobs"
 NOBODY = {"<id>": "0" * 32, "<upload>": "0" * 32, "<transfer>": "0" * 32}
 BODIES: dict[str, dict[str, Any]] = {"PUT": {"voices": []}, "POST": {}}
-OPEN = {"filename", "checkpoint"}  # what belongs to nobody: the site's own files and weights
+# What belongs to nobody: the site's own files and weights; and what a link is given to others for.
+OPEN = {"filename", "checkpoint", "secret"}
 
 
 @dataclass(frozen=True)
