@@ -26,9 +26,9 @@ BADGES = {
 
 # What each process of the Procfile does that is heard of as a worker.
 PROCESSES = {
-    "light": "tells people apart, joins videos",
+    "light": "identifies people, joins videos",
     "engine": "finds faces, moves mouths",
-    "beat": "keeps the clock",
+    "beat": "schedules",
 }
 
 

@@ -60,7 +60,7 @@ export class Picker {
     list.hidden = !several;
     this.form.querySelector('.portrait').hidden = several; // the list takes its room
     if (several) {
-      this.form.querySelector('legend').textContent = 'Who speaks what';
+      this.form.querySelector('legend').textContent = 'Speakers';
       this.form.querySelector('fieldset .hint').textContent =
         'Drag a voice onto a face, or choose from the list below its name.';
     }

@@ -75,7 +75,7 @@ export class Voices {
         return [];
       }
       const wrong = [
-        [secondsOf(field), 'The start is not a time.', 'Give seconds from 0, like 2.5.'],
+        [secondsOf(field), 'This start time cannot be used.', 'Enter seconds, such as 2.5.'],
         [gainOf(field), 'The loudness is not a number of decibels.', 'Give -60 to 60, like -3.'],
       ].filter(([control]) => {
         control.setAttribute('aria-invalid', String(!control.checkValidity()));

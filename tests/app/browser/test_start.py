@@ -148,7 +148,7 @@ def test_another_voice_starts_when_the_one_before_it_ends(start: Page) -> None:
     expect(second.get_by_label("Starts at second")).to_have_attribute("placeholder", "6.535")
     second.get_by_label("Starts at second").fill("-1")
     start.get_by_role("button", name="Animate").click()
-    expect(second.get_by_role("alert")).to_contain_text("The start is not a time.")
+    expect(second.get_by_role("alert")).to_contain_text("This start time cannot be used.")
     second.get_by_role("button", name="Remove this voice").click()
     expect(second).to_have_count(0)
     expect(start.locator("input#voice-2")).to_have_count(0)
