@@ -4,6 +4,7 @@ import { prefill } from './prefill.js';
 import { Problem, ROOT, missing, request, show } from './api.js';
 import { Faces } from './faces.js';
 import { FileField } from './field.js';
+import { presets } from './presets.js';
 import { Voices } from './voices.js';
 
 const form = document.querySelector('#start');
@@ -21,6 +22,7 @@ if (video) {
   face.adopt(name, 'video', result, request('POST', `${video}/source`, {}));
 }
 
+presets(form);
 if (form.dataset.again) {
   once(form.querySelector('#start-error'), () => prefill(form.dataset.again, form, face, faces, voices));
 }

@@ -15,6 +15,28 @@ from media.sample import VOICE
 pytestmark = pytest.mark.browser
 
 
+def test_options_are_remembered_and_kept_under_names(page: Page) -> None:
+    page.goto("/")
+    page.get_by_text("More options").click()
+    page.get_by_label("How far the mouth moves").fill("1.3")
+    page.get_by_label("Name for these options").fill("Clear")
+    page.get_by_role("button", name="Keep").click()
+    preset = page.get_by_label("Options", exact=True)
+    expect(preset.locator("option:checked")).to_have_text("Clear")
+    page.get_by_label("How far the mouth moves").fill("0.7")
+    page.get_by_role("button", name="Animate").click()  # files are missing; the options are noted
+    page.reload()
+    page.get_by_text("More options").click()
+    expect(page.get_by_label("How far the mouth moves")).to_have_value("0.7")
+    expect(preset.locator("option")).to_have_text(["As usual", "As last time", "Clear"])
+    preset.select_option("Clear")
+    expect(page.get_by_label("How far the mouth moves")).to_have_value("1.3")
+    page.get_by_role("button", name="Forget").click()
+    expect(preset.locator("option")).to_have_text(["As usual", "As last time"])
+    preset.select_option("As usual")
+    expect(page.get_by_label("How far the mouth moves")).to_have_value("1")
+
+
 @pytest.fixture
 def start(page: Page) -> Page:
     page.goto("/")
