@@ -60,6 +60,8 @@ def visited(
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancelled")
     stopped = page.url
 
+    api = done.replace("/jobs/", "/api/v1/jobs/")
+    shared = page.request.post(f"{api}/share", data={}).json()
     state = context.storage_state()
     context.close()
     places = {
@@ -70,6 +72,7 @@ def visited(
         "another person": f"/?video={done.rpartition('/')[2]}",
         "same again": f"/?again={done.rpartition('/')[2]}",
         "my videos": "/jobs",
+        "shared": shared["shared"],
         "system": "/system",
         "API": "/api",
         "not found": "/jobs/none",

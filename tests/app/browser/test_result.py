@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,9 @@ def finished(page: Page) -> Page:
     return page
 
 
-def test_the_result_can_be_compared_explained_and_made_again(finished: Page) -> None:
+def test_the_result_can_be_compared_explained_shared_and_made_again(
+    finished: Page, browser: Browser
+) -> None:
     page = finished
     first = page.url
 
@@ -31,7 +33,7 @@ def test_the_result_can_be_compared_explained_and_made_again(finished: Page) -> 
     expect(original).to_be_hidden()
 
     page.get_by_text("How this was made, and what the file says of itself").click()
-    facts = page.locator(".more")
+    facts = page.locator(".made-of")
     expect(facts).to_contain_text("Yes, since this program signed it")
     expect(facts).to_contain_text("on no trust list")
     expect(facts).to_contain_text("Made from: voice 1")
@@ -40,6 +42,19 @@ def test_the_result_can_be_compared_explained_and_made_again(finished: Page) -> 
         "mouth animate astronaut.png hello.mp3 --checkpoint compact"
     )
     expect(facts.locator(".request code")).to_contain_text("/api/v1/jobs")
+
+    page.get_by_text("Share a link").click()
+    page.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("The link")
+    expect(link).to_have_value(re.compile(r"/shared/[\w-]{43}$"))
+    others = browser.new_context().new_page()
+    others.goto(link.input_value())
+    others.locator("video").evaluate(until("video.readyState >= 2"))
+    page.get_by_role("button", name="Withdraw it").click()
+    expect(link).to_be_hidden()
+    others.reload()
+    expect(others.get_by_text("There is no such page")).to_be_visible()
+    others.context.close()
 
     page.context.set_offline(True)  # what cannot be done is said beside the button
     page.get_by_role("button", name="Delete").click()
