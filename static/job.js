@@ -136,7 +136,7 @@ function fractionDone({ id, state, progress: { fraction } }) {
 function setTitle(job) {
   const fraction = viewOf(job) === 'working' ? fractionDone(job) : 0;
   const percent = fraction === 0 ? '' : `${Math.floor(100 * fraction)} % · `;
-  document.title = `${percent}${job.summary} · ${job.source.name}`;
+  document.title = `${percent}${job.summary} · ${job.name}`;
 }
 
 /** A person who was named beforehand and is not there is asked for again. */
@@ -161,7 +161,7 @@ function render(job) {
     shown = name;
   }
   fill[name](view, job);
-  if (before === 'working' && name !== before) notify(job.summary, job.source.name);
+  if (before === 'working' && name !== before) notify(job.summary, job.name);
   return name === 'working';
 }
 
