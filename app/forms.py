@@ -137,8 +137,8 @@ def _options() -> dict[str, Any]:
 
 def _redirect_to_list() -> Response:
     """To the list as it was narrowed to."""
-    narrowed = {name: request.form.get(name) or None for name in ("show", "q")}
-    return redirect(url_for("pages.jobs", **narrowed), 303)
+    show, wanted = (request.form.get(name) or None for name in ("show", "q"))
+    return redirect(url_for("pages.jobs", show=show, q=wanted), 303)
 
 
 def _redirect_to_job(id: str) -> Response:
