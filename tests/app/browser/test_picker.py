@@ -28,7 +28,7 @@ def crowd() -> list[dict[str, Any]]:
             "id": 1 + row * COLUMNS + column,
             "box": [30 + 100 * column, 25 + 100 * row, 70 + 100 * column, 75 + 100 * row],
             "frame": 0, "score": 0.9, "thumbnail": "/static/sample/face.webp",
-            "first": 0, "last": 4, "share": 1.0, "intervals": [[0, 4]],
+            "first": 0, "last": 4, "share": 1.0, "intervals": [[0, 4]], "speaks": [],
         }
         for row in range(ROWS)
         for column in range(COLUMNS)
