@@ -145,6 +145,7 @@ def known(
         body = {"source": uploads[FACE], "voices": [{"audio": uploads[VOICE]}]}
         job: str = client.post(f"{PREFIX}/jobs", json=body).get_json()["id"]
         furnish(app.extensions["jobs"], job, STATES.get(operation, "done"), result)
+        client.post(f"{PREFIX}/uploads/{uploads[FACE]}/faces", json={})
         return {**uploads, JOB: job, TRANSFER: transfer(client, operation == "finishTransfer")}
 
     return known
