@@ -120,7 +120,8 @@ class CenterFaceDetector:
             network = _network()
         network.setInput(cv2.dnn.blobFromImage(padded))
         outputs = network.forward(OUTPUTS)
-        self._idle.append(network)
+        if padded.shape[0] * padded.shape[1] <= 2 * VIDEO_PIXELS:
+            self._idle.append(network)  # one that has seen more holds 260 MB until it is gone
         boxes, scores, points = _decoded(*(output[0] for output in outputs))
         kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), MIN_SCORE, NMS_IOU)
         kept = [n for n in kept if is_face(points[n])]

@@ -8,6 +8,7 @@ import pytest
 from skimage.data import astronaut, camera, coffee, coins, rocket
 
 import face_detection
+from face_detection import centerface
 from face_detection.centerface import CenterFaceDetector
 from face_detection.detection import iou
 from face_detection.detectors import default_detector, load_detector
@@ -134,3 +135,22 @@ def test_centerface_may_be_asked_by_two_threads_at_once() -> None:
     with ThreadPoolExecutor(2) as threads:
         found = list(threads.map(lambda picture: detector.detect([picture]), pictures))
     assert found == [detector.detect([picture]) for picture in pictures]
+
+
+def test_what_a_large_picture_took_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV's networks hold what their largest picture took; a worker renders after that."""
+    loaded = []
+
+    def load() -> object:
+        loaded.append(load_network())
+        return loaded[-1]
+
+    load_network = centerface._network
+    monkeypatch.setattr(centerface, "_network", load)
+    detector = centerface.CenterFaceDetector(still=True)
+    small, large = np.zeros((240, 320, 3), np.uint8), np.zeros((960, 1280, 3), np.uint8)
+    detector.detect([small, small])
+    assert len(loaded) == 1
+    detector.detect([large])
+    detector.detect([small])
+    assert len(loaded) == 2
