@@ -15,7 +15,7 @@ NOISE_LEVELS = 2
 # From this value of `shots.change` on a picture counts as another one.
 CHANGED = 0.3
 # A thorough search comes after so many searches at the latest.
-THOROUGH_EVERY = 12
+THOROUGH_EVERY = 5
 
 
 class SearchSchedule:

@@ -22,7 +22,7 @@ from face_detection.box_refinement import follow, non_maximum_suppression
 from face_detection.detection import Box, Detection, centre, iou
 from face_detection.detector import Detector, working_copy
 from face_detection.lazy_frame import Frame, rgb_of, signature_of
-from face_detection.search_schedule import SearchSchedule
+from face_detection.search_schedule import THOROUGH_EVERY, SearchSchedule
 
 # Frames from one search to the next: of a fast detector, and of one that takes most of a second. A
 # face that comes and goes between two searches is missed.
@@ -67,7 +67,11 @@ class Strided:
 
     def __init__(self, detector: Detector, stride: int = STRIDE) -> None:
         self.name = detector.name
-        self.parameters = {**detector.parameters, "stride": stride}
+        self.parameters = {
+            **detector.parameters,
+            "stride": stride,
+            "thorough_every": THOROUGH_EVERY,
+        }
         self.batch_size = max(LONG_STRIDE // stride, 1) * stride + 1
         self.detector, self._stride = detector, stride
         self._last: tuple[Frame, list[Detection]] | None = None

@@ -66,7 +66,7 @@ def pair(lean: float = LEAN) -> np.ndarray:
 
 def test_a_slide_is_searched_once_in_a_while(watched: Watched) -> None:
     assert in_batches(watched, [slide(at) for at in range(121)]) == [[]] * 121
-    assert watched.searches == [True, True]
+    assert watched.searches == [True, True, True]
 
 
 def test_whoever_turns_up_on_a_slide_is_seen(watched: Watched) -> None:
@@ -81,6 +81,15 @@ def test_a_moving_picture_of_nobody_is_searched_cheaply(watched: Watched) -> Non
     assert in_batches(watched, [pan(at) for at in range(97)]) == [[]] * 97
     assert len(watched.searches) == 96 // STRIDE + 1
     assert sum(watched.searches) <= 3
+
+
+def test_a_small_face_that_comes_within_a_shot_is_found_within_a_second() -> None:
+    before = cv2.resize(pan(0), (1024, 600))
+    after = before.copy()
+    after[80:176, 60:156] = head(0, 96)
+    found = in_batches(CenterFaceDetector(), [before] * 2 + [after] * 47)
+    assert [len(faces) for faces in found[:2]] == [0, 0]
+    assert [len(faces) for faces in found[27:]] == [1] * 22
 
 
 @pytest.mark.parametrize("lean", [-45, LEAN])
