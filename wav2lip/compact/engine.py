@@ -24,8 +24,7 @@ from wav2lip.engine import MouthFinder, Precision, Style
 from wav2lip.inference import best_device, channels_last, working_dtype
 
 BATCH = 16
-# The networks that a checkpoint may drive mouths with, by the name under which it says so; older
-# files say nothing and hold the first.
+# The networks that a checkpoint may drive mouths with, by name; see `voice_networks`.
 VOICE_NETWORKS: dict[str, type[VoiceNet | SpeechEncoder]] = {
     "voice_net": VoiceNet,
     "speech_encoder": SpeechEncoder,
@@ -217,17 +216,32 @@ def _networks(
     content: Mapping[str, Any],
 ) -> tuple[list[nn.Module], Renderer, mouth_motion.Speaker, np.ndarray]:
     """The arguments of `CompactEngine` in a checkpoint, which stores them in half precision."""
-    nets: list[nn.Module] = []
-    for state in content["voice"]:
-        net = VOICE_NETWORKS[content.get("voice_network", "voice_net")]()
-        net.load_state_dict(_as_float32(state))
-        nets.append(net)
+    nets = networks_of(content)
     renderer = Renderer()
     renderer.load_state_dict(_as_float32(content["renderer"]))
     speaker = mouth_motion.Speaker(
         **{name: content["speaker"][name].numpy() for name in ("mean", "deviation", "closed")}
     )
     return nets, renderer, speaker, content["unit"].numpy()
+
+
+def networks_of(content: Mapping[str, Any]) -> list[nn.Module]:
+    """The ensemble of voice networks in a checkpoint, in evaluation mode."""
+    nets: list[nn.Module] = []
+    for name, state in zip(voice_networks(content), content["voice"], strict=True):
+        net = VOICE_NETWORKS[name]()
+        net.load_state_dict(_as_float32(state))
+        nets.append(net.eval())
+    return nets
+
+
+def voice_networks(content: Mapping[str, Any]) -> list[str]:
+    """The names, in VOICE_NETWORKS, of the ensemble of networks in a checkpoint.
+
+    It says one for all of them or one for each; older files say nothing and hold voice nets.
+    """
+    named = content.get("voice_network", "voice_net")
+    return [named] * len(content["voice"]) if isinstance(named, str) else list(named)
 
 
 def _as_float32(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -90,8 +90,9 @@ def predict(nets: Sequence[nn.Module], mel: np.ndarray, seconds: np.ndarray) -> 
 
     They are the mean of an ensemble of networks on the CPU, linearly interpolated between its
     outputs: each `VoiceNet`, which gives the unit, or another that maps mel to mouth shapes as it
-    does and has a `context`; what it says beyond them follows in more columns. Before and after
-    `mel` is silence. A value depends on its instant alone, not on which others are asked for.
+    does and has a `context`. What some give beyond mouth shapes, as `SpeechEncoder` does, follows
+    in more columns, the mean of those alone. Before and after `mel` is silence. A value depends on
+    its instant alone, not on which others are asked for.
     """
     at = np.asarray(seconds, np.float64) * OUTPUT_RATE
     if not len(at):
@@ -119,12 +120,16 @@ def padded_columns(mel: np.ndarray, begin: int, end: int) -> np.ndarray:
 
 def _outputs(nets: Sequence[nn.Module], mel: np.ndarray, first: int, last: int) -> np.ndarray:
     """The outputs first..last, inclusive: (last - first + 1, 8 or more)."""
-    bands, outputs = np.arange(N_MELS), []
+    bands, shapes, others = np.arange(N_MELS), [], []
     for net in nets:
         context = cast(int, net.context)
         columns = padded_columns(mel, first * STRIDE - context, last * STRIDE + context + 1)
         shifted = np.stack([columns[(bands + shift).clip(0, N_MELS - 1)] for shift in BAND_SHIFTS])
         with torch.inference_mode():
-            shapes = net(torch.from_numpy(shifted))
-            outputs.append(shapes[:, :, context // STRIDE : -context // STRIDE].mean(0))
-    return torch.stack(outputs).mean(0).T.numpy()
+            outputs = net(torch.from_numpy(shifted))
+        outputs = outputs[:, :, context // STRIDE : -context // STRIDE].mean(0)
+        shapes.append(outputs[: mouth_shape.COUNT])
+        if len(outputs) > mouth_shape.COUNT:
+            others.append(outputs[mouth_shape.COUNT :])
+    means = [torch.stack(each).mean(0) for each in (shapes, others) if each]
+    return torch.cat(means).T.numpy()

@@ -37,7 +37,7 @@ def main(
     prepare.main(clips, prepared, processes)
     train_voice.main(prepared, run, config.voice(), table, device, report)
     train_renderer.main(prepared, run, config.renderer(), table, device, report)
-    export.main(run, run, run / "compact.pt")
+    export.main([run], run, run / "compact.pt")
     return run / "compact.pt"
 
 

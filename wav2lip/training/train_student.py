@@ -138,7 +138,7 @@ def main(
     unit = dataset.mouth_shape_unit(split.train)
     result = {
         "config": described,
-        "network": "speech_encoder",
+        "networks": ["speech_encoder"],
         "nets": [encoder.state_dict()],
         "unit": torch.from_numpy(unit),
         **train_voice.usual_speaker(split.train, lags, unit),

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from wav2lip.audio import MEL_RATE
 from wav2lip.compact import mouth_shape, voice_net
-from wav2lip.compact.engine import VOICE_NETWORKS
+from wav2lip.compact.engine import VOICE_NETWORKS, voice_networks
 from wav2lip.compact.speech_encoder import LIVE, OFFLINE, SpeechEncoder
 from wav2lip.compact.voice_net import VoiceNet
 from wav2lip.training import av_offset, command_line, dataset, sequences, state
@@ -55,11 +55,12 @@ def main(
 ) -> Path:
     """Train on a folder of `wav2lip.training.prepare`; returns run/voice.pt.
 
-    `config.start` is a compact checkpoint to go on from, with as many nets as it has (or its speech
-    encoder) and at a lower learning rate; its unit of mouth shapes is kept, so that its renderer,
-    or one that goes on from it, understands the new nets. `report` is a page that other trainings
-    write to as well. Raises NamedError `nobody-held-out` where `patience` has no held-out persons
-    to go by, or `other-run` where `run` holds a run of another configuration.
+    `config.start` is a compact checkpoint to go on from, with the nets that it has (a speech
+    encoder may be among them) and at a lower learning rate; its unit of mouth shapes is kept, so
+    that its renderer, or one that goes on from it, understands the new nets. `report` is a page
+    that other trainings write to as well. Raises NamedError `nobody-held-out` where `patience`
+    has no held-out persons to go by, or `other-run` where `run` holds a run of another
+    configuration.
     """
     config = config or VoiceConfig()
     clips = [clip for clip in dataset.load(prepared, table) if clip.mel.shape[1]]
@@ -80,21 +81,21 @@ def main(
         or Report(run / "report.html", "Training voice nets", _stage(config.nets - 1)),
     )
     known: list[Weights | None] = begun["voice"] if begun else [None] * config.nets
-    network = begun.get("voice_network", "voice_net") if begun else "voice_net"
-    lags = _in_sync(stages, known[0], network)
+    networks = voice_networks(begun) if begun else ["voice_net"] * config.nets
+    lags = _in_sync(stages, known[0], networks[0])
     print(f"{len(lags)} of {len(split.train)} clips follow their sound")
     if not lags:
         raise dataset.nothing("The lips follow the sound in none of the clips.")
     in_sync = [clip for clip in split.train if clip.name in lags]
     trained: list[nn.Module] = [
         _train(stages, _stage(number), in_sync, lags, config.steps, 1 + number, weights, network)
-        for number, weights in enumerate(known)
+        for number, (weights, network) in enumerate(zip(known, networks, strict=True))
     ]
     if split.unseen:
         print("held-out persons, all nets:", correlations(trained, split.validation))
     result = {
         "config": described,
-        "network": network,
+        "networks": networks,
         "nets": [net.state_dict() for net in trained],
         "unit": torch.from_numpy(unit),
         **usual_speaker(split.train, lags, unit),

@@ -10,7 +10,7 @@ from torch.nn import functional
 import checkpoints
 from wav2lip.audio import MEL_RATE, SILENCE
 from wav2lip.compact import mouth_motion, voice_net
-from wav2lip.compact.engine import CompactEngine
+from wav2lip.compact.engine import CompactEngine, networks_of, voice_networks
 from wav2lip.compact.speech_encoder import (
     LIVE,
     OFFLINE,
@@ -98,7 +98,7 @@ def test_an_engine_reads_an_encoder_from_its_checkpoint(
     encoder: SpeechEncoder, mel: torch.Tensor, tmp_path: Path
 ) -> None:
     content = torch.load(checkpoints.require("compact"), weights_only=True)
-    content |= {"voice_network": "speech_encoder", "voice": [halved(encoder.state_dict())]}
+    content |= {"voice_network": ["speech_encoder"], "voice": [halved(encoder.state_dict())]}
     torch.save(content, tmp_path / "compact.pt")
     engine = CompactEngine.from_checkpoint(tmp_path / "compact.pt")
     instants = np.arange(100) / 40
@@ -108,3 +108,24 @@ def test_an_engine_reads_an_encoder_from_its_checkpoint(
     expected = mouth_motion.drive([encoder], speaker, mel.numpy(), 0, len(instants), 40)
     assert engine.drive(mel.numpy(), 0, len(instants), 40) == pytest.approx(expected, abs=0.05)
     assert np.ptp(expected) > 0
+
+
+def test_of_an_ensemble_shapes_are_the_mean_and_closures_those_of_encoders(
+    encoder: SpeechEncoder, mel: torch.Tensor
+) -> None:
+    content = torch.load(checkpoints.require("compact"), weights_only=True)
+    names = voice_networks(content)
+    only = {"voice_network": names[:1], "voice": content["voice"][:1]}
+    both = {
+        "voice_network": [*names[:1], "speech_encoder"],
+        "voice": [*content["voice"][:1], encoder.state_dict()],
+    }
+    seconds = np.arange(0, 2, 0.04)
+    answers = []
+    for part in (only, both):
+        nets = networks_of(content | part)
+        answers.append(voice_net.predict(nets, mel.numpy(), seconds))
+    alone = voice_net.predict([encoder], mel.numpy(), seconds)
+    together = answers[1]
+    assert together[:, :8] == pytest.approx((answers[0][:, :8] + alone[:, :8]) / 2, abs=1e-3)
+    assert together[:, 8] == pytest.approx(alone[:, 8], abs=1e-3)

@@ -220,7 +220,7 @@ def test_a_student_is_trained_and_its_checkpoint_drives_and_is_tuned(
     table, run = clips / "clips.csv", tmp_path / "run"
     path = train_student.main(prepared, run, teacher_file, SMALL, table, speech=speech)
     result = torch.load(path, weights_only=True)
-    assert result["network"] == "speech_encoder"
+    assert result["networks"] == ["speech_encoder"]
     (state,) = result["nets"]
     assert not any("teacher" in name or name.startswith("features") for name in state)
 
@@ -234,7 +234,7 @@ def test_a_student_is_trained_and_its_checkpoint_drives_and_is_tuned(
     assert raised.value.code == "other-run"
 
     tuned = _tuned(_checkpoint(run, tmp_path / "compact.pt"), prepared, table, tmp_path / "tuned")
-    assert tuned["network"] == "speech_encoder"
+    assert tuned["networks"] == ["speech_encoder"]
     assert tuned["nets"][0].keys() == state.keys()
 
 
@@ -249,7 +249,7 @@ def _checkpoint(run: Path, path: Path) -> Path:
         },
         run / "renderer.pt",
     )
-    export.main(run, run, path)
+    export.main([run], run, path)
     shapes = CompactEngine.from_checkpoint(path).drive(np.full((80, 80), -1.0), 0, 25, 25)  # type: ignore[arg-type]
     assert shapes.shape == (25, 9)  # the mouth, and how much is spoken
     return path

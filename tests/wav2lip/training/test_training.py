@@ -103,7 +103,7 @@ def test_a_checkpoint_is_tuned_to_one_speaker(prepared: Path, tmp_path: Path) ->
     few = replace(RENDERER, steps=2, critic_steps=2, start=str(base))
     train_renderer.main(prepared, run, few)
     path = tmp_path / "tuned.pt"
-    export.main(tmp_path / "voice", run, path)
+    export.main([tmp_path / "voice"], run, path)
     assert len(tuned["nets"]) == len(known["voice"])
     assert torch.equal(tuned["unit"], known["unit"])
     assert CompactEngine.from_checkpoint(path).unit == pytest.approx(known["unit"].numpy())
@@ -253,11 +253,11 @@ def test_runs_on_different_mouths_are_not_joined(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         torch.save({"unit": torch.full((8,), unit)}, tmp_path / name / f"{name}.pt")
     with pytest.raises(NamedError, match="mouths in different units") as error:
-        export.main(tmp_path / "voice", tmp_path / "renderer", tmp_path / "compact.pt")
+        export.main([tmp_path / "voice"], tmp_path / "renderer", tmp_path / "compact.pt")
     assert error.value.code == "checkpoint-unsuitable"
 
 
 def test_only_what_was_trained_to_the_end_is_exported(tmp_path: Path) -> None:
     with pytest.raises(NamedError, match=r"voice\.pt is missing") as error:
-        export.main(tmp_path, tmp_path, tmp_path / "compact.pt")
+        export.main([tmp_path], tmp_path, tmp_path / "compact.pt")
     assert error.value.code == "checkpoint-missing"
