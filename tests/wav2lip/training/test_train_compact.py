@@ -34,9 +34,9 @@ def test_compact_is_tuned_to_a_speaker(
         for name, value in before["renderer"].items()
         if name.endswith("weight")
     ]
-    config = after["config"]
-    assert (config["voice"]["steps"], config["renderer"]["critic_steps"]) == (2, 2)
-    assert config["voice"]["start"] == config["renderer"]["start"] == "compact.pt"
+    (voice,), renderer = after["config"]["voice"], after["config"]["renderer"]
+    assert (voice["steps"], renderer["critic_steps"]) == (2, 2)
+    assert voice["start"] == renderer["start"] == "compact.pt"
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for stage in ("voice-0", "voice-1", "reader", "pairs", "critic"):
         assert f"<h2>{stage}</h2>" in page
