@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from media.errors import NamedError
+from media.probe import probe
 
 Truth = TypeVar("Truth")
 
@@ -55,3 +56,8 @@ def require_refusal(work: Callable[[], Any], *codes: str) -> None:
         require(error.code in codes, f"refused as {error.code}, not as {' or '.join(codes)}")
     else:
         raise WrongResult(f"taken, and not refused as {' or '.join(codes)}")
+
+
+def check_refused(made: OddInput[str]) -> None:
+    """A file that must be refused with the code that is its truth."""
+    require_refusal(lambda: probe(made.path), made.truth)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks import icc
 from benchmarks.odd_charts import chart, odd_path, require_alike
-from benchmarks.odd_kind import Kind, OddInput, require, require_refusal
+from benchmarks.odd_kind import Kind, OddInput, check_refused, require, require_refusal
 from media.errors import MediaError
 from media.media_info import MOUTH_RATE, SLOWEST_RATE, working_size
 from media.pictures import read_picture
@@ -309,15 +309,11 @@ def _check_animated(made: OddInput[Moving]) -> None:
         require_alike(frame, right.pictures[max(number, 0)], right.most, exact=True)
 
 
-def _check_refused(made: OddInput[str]) -> None:
-    require_refusal(lambda: probe(made.path), made.truth)
-
-
 KINDS: tuple[Kind[Any], ...] = (
     Kind("picture-format", _formatted, _check_shown),
     Kind("picture-mode", _of_a_mode, _check_shown),
     Kind("picture-large", _large, _check_large),
     Kind("picture-damaged", _damaged, _check_damaged),
     Kind("picture-animated", _animated, _check_animated),
-    Kind("picture-refused", _other, _check_refused),
+    Kind("picture-refused", _other, check_refused),
 )

@@ -10,7 +10,7 @@ from face_detection.cache import DetectionCache
 from face_detection.detection import Box
 from face_detection.errors import FaceError
 from face_detection.persons import Person
-from jobs.errors import no_such_person, result_too_long
+from jobs.errors import no_such_person, result_too_long, with_box
 from jobs.settings import Settings
 from media.errors import NamedError, no_audio_track, not_a_face_file, not_a_voice
 from media.probe import Limits, probe
@@ -74,15 +74,7 @@ def find_persons(
     try:
         return link_persons(source, found, cache=cache)
     except FaceError as error:
-        raise _with_box(error) from error
-
-
-def _with_box(error: FaceError) -> NamedError:
-    """With what a command offers beyond the library: an option that says where the face is."""
-    if error.code != "no-face-found":
-        return error
-    remedy = f"{error.remedy} Or say where it is: --box X1 Y1 X2 Y2."
-    return NamedError(error.code, error.message, remedy)
+        raise with_box(error, "Or say where it is: --box X1 Y1 X2 Y2.") from error
 
 
 def choose_speaker(persons: Sequence[Person], number: int | None) -> int:

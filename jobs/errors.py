@@ -147,17 +147,16 @@ def from_os_error(error: BaseException) -> NamedError | None:
     return storage_unavailable() if number in _NO_STORAGE else None
 
 
-def with_box(error: NamedError) -> NamedError:
-    """The failure of a search for faces, with what the pages and the API offer beyond the library:
-    a box that says where the face is.
+BOX_REMEDY = "Or draw a box around the face (in the API: the option box)."
+
+
+def with_box(error: NamedError, remedy: str = BOX_REMEDY) -> NamedError:
+    """The failure of a search for faces, with what is offered beyond the library: a box that says
+    where the face is. The `remedy` says how, on the pages and in the API if it is not given.
     """
     if error.code != "no-face-found":
         return error
-    return NamedError(
-        error.code,
-        error.message,
-        f"{error.remedy} Or draw a box around the face (in the API: the option box).",
-    )
+    return NamedError(error.code, error.message, f"{error.remedy} {remedy}")
 
 
 def not_searched(code: str) -> NamedError:

@@ -3,13 +3,13 @@
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
-import av
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks.odd_videos import film_of_two_sizes
 from media.errors import MediaError
 from media.probe import MediaInfo, probe
 from media.timeline import SYNC_MODES, result_frames, round_half_up, source_indices
@@ -88,28 +88,6 @@ def test_a_slow_animation_is_held_too(tmp_path):
         "video", 8, 8, Fraction(25), 5, Fraction(1, 5), notes=("held",)
     )
     assert [frame[0, 0, 0] for frame in read_frames(tmp_path / "a.gif")] == [255] * 3 + [0] * 2
-
-
-def film_of_two_sizes(path, first_large):
-    """VP8 carries its size in each keyframe; so frames are joined that two encoders made."""
-    with av.open(str(path), "w", format="matroska") as output:
-        stream = output.add_stream(
-            "libvpx", rate=25, options={"deadline": "realtime", "cpu-used": "8"}
-        )
-        stream.width, stream.height, stream.pix_fmt = 128, 64, "yuv420p"
-        number = 0
-        for side, count in ((64, first_large), (192, 30 - first_large)):
-            encoder = av.CodecContext.create("libvpx", "w")
-            encoder.options = {"deadline": "realtime", "cpu-used": "8", "g": "10"}
-            encoder.width, encoder.height, encoder.pix_fmt = 2 * side, side, "yuv420p"
-            encoder.time_base = Fraction(1, 25)
-            for _ in range(count):
-                picture = av.VideoFrame.from_ndarray(np.zeros((side, 2 * side, 3), np.uint8))
-                picture.pts, number = number, number + 1
-                for packet in encoder.encode(picture):
-                    packet.stream = stream
-                    output.mux(packet)
-    return path
 
 
 @pytest.mark.parametrize("place", [1, 29])

@@ -242,10 +242,11 @@ def _pieces(path: Path) -> Iterator[Piece]:
     for at in range(0, len(samples), round(SECONDS * SAMPLE_RATE)):
         part = samples[at : at + round(SECONDS * SAMPLE_RATE)]
         begin, end = at / SAMPLE_RATE, (at + len(part)) / SAMPLE_RATE
-        said = phones and tuple(
-            phone.moved(-begin) for phone in phones if phone.begin < end and phone.end > begin
-        )
-        yield Piece(part, phones=None if phones is None else said or ())
+        said = None
+        if phones is not None:
+            inside = (each for each in phones if each.begin < end and each.end > begin)
+            said = tuple(each.moved(-begin) for each in inside)
+        yield Piece(part, phones=said)
 
 
 def _sound(path: Path) -> np.ndarray:

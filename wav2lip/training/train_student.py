@@ -279,36 +279,36 @@ def _sources(
     chance = shape_head.person_weights(people)
     chance = chance / chance.sum() * (config.labelled if material.unlabelled else 1.0)
     total = sum(recording.outputs for recording in material.unlabelled)
-    sources = []
-    for recording, (target, known), weight in zip(material.labelled, labels, chance, strict=True):
-        features = material.features(recording)
-        predicted = shape_head.predict(heads, features)
-        sources.append(_source(recording, features, predicted, target, known, weight))
-    for recording in material.unlabelled:
-        features = material.features(recording)
-        predicted = shape_head.predict(heads, features)
-        nothing = np.zeros_like(predicted)
-        weight = (1 - config.labelled) * recording.outputs / total
-        known = np.zeros(len(predicted), np.float32)
-        sources.append(_source(recording, features, predicted, nothing, known, weight))
-    return sources
+    measured = [
+        *zip(material.labelled, labels, chance, strict=True),
+        *(
+            (each, _unmeasured(each), (1 - config.labelled) * each.outputs / total)
+            for each in material.unlabelled
+        ),
+    ]
+    return [_source(material, heads, *each) for each in measured]
+
+
+def _unmeasured(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+    """The label of a recording in which no mouth was seen: target (n, 8) and known (n,)."""
+    count = recording.outputs
+    return np.zeros((count, mouth_shape.COUNT), np.float32), np.zeros(count, np.float32)
 
 
 def _source(
+    material: _Material,
+    heads: list[nn.Module],
     recording: Recording,
-    features: np.ndarray,
-    labels: np.ndarray,
-    measured: np.ndarray,
-    known: np.ndarray,
+    label: tuple[np.ndarray, np.ndarray],
     weight: float,
 ) -> Source:
+    features = material.features(recording)
     return Source(
         recording.mel,
         features.astype(np.float16),
         recording.closed,
-        labels,
-        measured,
-        known,
+        shape_head.predict(heads, features),
+        *label,
         weight,
     )
 

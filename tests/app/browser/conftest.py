@@ -217,6 +217,14 @@ def two_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def no_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture without a face, 400x300."""
+    path = tmp_path_factory.mktemp("faces") / "sky.png"
+    Image.new("RGB", (400, 300), (120, 160, 220)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def moving_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """0.4 s of the astronaut, sliding sideways, 320x300 at 25 frames a second."""
     with Image.open(sample.sample_face()) as picture:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.sample import sample_face
@@ -19,14 +18,6 @@ from .test_accessibility import problems, sticks_out
 pytestmark = pytest.mark.browser
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-
-
-@pytest.fixture(scope="module")
-def sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture without a face, 400x300."""
-    path = tmp_path_factory.mktemp("faces") / "sky.png"
-    Image.new("RGB", (400, 300), (120, 160, 220)).save(path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +103,9 @@ def test_of_a_long_video_the_beginning_is_told(page: Page, nobody_in_sight: Path
 
 
 def test_where_no_face_is_found_a_box_is_drawn_and_used(
-    start: Page, sky: Path, short_voice: Path
+    start: Page, no_face: Path, short_voice: Path
 ) -> None:
-    choose(start, sky)
+    choose(start, no_face)
     expect(start.locator("#source-error")).to_contain_text("No face was found")
     expect(start.locator("#source-error")).not_to_contain_text("--box")
     start.locator("input#voice").set_input_files(short_voice)
@@ -143,9 +134,9 @@ def test_where_no_face_is_found_a_box_is_drawn_and_used(
     start.get_by_role("button", name="Cancel").click()
 
 
-def test_the_keyboard_alone_draws_it(page: Page, sky: Path) -> None:
+def test_the_keyboard_alone_draws_it(page: Page, no_face: Path) -> None:
     page.goto("/")
-    choose(page, sky)
+    choose(page, no_face)
     button = page.get_by_role("button", name="Draw a box around the face")
     expect(button).to_be_visible()
     button.focus()
@@ -168,9 +159,9 @@ def test_the_keyboard_alone_draws_it(page: Page, sky: Path) -> None:
     expect(page.locator("#source-error")).to_contain_text("No face was found")
 
 
-def test_a_box_belongs_to_its_file(page: Page, sky: Path) -> None:
+def test_a_box_belongs_to_its_file(page: Page, no_face: Path) -> None:
     page.goto("/")
-    choose(page, sky)
+    choose(page, no_face)
     page.get_by_role("button", name="Draw a box around the face").click()
     page.get_by_role("button", name="Use this box").click()
     choose(page, sample_face())

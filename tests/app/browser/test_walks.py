@@ -21,13 +21,6 @@ WORK = 240_000  # milliseconds that finding faces and rendering may take on a bu
 
 
 @pytest.fixture(scope="module")
-def no_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("faces") / "sky.png"
-    Image.new("RGB", (320, 240), (120, 160, 220)).save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def lost_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A picture that no other test gives, so that its file belongs to one job alone."""
     path = tmp_path_factory.mktemp("faces") / "lost.png"
